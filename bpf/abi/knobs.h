@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What user space sets before the programs are loaded; constant to the verifier, which drops what they switch off. */
+#pragma once
+
+#include <linux/types.h>
+
+struct ls_knobs {
+	__u64 threshold_ns;
+	__u64 floor_ns;      /* waits in a row shorter than this are not worth a record */
+	__u32 stack_bytes;   /* multiple of LS_PAGE_BYTES, <= LS_STACK_BYTES_MAX */
+	__u32 slots;         /* entries of loops, configs, captures */
+	__u32 pid_level;     /* depth of loopsnoop's own pid namespace */
+	__u32 capture_per_s; /* refill of a thread's token bucket */
+	__u32 capture_burst;
+	__u32 sample_period_ns;
+};

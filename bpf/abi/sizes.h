@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Sizes both sides agree on. */
+#pragma once
+
+#define LS_KERNEL_FRAMES 32
+#define LS_PYTHON_FRAMES 96
+#define LS_FDS 4          /* descriptors of one poll call that are looked at */
+#define LS_PATH_BYTES 512 /* components of a path, innermost first, each ended by NUL */
+#define LS_ARG_PATH_BYTES 256
+#define LS_COMM_BYTES 16
+#define LS_HISTOGRAM 32 /* bucket i counts times below 2^i microseconds, the last one all others */
+#define LS_STACK_BYTES_MAX 65536
+#define LS_PAGE_BYTES 4096
+#define LS_SYSCALLS 512 /* numbers at and above are `other` */

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Which threads are followed, and which of them are loops. */
+#pragma once
+
+#include "loop.bpf.h"
+
+static __always_inline void read_comms(struct task_struct *task, char *comm, char *process_comm)
+{
+	bpf_core_read_str(comm, LS_COMM_BYTES, &task->comm);
+	struct task_struct *leader = BPF_CORE_READ(task, group_leader);
+
+	bpf_core_read_str(process_comm, LS_COMM_BYTES, &leader->comm);
+}
+
+/* Takes a free slot, -1 when there is none. */
+LS_FUNCTION s32 take_slot(void)
+{
+	for (u32 i = 0; i < LS_STEP_IDS; i++) {
+		struct ls_loop *loop;
+
+		if (i >= knobs.slots)
+			break;
+		loop = bpf_map_lookup_elem(&loops, &i);
+		if (loop && !loop->in_use && __sync_val_compare_and_swap(&loop->in_use, 0, 1) == 0)
+			return i;
+	}
+	count_loss(LS_LOSS_no_slot);
+	return -1;
+}
+
+/* Makes the thread a followed loop. Its poll call, if known, is set by the caller. */
+static __noinline struct ls_loop *open_loop(struct task_struct *task, struct ls_thread *thread, u64 now, u32 flags)
+{
+	struct ls_loop *loop;
+	s32 slot;
+
+	if (!task || !thread)
+		return 0;
+	slot = take_slot();
+	loop = loop_at(slot);
+	if (!loop)
+		return 0;
+	begin_change(loop);
+	loop->generation++;
+	loop->pid = thread->pid;
+	loop->tid = thread->tid;
+	loop->flags = flags;
+	loop->rank = LS_RANK_NONE;
+	loop->poll_syscall = 0;
+	loop->poll_fd = -1;
+	loop->poll_sp = 0;
+	loop->followed_ns = now;
+	loop->iteration = 0;
+	loop->iteration_ns = 0;
+	loop->idle_ns = 0;
+	loop->off_ns = thread->off_ns;
+	loop->wake_ns = 0;
+	loop->off_cause = LS_CAUSE_none;
+	loop->off_syscall = -1;
+	loop->fs_base = BPF_CORE_READ(task, thread.fsbase);
+	loop->group = 0;
+	loop->tokens = knobs.capture_burst;
+	loop->tokens_ns = now;
+	loop->rival_count = 0;
+	loop->iterations = loop->busy_ns = loop->idle_total_ns = loop->longest_ns = loop->run_delay_ns = 0;
+	reset_account(loop);
+	for (u32 i = 0; i < LS_CAUSES; i++)
+		loop->total[i].ns = loop->total[i].count = 0;
+	loop->poll_delay_ns = 0;
+	__builtin_memset(loop->iteration_histogram, 0, sizeof(loop->iteration_histogram));
+	__builtin_memset(loop->poll_delay_histogram, 0, sizeof(loop->poll_delay_histogram));
+	end_change(loop);
+	thread->slot = slot;
+	return loop;
+}
+
+static __noinline int announce_loop(struct task_struct *task, s32 slot, struct ls_loop *loop)
+{
+	struct ls_loop_found *record;
+
+	if (!task || !loop)
+		return 0;
+	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
+	if (!record) {
+		count_loss(LS_LOSS_ringbuf_full);
+		return 0;
+	}
+	fill_header(&record->h, LS_RECORD_LOOP, slot, loop, bpf_ktime_get_ns());
+	record->flags = loop->flags;
+	record->poll_syscall = loop->poll_syscall;
+	record->poll_fd = loop->poll_fd;
+	record->rank = loop->rank;
+	__builtin_memset(record->comm, 0, sizeof(record->comm));
+	__builtin_memset(record->process_comm, 0, sizeof(record->process_comm));
+	read_comms(task, record->comm, record->process_comm);
+	bpf_ringbuf_submit(record, wake_flags());
+	return 0;
+}
+
+static __always_inline void close_loop(struct ls_thread *thread, struct ls_loop *loop)
+{
+	begin_change(loop);
+	loop->flags = 0;
+	loop->off_ns = loop->iteration_ns = loop->idle_ns = 0;
+	loop->generation++;
+	end_change(loop);
+	thread->slot = -1;
+	loop->in_use = 0;
+}
+
+/* Begins to follow a thread. Main threads get a provisional slot at once: their time counts from now on, whether or not they
+ * come to a poll call. */
+static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process, u32 target_flags, u64 now)
+{
+	struct ls_thread *thread;
+
+	if (!task)
+		return 0;
+	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!thread) {
+		count_loss(LS_LOSS_no_storage);
+		return 0;
+	}
+	thread->slot = -1;
+	thread->pid = process;
+	thread->tid = pid_of(task);
+	thread->flags = target_flags;
+	thread->followed_ns = now;
+	thread->off_ns = 0;
+	thread->wake_ns = 0;
+	thread->off_cause = LS_CAUSE_none;
+	return thread;
+}
+
+static __always_inline struct ls_loop *open_provisional(struct task_struct *task, struct ls_thread *thread, u64 now, u32 flags)
+{
+	struct ls_loop *loop = open_loop(task, thread, now, LS_LOOP_PROVISIONAL | flags);
+
+	if (loop) {
+		begin_change(loop);
+		begin_iteration(loop, now);
+		end_change(loop);
+	}
+	return loop;
+}
+
+/* How likely a poll call is a loop's own. Reads user memory: `current` only. */
+LS_FUNCTION u32 rank_of_poll(u64 task, struct ls_call *call)
+{
+	struct ls_fd_list fds = {};
+	u32 total;
+
+	if (!call)
+		return LS_RANK_NONE;
+	if (call->shape == LS_SHAPE_EPOLL || call->shape == LS_SHAPE_URING)
+		return LS_RANK_STRONG;
+	total = call_fds(task, call, &fds);
+	if (!total)
+		return LS_RANK_NONE;
+	if (total > 1)
+		return LS_RANK_MANY;
+	return is_connected_socket(task, fds.fd[0]) ? LS_RANK_SINGLE : LS_RANK_FEW;
+}
+
+/* io_uring_enter(fd, to_submit, min_complete, flags, …): a poll call only when it waits. */
+static __always_inline bool call_polls(struct ls_call *call)
+{
+	if (call->shape == LS_SHAPE_URING)
+		return call->nr != 426 || ((call->args[3] & 1) && call->args[2]); /* IORING_ENTER_GETEVENTS */
+	return call->shape == LS_SHAPE_EPOLL || call->shape == LS_SHAPE_POLL || call->shape == LS_SHAPE_SELECT;
+}
+
+static __always_inline s32 poll_fd_of(struct ls_call *call)
+{
+	return call->shape == LS_SHAPE_EPOLL || (call->shape == LS_SHAPE_URING && call->nr == 426) ? (s32)call->args[0] : -1;
+}
+
+static __always_inline bool is_own_poll(struct ls_loop *loop, struct ls_call *call, u64 sp)
+{
+	if (!loop->rank)
+		return false;
+	if (call->shape == LS_SHAPE_EPOLL ||
+	    call->shape == LS_SHAPE_URING) /* epoll_wait, _pwait and _pwait2 take turns in one loop */
+		return loop->rank == LS_RANK_STRONG && loop->poll_fd == poll_fd_of(call);
+	return loop->poll_syscall == (u32)call->nr && loop->poll_sp == sp;
+}
+
+static __always_inline void set_own_poll(struct ls_loop *loop, struct ls_call *call, u64 sp, u32 rank)
+{
+	loop->rank = rank;
+	loop->poll_syscall = (u32)call->nr;
+	loop->poll_fd = poll_fd_of(call);
+	loop->poll_sp = sp;
+	loop->rival_count = 0;
+}
+
+/* A rival is taken for the thread's own poll call once it came that often in a row, without the old one in between: soon when
+ * it lies further out in the stack than the old one, late when it lies deeper, as calls made inside callbacks do. */
+#define RIVAL_OUTER_COUNT 3
+#define RIVAL_INNER_COUNT 64
+#define RIVAL_INNER_NS 2000000000ULL
+
+/* Whether a poll call that is not the thread's own so far should become it. One sighting is not enough: a callback's poll call
+ * can have any stack pointer, only the loop's own comes back every time around. */
+LS_FUNCTION int supersedes(u64 task, struct ls_loop *loop, struct ls_call *call, u64 sp, u32 rank)
+{
+	u64 now = bpf_ktime_get_ns();
+
+	if (!loop || !call)
+		return false;
+	if (rank > loop->rank && rank == LS_RANK_STRONG)
+		return true;
+	if (rank < loop->rank || rank < LS_RANK_FEW)
+		return false;
+	if (rank == LS_RANK_STRONG && loop->poll_fd >= 0 && call->shape == LS_SHAPE_EPOLL && !is_open_epoll(task, loop->poll_fd))
+		return true; /* the old loop is closed */
+	if (loop->rival_sp != sp || loop->rival_syscall != (u32)call->nr) {
+		loop->rival_sp = sp;
+		loop->rival_syscall = (u32)call->nr;
+		loop->rival_count = 0;
+		loop->rival_ns = now;
+	}
+	loop->rival_count++;
+	if (sp >= loop->poll_sp)
+		return loop->rival_count >= RIVAL_OUTER_COUNT;
+	return loop->rival_count >= RIVAL_INNER_COUNT && now - loop->rival_ns >= RIVAL_INNER_NS;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Knobs, maps and per-thread state shared by all programs. Weak, so that every object file has them and the linker keeps one. */
+#pragma once
+
+#include "abi/knobs.h"
+#include "abi/records.h"
+#include "kernel.bpf.h"
+
+const volatile struct ls_knobs knobs __weak SEC(".rodata") = {};
+const volatile __u8 shapes[LS_SYSCALLS] __weak SEC(".rodata") = {};
+
+/* A function the verifier checks once, for any arguments, instead of at every call: what keeps the programs within its budget.
+ * Such functions take numbers and pointers to whole structs only, so a task is handed over by its address (only ever read with
+ * bpf_probe_read_kernel). Weak, because every object file has its copy. */
+#define LS_FUNCTION __weak __noinline
+#define TASK(address) ((struct task_struct *)(address))
+
+/* A trusted pointer as a number. The verifier keeps calling it a pointer through any cast; a copy made by a helper it does not.
+ */
+static __always_inline u64 address_of(const void *pointer)
+{
+	u64 address = 0;
+
+	bpf_probe_read_kernel(&address, sizeof(address), &pointer);
+	return address;
+}
+
+/* State of every thread of a followed process; a thread that has one is followed. */
+struct ls_thread {
+	s32 slot; /* of loops, -1: not (yet) a loop thread */
+	u32 pid;  /* process, as loopsnoop sees it */
+	u32 tid;
+	u32 flags; /* enum ls_target_flags of its process */
+	u64 off_ns;
+	u64 wake_ns;
+	u64 followed_ns;
+	u64 rival_sp;
+	u32 rival_syscall;
+	u32 rival_count;
+	u8 off_cause;
+	u8 pad[7];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct ls_thread);
+} threads __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* knobs.slots */
+	__type(key, u32);
+	__type(value, struct ls_loop);
+} loops __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ls_slot_config);
+} configs __weak SEC(".maps");
+
+/* struct ls_wait and the user stack; the value size depends on --stack-bytes and is set before loading. One page more than
+ * stack_bytes, because the first piece of a stack ends at a page boundary. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct ls_wait) + LS_STACK_BYTES_MAX + LS_PAGE_BYTES);
+} captures __weak SEC(".maps");
+
+/* Who held the GIL when a loop thread last went to sleep for it; sent when it is back. h.type 0: nothing there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* knobs.slots */
+	__type(key, u32);
+	__type(value, struct ls_gil_wait);
+} gil_waits __weak SEC(".maps");
+
+/* As captures, for what is sent at once, one for each CPU: samples. No per-CPU map, whose values may not pass 32 KiB. Used with
+ * interrupts off only. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* possible CPUs */
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct ls_wait) + LS_STACK_BYTES_MAX + LS_PAGE_BYTES);
+} scratch __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ls_look);
+} views __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+} records __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LS_LOSSES);
+	__type(key, u32);
+	__type(value, u64);
+} losses __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32); /* process, as loopsnoop sees it */
+	__type(value, struct ls_target);
+} targets __weak SEC(".maps");
+
+static __always_inline void count_loss(u32 loss)
+{
+	u64 *count = bpf_map_lookup_elem(&losses, &loss);
+
+	if (count)
+		*count += 1;
+}
+
+static __always_inline u32 pid_of(struct task_struct *task)
+{
+	u32 level = knobs.pid_level;
+
+	if (!level)
+		return BPF_CORE_READ(task, pid);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	struct upid upid = {};
+
+	if (level > 31 || !pid || BPF_CORE_READ(pid, level) < level)
+		return 0; /* not visible from loopsnoop's namespace */
+	bpf_core_read(&upid.nr, sizeof(upid.nr), &pid->numbers[level].nr);
+	return upid.nr;
+}
+
+static __always_inline u32 process_of(struct task_struct *task)
+{
+	if (!knobs.pid_level)
+		return BPF_CORE_READ(task, tgid);
+	return pid_of(BPF_CORE_READ(task, group_leader));
+}
+
+static __always_inline struct ls_thread *thread_of(struct task_struct *task)
+{
+	return bpf_task_storage_get(&threads, task, 0, 0);
+}
+
+static __always_inline struct ls_loop *loop_at(s32 slot)
+{
+	u32 key = slot;
+
+	if (slot < 0)
+		return 0;
+	return bpf_map_lookup_elem(&loops, &key);
+}
+
+static __always_inline struct ls_slot_config *config_of(s32 slot, struct ls_loop *loop)
+{
+	u32 key = slot;
+	struct ls_slot_config *config = bpf_map_lookup_elem(&configs, &key);
+
+	/* Written by user space for the occupant it knew; the slot may have another one by now. */
+	return config && config->generation == loop->generation ? config : 0;
+}
+
+static __always_inline void fill_header(struct ls_header *h, u16 type, s32 slot, struct ls_loop *loop, u64 now)
+{
+	h->type = type;
+	h->slot = slot;
+	h->generation = loop->generation;
+	h->time_ns = now;
+	h->pid = loop->pid;
+	h->tid = loop->tid;
+}
+
+/* The reader looks at the ring buffer every tick; waking it costs more than the record, so only a filling buffer does. */
+static __always_inline u64 wake_flags(void)
+{
+	return bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > (1 << 20) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline void emit(void *record, u64 size, u32 loss)
+{
+	if (bpf_ringbuf_output(&records, record, size, wake_flags()))
+		count_loss(loss);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The loop's own poll calls: where iterations begin and end. Attached to syscalls:sys_enter_* and sys_exit_* of each poll call
+ * (user space does it: one program, several tracepoints), or, without tracefs, to raw_syscalls. */
+#include "lib/adopt.bpf.h"
+
+static __noinline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 now)
+{
+	if (!loop)
+		return 0;
+	begin_change(loop);
+	if (loop->iteration_ns)
+		end_iteration(slot, loop, now, 0);
+	if (!loop->idle_ns)
+		loop->idle_ns = now;
+	loop->flags |= LS_LOOP_IN_OWN_POLL;
+	loop->flags &= ~(LS_LOOP_RESTART | LS_LOOP_PROVISIONAL);
+	loop->rival_count = 0;
+	end_change(loop);
+	return 0;
+}
+
+/* Whether a thread that was no loop so far becomes one by this call. */
+static __noinline bool becomes_loop(struct task_struct *task, struct ls_thread *thread, u32 rank, u64 sp, u32 nr)
+{
+	struct ls_target *target;
+	bool main_thread, again;
+
+	if (!task || !thread)
+		return false;
+	if (rank == LS_RANK_STRONG)
+		return true;
+	target = bpf_map_lookup_elem(&targets, &thread->pid);
+	if (target && target->forced_tid == thread->tid)
+		return rank >= LS_RANK_SINGLE;
+	if (rank < LS_RANK_FEW)
+		return false;
+	again = thread->rival_sp == sp && thread->rival_syscall == nr;
+	thread->rival_sp = sp;
+	thread->rival_syscall = nr;
+	main_thread = thread->tid == thread->pid;
+	if (main_thread && rank == LS_RANK_MANY)
+		return true;
+	/* One descriptor, or not the main thread: once more from the same place, and in a process without a better loop. */
+	if (main_thread)
+		return again;
+	return again && target && (target->flags & LS_TARGET_WEAK);
+}
+
+static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
+{
+	struct ls_thread *thread;
+	struct ls_loop *loop;
+	u64 now, sp;
+	u32 rank;
+
+	if (!task || !call)
+		return 0;
+	thread = thread_of(task);
+	if (!thread)
+		return 0;
+	now = bpf_ktime_get_ns();
+	catch_up(task, thread, now);
+	loop = loop_at(thread->slot);
+	if (call->shape == LS_SHAPE_RESTART) {
+		if (loop && (loop->flags & LS_LOOP_RESTART))
+			enter_own_poll(thread->slot, loop, now);
+		return 0;
+	}
+	if (!call_polls(call))
+		return 0;
+	sp = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), sp);
+	if (loop && is_own_poll(loop, call, sp)) {
+		enter_own_poll(thread->slot, loop, now);
+		return 0;
+	}
+	rank = rank_of_poll(bpf_get_current_task(), call);
+	if (loop && loop->rank) {
+		if (!supersedes(bpf_get_current_task(), loop, call, sp, rank))
+			return 0;
+	} else if (!becomes_loop(task, thread, rank, sp, (u32)call->nr)) {
+		return 0;
+	}
+	if (!loop)
+		loop = open_loop(task, thread, now, 0);
+	if (!loop)
+		return 0;
+	/* The time until now was an iteration of whatever came before (start-up, the previous loop). It is told after the loop. */
+	begin_change(loop);
+	set_own_poll(loop, call, sp, rank);
+	end_change(loop);
+	announce_loop(task, thread->slot, loop);
+	enter_own_poll(thread->slot, loop, now);
+	return 0;
+}
+
+#define ERESTART_RESTARTBLOCK 516
+
+static __noinline int poll_exit(struct task_struct *task, s64 ret)
+{
+	struct ls_thread *thread;
+	struct ls_loop *loop;
+	u64 now;
+
+	if (!task)
+		return 0;
+	thread = thread_of(task);
+	if (!thread)
+		return 0;
+	loop = loop_at(thread->slot);
+	if (!loop || !(loop->flags & LS_LOOP_IN_OWN_POLL))
+		return 0;
+	now = bpf_ktime_get_ns();
+	catch_up(task, thread, now);
+	begin_change(loop);
+	loop->flags &= ~LS_LOOP_IN_OWN_POLL;
+	if (ret == -ERESTART_RESTARTBLOCK)
+		loop->flags |= LS_LOOP_RESTART;
+	if (!loop->iteration_ns)
+		begin_iteration(loop, now);
+	end_change(loop);
+	return 0;
+}
+
+SEC("tracepoint")
+int on_poll_enter(struct ls_sys_enter *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ls_thread *thread = thread_of(task);
+	struct pt_regs *regs;
+	struct ls_loop *loop;
+	struct ls_call call;
+	u64 now;
+
+	/* Everybody's poll calls come by here: those that are not followed leave first. */
+	if (!thread)
+		return 0;
+	/* From the registers, not from the context: a program may read no further in it than the call has arguments. */
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	loop = loop_at(thread->slot);
+	/* Next a healthy loop, which comes by here all the time: its own epoll descriptor again. */
+	if (loop && loop->rank == LS_RANK_STRONG && loop->poll_fd >= 0 && shape_of(ctx->id) == LS_SHAPE_EPOLL &&
+	    loop->poll_fd == (s32)regs->di) {
+		now = bpf_ktime_get_ns();
+		catch_up(task, thread, now);
+		return enter_own_poll(thread->slot, loop, now);
+	}
+	read_call(regs, &call);
+	call.nr = ctx->id;
+	call.shape = shape_of(call.nr);
+	return poll_enter(task, &call);
+}
+
+SEC("tracepoint")
+int on_poll_exit(struct ls_sys_exit *ctx) { return poll_exit(bpf_get_current_task_btf(), ctx->ret); }
+
+/* Without tracefs: every system call of the host comes by here. */
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(on_any_enter, struct pt_regs *regs, long id)
+{
+	struct task_struct *task;
+	struct ls_call call;
+	u8 shape = shape_of(id);
+
+	if (shape < LS_SHAPE_POLL)
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (!thread_of(task))
+		return 0;
+	read_call(regs, &call);
+	call.nr = id;
+	call.shape = shape;
+	return poll_enter(task, &call);
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(on_any_exit, struct pt_regs *regs, long ret)
+{
+	if (shape_of((s64)BPF_CORE_READ(regs, orig_ax)) < LS_SHAPE_POLL)
+		return 0;
+	return poll_exit(bpf_get_current_task_btf(), ret);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* On-CPU stacks of iterations that are long because they compute: a per-thread cpu-clock event, silent until the iteration is
+ * suspicious. */
+#include "lib/loop.bpf.h"
+
+SEC("perf_event")
+int on_sample(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct ls_thread *thread = thread_of(task);
+	struct ls_slot_config *config;
+	struct ls_loop *loop;
+	struct ls_wait *sample;
+	u32 cpu = bpf_get_smp_processor_id();
+	u64 now;
+	long bytes;
+
+	if (!thread)
+		return 0;
+	loop = loop_at(thread->slot);
+	if (!loop || !loop->iteration_ns)
+		return 0;
+	now = bpf_ktime_get_ns();
+	catch_up(task, thread, now);
+	if (now - loop->iteration_ns < knobs.threshold_ns / 4)
+		return 0;
+	config = config_of(thread->slot, loop);
+	if (config && config->ignore)
+		return 0;
+	sample = bpf_map_lookup_elem(&scratch, &cpu);
+	if (!sample)
+		return 0;
+	fill_header(&sample->h, LS_RECORD_SAMPLE, thread->slot, loop, now);
+	sample->iteration = loop->iteration;
+	sample->start_ns = now;
+	sample->end_ns = now;
+	sample->off_ns = 0;
+	sample->run_delay_ns = 0;
+	sample->count = 1;
+	sample->key = 0;
+	sample->cause = LS_CAUSE_cpu;
+	sample->flags = LS_WAIT_CAPTURED;
+	sample->call_ns = sample->calls = 0;
+	sample->fault_address = 0;
+	sample->result = 0;
+	sample->fds = sample->fds_total = 0;
+	sample->path[0] = 0;
+	sample->python_frames = 0;
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+
+	sample->syscall = (s32)BPF_CORE_READ(regs, orig_ax);
+	read_registers(regs, &sample->regs);
+	if (config)
+		walk_python(config, config->tstate, loop->fs_base, sample);
+	copy_stack(sample, loop->fs_base);
+	/* Only the kernel's own frames when it was in the kernel: empty while it computes in user space. */
+	bytes = bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
+	sample->kernel_frames = bytes > 0 ? (u32)bytes / 8 : 0;
+	emit_capture(sample);
+	return 0;
+}
+
+/* struct bpf_perf_event_data (linux/bpf_perf_event.h), whose header brings types that are here in a form of their own. */
+struct ls_fault_context {
+	u64 registers[21];
+	u64 sample_period;
+	u64 address;
+};
+
+/* A major page fault of a loop thread has been served: the wait for it has ended, and is the last in the capture table. Counted
+ * by the kernel for this thread only, once for each such fault; what it costs is nothing beside the fault. */
+SEC("perf_event")
+int on_major_fault(struct ls_fault_context *ctx)
+{
+	struct ls_thread *thread = thread_of(bpf_get_current_task_btf());
+	struct ls_wait *wait;
+	struct ls_loop *loop;
+
+	if (!thread)
+		return 0;
+	loop = loop_at(thread->slot);
+	if (!loop || !loop->group)
+		return 0;
+	wait = capture_of(thread->slot);
+	if (wait && wait->cause == LS_CAUSE_page_fault)
+		wait->fault_address = ctx->address;
+	return 0;
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Off CPU and back, and who woke it: the clock of everything. These run at every switch of the whole host; a thread that is not
+ * followed costs one look-up in its task storage. */
+#include "lib/loop.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __noinline int loop_away(struct task_struct *task, struct ls_thread *thread, u32 state, u64 now)
+{
+	struct ls_loop *loop;
+	struct ls_call call = {};
+	struct pt_regs *regs;
+	struct ls_slot_config *config;
+
+	if (!task || !thread)
+		return 0;
+	loop = loop_at(thread->slot);
+	if (!loop)
+		return 0;
+	begin_change(loop);
+	loop->off_ns = now;
+	loop->wake_ns = 0;
+	loop->queued_ns = run_queue_time(task);
+	loop->off_syscall = -1;
+	config = config_of(thread->slot, loop);
+	if (config && config->ignore)
+		goto out;
+	if (state == TASK_RUNNING) {
+		loop->off_cause = LS_CAUSE_runqueue;
+		goto out;
+	}
+	if (loop->flags & LS_LOOP_IN_OWN_POLL) {
+		if (!task_stopped(task, state)) {
+			loop->off_cause = LS_CAUSE_none;
+			if (loop->iteration_ns)
+				withdraw_iteration(loop, now);
+			goto out;
+		}
+		/* A stopped loop serves nobody, wherever it was stopped. */
+		if (!loop->iteration_ns)
+			begin_iteration(loop, now);
+	}
+	if (!loop->iteration_ns) {
+		loop->off_cause = LS_CAUSE_none;
+		goto out;
+	}
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	read_call(regs, &call);
+	loop->off_syscall = (s32)call.nr;
+	if (task_stopped(task, state))
+		loop->off_cause = LS_CAUSE_stopped;
+	else
+		loop->off_cause = cause_of_call(bpf_get_current_task(), &call);
+	if (loop->off_cause == LS_CAUSE_futex && config && call.args[0] >= config->gil_begin && call.args[0] < config->gil_end)
+		loop->off_cause = LS_CAUSE_gil;
+	begin_wait(bpf_get_current_task(), regs, thread->slot, loop, &call);
+	if (loop->off_cause == LS_CAUSE_gil)
+		begin_gil_wait(thread->slot, loop, config);
+out:
+	end_change(loop);
+	thread->off_cause = loop->off_cause;
+	return 0;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct ls_thread *thread;
+	u64 now = 0;
+
+	if (prev->pid) {
+		thread = thread_of(prev);
+		if (thread) {
+			u32 state = preempt ? TASK_RUNNING : task_state(prev);
+
+			now = bpf_ktime_get_ns();
+			catch_up(prev, thread, now);
+			thread->off_ns = now;
+			if (thread->slot >= 0)
+				loop_away(prev, thread, state, now);
+		}
+	}
+	if (next->pid) {
+		thread = thread_of(next);
+		if (thread) {
+			if (!now)
+				now = bpf_ktime_get_ns();
+			if (thread->slot >= 0)
+				loop_back(next, thread, now, 0);
+			thread->off_ns = 0;
+			thread->wake_ns = 0;
+		}
+	}
+	return 0;
+}
+
+/* Where the thread that runs now stands in its own code. Interrupts are off while a task is woken, so the scratch space is ours.
+ */
+static __noinline int capture_waker(struct task_struct *current, s32 slot, struct ls_loop *loop, struct ls_wait *wait)
+{
+	struct ls_slot_config *config;
+	struct ls_wait *capture;
+	struct pt_regs *regs;
+	u32 cpu = bpf_get_smp_processor_id();
+	u64 fs_base;
+
+	if (!current || !loop || !wait)
+		return 0;
+	if (!take_token(loop, loop->wake_ns)) {
+		count_loss(LS_LOSS_capture_budget);
+		return 0;
+	}
+	capture = bpf_map_lookup_elem(&scratch, &cpu);
+	if (!capture)
+		return 0;
+	fill_header(&capture->h, LS_RECORD_WAKER, slot, loop, loop->wake_ns);
+	capture->iteration = loop->iteration;
+	capture->start_ns = wait->start_ns;
+	capture->end_ns = loop->wake_ns;
+	capture->off_ns = capture->run_delay_ns = 0;
+	capture->count = 1;
+	capture->key = 0;
+	capture->syscall = -1;
+	capture->cause = wait->cause;
+	capture->shape = LS_SHAPE_OTHER;
+	capture->flags = LS_WAIT_CAPTURED;
+	capture->call_ns = capture->calls = 0;
+	capture->fault_address = 0;
+	capture->result = 0;
+	capture->waker = loop->waker;
+	capture->waker_ns = 0;
+	capture->waker_frames = capture->kernel_frames = capture->python_frames = 0;
+	capture->fds = capture->fds_total = 0;
+	capture->path[0] = 0;
+	regs = (struct pt_regs *)bpf_task_pt_regs(current);
+	read_registers(regs, &capture->regs);
+	fs_base = BPF_CORE_READ(current, thread.fsbase);
+	config = config_of(slot, loop);
+	/* The interpreter that is known is the loop's. */
+	if (config && loop->waker.pid == loop->pid)
+		walk_python(config, find_thread_state(config, fs_base), fs_base, capture);
+	copy_stack(capture, fs_base);
+	emit_capture(capture);
+	return 0;
+}
+
+/* Runs where the waker runs, so it may be on another CPU than the thread it wakes: it writes nothing but the wake-up. */
+SEC("tp_btf/sched_waking")
+int BPF_PROG(on_waking, struct task_struct *task)
+{
+	struct ls_thread *thread = thread_of(task);
+	struct task_struct *current;
+	struct ls_wait *wait;
+	struct ls_loop *loop;
+	long bytes;
+
+	if (!thread)
+		return 0;
+	/* Woken before it slept: no sleep, no wake-up. What is recorded here belongs to a real sleep, even when its switch is only
+	 * being traced now on the other CPU. */
+	if (!task_asleep(task) || thread->wake_ns)
+		return 0;
+	thread->wake_ns = bpf_ktime_get_ns();
+	loop = loop_at(thread->slot);
+	if (!loop)
+		return 0;
+	loop->wake_ns = thread->wake_ns;
+	if (!loop->iteration_ns)
+		return 0;
+	current = bpf_get_current_task_btf();
+	loop->waker.tid = pid_of(current);
+	loop->waker.pid = process_of(current);
+	bpf_core_read_str(loop->waker.comm, LS_COMM_BYTES, &current->comm);
+	bpf_core_read_str(loop->waker.process_comm, LS_COMM_BYTES, &current->group_leader->comm);
+	/* The sleeper cannot touch its capture now, nor its tokens. Its waker's stacks are dear, so only for waits worth it, and of
+	 * those in a row only for the longest so far. */
+	if (!loop->group || !loop->off_ns || thread->wake_ns - loop->off_ns < knobs.floor_ns)
+		return 0;
+	wait = capture_of(thread->slot);
+	if (!wait || thread->wake_ns - loop->off_ns < wait->waker_ns)
+		return 0;
+	bytes = bpf_get_stack(ctx, wait->waker_kernel, sizeof(wait->waker_kernel), 0);
+	wait->waker_frames = bytes > 0 ? (u32)bytes / 8 : 0;
+	/* The sleeper's own as well, while it surely sleeps: its switch back may not be traced. */
+	if (!wait->kernel_frames) {
+		bytes = bpf_get_task_stack(task, wait->kernel, sizeof(wait->kernel), 0);
+		wait->kernel_frames = bytes > 0 ? (u32)bytes / 8 : 0;
+	}
+	/* Timers end sleeps, and most waits for the GIL, whose holder is asked for in another way: there is no waker to look at.
+	 * Whether another wake-up came from an interrupt is not known here; then user space throws away what is taken. */
+	if (wait->waker_frames && runs_user_code(current) && loop->off_cause != LS_CAUSE_sleep && loop->off_cause != LS_CAUSE_gil)
+		capture_waker(current, thread->slot, loop, wait);
+	return 0;
+}
