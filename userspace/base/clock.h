@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace loopsnoop {
+
+// CLOCK_MONOTONIC, ns: the clock of bpf_ktime_get_ns() and of every `…_ns` point in time in this program.
+[[nodiscard]] std::uint64_t monotonic_ns();
+
+// CLOCK_REALTIME, ns since the epoch.
+[[nodiscard]] std::uint64_t realtime_ns();
+
+// RFC 3339, UTC, microseconds: "2026-11-22T05:09:28.000123Z".
+[[nodiscard]] std::string rfc3339_utc(std::uint64_t realtime_ns);
+
+} // namespace loopsnoop

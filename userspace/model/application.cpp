@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "model/application.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace loopsnoop {
+
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "3.11", "3.11t": what follows "python" in the name of a directory, an executable or a library.
+bool is_version(std::string_view text) {
+	return !text.empty() && is_digit(text.front()) &&
+	       std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || c == '.' || c == 't' || c == 'd'; });
+}
+
+bool is_library_directory(std::string_view name) { return name == "lib" || name == "lib64"; }
+
+// The directory (or zip file) of CPython's standard library: lib/python3.11, lib/pypy3.9, lib/python311.zip.
+bool is_standard_library(std::string_view parent, std::string_view name) {
+	for (const std::string_view runtime : {"python", "pypy"}) {
+		if (is_library_directory(parent) && name.starts_with(runtime)) {
+			name.remove_prefix(runtime.size());
+			return is_version(name) || (name.ends_with(".zip") && is_version(name.substr(0, name.size() - 4)));
+		}
+	}
+	return false;
+}
+
+struct Path {
+	bool package = false;          // below site-packages, dist-packages or node_modules
+	bool standard_library = false; // below lib/python3.N
+	bool in_bin = false;           // directly in a bin directory
+	std::string_view name;         // the last component
+};
+
+Path look_at(std::string_view path) {
+	Path found;
+	std::string_view parent;
+	while (true) {
+		const std::size_t slash = path.find('/');
+		const std::string_view component = path.substr(0, slash);
+		if (slash == std::string_view::npos) {
+			found.in_bin = parent == "bin" || parent == "sbin";
+			found.name = component;
+			return found;
+		}
+		found.package |= component == "site-packages" || component == "dist-packages" || component == "node_modules";
+		found.standard_library |= is_standard_library(parent, component);
+		if (!component.empty()) {
+			parent = component;
+		}
+		path.remove_prefix(slash + 1);
+	}
+}
+
+// pip's and distributions' launchers have no extension, and nothing but a top level that calls into the package.
+bool is_launcher(const SourceFrame &frame, const Path &path) {
+	return path.in_bin && path.name.find('.') == std::string_view::npos && frame.function == "<module>";
+}
+
+bool in_system_libraries(std::string_view module) {
+	static constexpr std::array<std::string_view, 7> places{
+	    "/lib/", "/lib32/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/local/lib/", "/nix/store/",
+	};
+	return std::any_of(places.begin(), places.end(), [&](std::string_view place) { return module.starts_with(place); });
+}
+
+// "libuv.so.1", "libuv.so", "libuv-1.44.so": of the library `stem`.
+bool is_library(std::string_view name, std::string_view stem) {
+	return name.starts_with(stem) && name.size() > stem.size() && (name[stem.size()] == '.' || name[stem.size()] == '-') &&
+	       name.find(".so") != std::string_view::npos;
+}
+
+bool is_interpreter_module(std::string_view name) {
+	for (const std::string_view interpreter : {"python", "pypy"}) {
+		if (name.starts_with(interpreter)) {
+			const std::string_view rest = name.substr(interpreter.size());
+			if (rest.empty() || is_version(rest)) {
+				return true;
+			}
+		}
+	}
+	return name.starts_with("libpython") || is_library(name, "libnode") || name == "node" || name == "nodejs" || name == "bun" ||
+	       name == "deno";
+}
+
+// Runtimes, wherever they lie: containers and self-built interpreters keep them outside the system's directories.
+bool is_runtime_module(std::string_view name) {
+	static constexpr std::array<std::string_view, 10> libraries{
+	    "libc", "libpthread", "libm", "libdl", "librt", "libgcc_s", "libstdc++", "libc++", "libuv", "libev",
+	};
+	return is_interpreter_module(name) || name.starts_with("ld-linux") || name.starts_with("ld-musl") ||
+	       name.starts_with("libc.musl") || name.starts_with("ld-2.") ||
+	       std::any_of(libraries.begin(), libraries.end(), [&](std::string_view stem) { return is_library(name, stem); });
+}
+
+// Where threads and processes begin, and the C++ library's templates, which are compiled into the application's own file.
+bool is_runtime_function(std::string_view function) {
+	return function == "_start" || function == "_init" || function.starts_with("__libc_") || function.starts_with("std::") ||
+	       function.starts_with("void std::") || function.starts_with("__gnu_cxx::") || function.starts_with("operator new") ||
+	       function.starts_with("operator delete");
+}
+
+} // namespace
+
+bool is_typed_in_frame(const SourceFrame &frame) {
+	const std::string_view file = frame.file;
+	return file == "<string>" || file == "<stdin>" || file.starts_with("<python-input") || file.starts_with("<ipython-input") ||
+	       file.starts_with("[eval]") || file.starts_with("evalmachine.<anonymous>");
+}
+
+bool is_application_frame(const SourceFrame &frame) {
+	const std::string_view file = frame.file;
+	if (file.empty() || file.front() == '<' || file.starts_with("node:") || file.starts_with("internal/") ||
+	    is_typed_in_frame(frame)) {
+		return false;
+	}
+	const Path path = look_at(file);
+	return !path.package && !path.standard_library && !is_launcher(frame, path);
+}
+
+bool is_application_frame(const NativeFrame &frame) {
+	if (!frame.function || frame.function->empty() || !frame.module || frame.module->empty() || frame.module->front() == '[') {
+		return false;
+	}
+	const Path path = look_at(*frame.module);
+	const bool library = path.name.find(".so") != std::string_view::npos;
+	return !path.package && !path.standard_library && !(library && in_system_libraries(*frame.module)) &&
+	       !is_runtime_module(path.name) && !is_runtime_function(*frame.function);
+}
+
+bool is_interpreter_frame(const NativeFrame &frame) { return frame.module && is_interpreter_module(look_at(*frame.module).name); }
+
+const SourceFrame *innermost_application_frame(const std::vector<SourceFrame> &frames) {
+	const auto own =
+	    std::find_if(frames.begin(), frames.end(), [](const SourceFrame &frame) { return is_application_frame(frame); });
+	if (own != frames.end()) {
+		return &*own;
+	}
+	const auto typed = std::find_if(frames.begin(), frames.end(), is_typed_in_frame);
+	return typed == frames.end() ? nullptr : &*typed;
+}
+
+const NativeFrame *innermost_application_frame(const std::vector<NativeFrame> &frames) {
+	const auto own =
+	    std::find_if(frames.begin(), frames.end(), [](const NativeFrame &frame) { return is_application_frame(frame); });
+	return own == frames.end() ? nullptr : &*own;
+}
+
+} // namespace loopsnoop

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "model/stack.h"
+
+namespace loopsnoop {
+
+// x86-64 user registers in DWARF numbering (System V ABI AMD64, figure 3.36): rax rdx rcx rbx rsi rdi rbp rsp r8..r15, then rip.
+struct UserRegisters {
+	static constexpr std::size_t rbp = 6;
+	static constexpr std::size_t rsp = 7;
+	static constexpr std::size_t rip = 16;
+	static constexpr std::size_t count = 17;
+	std::array<std::uint64_t, count> r{};
+
+	[[nodiscard]] std::uint64_t ip() const { return r[rip]; }
+	[[nodiscard]] std::uint64_t sp() const { return r[rsp]; }
+};
+
+// One interpreter frame as it was found: names and lines are read from the target later.
+struct PythonFrameRef {
+	std::uint64_t code = 0;        // address of the PyCodeObject
+	std::uint64_t instruction = 0; // CPython >= 3.11: address of the current code unit; 3.9, 3.10: f_lasti
+	bool operator==(const PythonFrameRef &) const = default;
+};
+
+// A stack before anything was looked up: plain numbers and bytes.
+struct RawStack {
+	StackFrom from = StackFrom::none;
+	std::uint32_t pid = 0; // whose address space the numbers are of
+	std::uint32_t tid = 0;
+	bool have_registers = false;
+	UserRegisters registers;
+	std::uint64_t stack_address = 0; // where stack_bytes begins: the user stack pointer
+	std::vector<std::uint8_t> stack_bytes;
+	std::vector<PythonFrameRef> python; // innermost first
+	std::vector<std::uint64_t> kernel;  // kernel addresses, innermost first
+};
+
+} // namespace loopsnoop

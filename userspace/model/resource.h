@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace loopsnoop {
+
+struct Peer {
+	std::uint32_t pid = 0;
+	std::string comm;
+};
+
+// Anything with a path, anonymous inodes ("anon_inode:[eventfd]") and devices included.
+struct FileResource {
+	std::optional<int> fd;           // null when the call took a path
+	std::optional<std::string> path; // as the target sees it
+};
+
+struct SocketResource {
+	std::optional<int> fd;
+	std::string protocol;             // "tcp" "tcp6" "udp" "udp6" "unix" "netlink" …
+	std::optional<std::string> local; // "127.0.0.1:51544", "[::1]:80"
+	std::optional<std::string> remote;
+	std::optional<std::string> path;  // unix sockets; abstract ones start with '@'
+	std::optional<std::string> state; // "ESTABLISHED", "SYN_SENT", …
+	std::optional<Peer> peer;         // the process at the other end, where it is local and could be found
+};
+
+struct PipeResource {
+	std::optional<int> fd;
+	std::optional<std::string> path; // of a FIFO
+	std::optional<Peer> peer;        // the process at the other end
+};
+
+enum class LockKind : std::uint8_t { gil, pthread_mutex, python_lock, unknown };
+[[nodiscard]] constexpr std::string_view name_of(LockKind kind) {
+	switch (kind) {
+	case LockKind::gil: return "gil";
+	case LockKind::pthread_mutex: return "pthread_mutex";
+	case LockKind::python_lock: return "python_lock";
+	case LockKind::unknown: break;
+	}
+	return "unknown";
+}
+
+struct Holder {
+	std::uint32_t tid = 0;
+	std::string thread;
+	bool inferred = false; // false: read from the lock's owner field
+};
+
+struct FutexResource {
+	std::uint64_t address = 0;
+	LockKind lock = LockKind::unknown;
+	std::optional<Holder> holder;
+	// What it is called: "recursive pthread mutex", "pthread rwlock", "threading.RLock", "logging.Handler.lock", "import lock of
+	// NAME", "threading.Event", …; unset: not known. NAME is the target's: any bytes.
+	std::optional<std::string> type = std::nullopt;
+};
+
+struct TimerResource {
+	std::optional<std::uint64_t> requested_ns;
+};
+
+struct ProcessResource {
+	std::optional<std::uint32_t> pid; // null: any child
+	std::optional<std::string> comm;
+};
+
+struct FdsResource;
+
+struct Resource;
+struct FdsResource {
+	std::vector<Resource> fds;
+};
+
+struct Resource {
+	std::variant<FileResource, SocketResource, PipeResource, FutexResource, TimerResource, ProcessResource, FdsResource> is;
+};
+
+} // namespace loopsnoop

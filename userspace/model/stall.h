@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/cause.h"
+#include "model/resource.h"
+#include "model/stack.h"
+
+namespace loopsnoop {
+
+struct Waker {
+	std::uint32_t pid = 0;
+	std::uint32_t tid = 0;
+	std::string comm;   // process name
+	std::string thread; // thread name
+	bool interrupt = false;
+	std::optional<Stack> stack;
+};
+
+// One entry of a stall's `waits`: waits in a row with the same cause and stack are one.
+struct Wait {
+	Cause cause = Cause::other;
+	std::optional<std::string> syscall; // null: not in a system call (page fault, preemption)
+	std::uint64_t start_ns = 0;
+	std::uint64_t duration_ns = 0;  // off CPU, run-queue delay included
+	std::uint64_t run_delay_ns = 0; // the part of it runnable but not running
+	std::uint64_t count = 0;
+	bool ongoing = false; // still waiting when the record was made
+	std::optional<Resource> resource;
+	std::optional<Stack> stack;
+	StackFrom stack_from = StackFrom::none;
+	std::optional<Waker> waker;
+};
+
+struct CpuPart {
+	std::uint64_t samples = 0;
+	std::uint64_t ns = 0; // samples times the sampling period
+	Stack stack;
+};
+
+// One thread that held the GIL while the loop waited for it, in one place of its code. Inferred: CPython's own variables, read as
+// the loop thread went to sleep, which it does every switch interval (5 ms) of a wait.
+struct GilHolding {
+	std::uint32_t tid = 0;
+	std::string thread; // empty: it was gone before its name was read
+	std::uint64_t samples = 0;
+	std::uint64_t ns = 0; // of the waits that were sampled
+	Stack stack;          // Python frames only
+};
+
+// All waits of a stall for the GIL as one.
+struct GilStory {
+	std::uint64_t ns = 0; // waited, without run-queue delay: as the breakdown has it
+	std::uint64_t count = 0;
+	std::vector<GilHolding> holders; // most samples first
+};
+
+struct ThreadView {
+	enum class State : std::uint8_t { running, runnable, sleeping, disk_sleep, stopped };
+	std::uint32_t tid = 0;
+	std::string thread;
+	State state = State::sleeping;
+	std::optional<std::uint64_t> waited_ns;
+	std::optional<Cause> cause;
+	std::optional<std::string> syscall;
+	std::optional<Resource> resource;
+	std::optional<bool> holds_gil;
+	std::optional<Stack> stack;
+	bool moved = false; // it slept when it was looked at and has run since: what is told of it may be of several moments
+};
+
+[[nodiscard]] constexpr std::string_view name_of(ThreadView::State state) {
+	switch (state) {
+	case ThreadView::State::running: return "running";
+	case ThreadView::State::runnable: return "runnable";
+	case ThreadView::State::sleeping: break;
+	case ThreadView::State::disk_sleep: return "disk_sleep";
+	case ThreadView::State::stopped: return "stopped";
+	}
+	return "sleeping";
+}
+
+enum class Truncated : std::uint8_t { no, before_attach, session_end, target_exit };
+[[nodiscard]] constexpr std::string_view name_of(Truncated truncated) {
+	switch (truncated) {
+	case Truncated::before_attach: return "before_attach";
+	case Truncated::session_end: return "session_end";
+	case Truncated::target_exit: return "target_exit";
+	case Truncated::no: break;
+	}
+	return "";
+}
+
+// One record of a stall: an iteration at least as long as the threshold.
+struct Stall {
+	std::uint64_t id = 0;
+	bool ongoing = false;
+	std::uint64_t start_ns = 0;
+	std::string started_at; // RFC 3339
+	std::uint64_t duration_ns = 0;
+	Truncated truncated = Truncated::no;
+	std::uint32_t pid = 0;
+	std::uint32_t tid = 0;
+	std::string comm;
+	std::string thread;
+	Cause cause = Cause::other;
+	Breakdown breakdown{};
+	std::optional<SourceFrame> culprit;
+	std::string summary;
+	std::optional<std::string> advice; // one line, only where it is sure
+	bool no_loop_yet = false;          // the process never came to a poll call: a hang at start-up
+	std::vector<Wait> waits;
+	std::vector<CpuPart> cpu;
+	std::optional<GilStory> gil;               // when it waited for the GIL at all
+	std::optional<std::uint64_t> throttled_ns; // its cgroup was held back by a CPU limit for so long meanwhile; unset: not known
+	std::optional<std::vector<ThreadView>> threads;
+	std::optional<std::vector<std::uint32_t>> deadlock;
+};
+
+} // namespace loopsnoop

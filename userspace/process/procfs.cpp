@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/procfs.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "process/pseudo_file.h"
+#include "process/text.h"
+
+namespace loopsnoop::process {
+
+namespace {
+
+constexpr std::size_t short_file_bytes = 65536;
+constexpr std::size_t cmdline_bytes = 262144;
+constexpr std::size_t maps_bytes = 67108864; // vm.max_map_count is 65530 unless raised: 10 MiB with long paths
+constexpr std::string_view deleted_suffix = " (deleted)";
+
+// Empty: gone.
+std::string read_name(const std::string &path) {
+	auto text = read_pseudo_file(path, short_file_bytes);
+	if (!text) {
+		return {};
+	}
+	if (text->ends_with('\n')) {
+		text->pop_back(); // the kernel's own; a newline of the name stays
+	}
+	return std::move(text).value();
+}
+
+} // namespace
+
+std::string ProcFs::path_of(std::uint32_t pid, std::string_view name) const { return fmt::format("{}/{}/{}", root_, pid, name); }
+
+std::vector<std::uint32_t> ProcFs::pids() const {
+	std::vector<std::uint32_t> all;
+	each_number(root_, [&](std::uint32_t pid) {
+		all.push_back(pid);
+		return true;
+	});
+	std::sort(all.begin(), all.end());
+	return all;
+}
+
+bool ProcFs::exists(std::uint32_t pid) const { return ::access(path_of(pid, "stat").c_str(), F_OK) == 0; }
+
+Result<ProcessStatus> ProcFs::status(std::uint32_t pid) const {
+	const std::string stat_path = path_of(pid, "stat");
+	const auto stat = read_pseudo_file(stat_path, short_file_bytes);
+	if (!stat) {
+		return Error{"read the status of process " + std::to_string(pid), stat_path, stat.error().code, {}};
+	}
+	const auto status = read_pseudo_file(path_of(pid, "status"), short_file_bytes);
+	if (!status) {
+		return Error{"read the status of process " + std::to_string(pid), path_of(pid, "status"), status.error().code, {}};
+	}
+	auto parsed = parse_status(*stat, *status);
+	if (!parsed) {
+		return make_error("understand the status of process " + std::to_string(pid), stat_path);
+	}
+	return std::move(*parsed);
+}
+
+std::vector<ThreadEntry> ProcFs::threads(std::uint32_t pid) const {
+	std::vector<ThreadEntry> all;
+	each_number(path_of(pid, "task"), [&](std::uint32_t tid) {
+		auto name = read_pseudo_file(path_of(pid, fmt::format("task/{}/comm", tid)), short_file_bytes);
+		if (name) {
+			if (name->ends_with('\n')) {
+				name->pop_back();
+			}
+			all.push_back({tid, std::move(name).value()});
+		}
+		return true;
+	});
+	return all;
+}
+
+std::string ProcFs::comm(std::uint32_t pid) const { return read_name(path_of(pid, "comm")); }
+
+std::string ProcFs::thread_name(std::uint32_t pid, std::uint32_t tid) const {
+	return read_name(path_of(pid, fmt::format("task/{}/comm", tid)));
+}
+
+std::vector<std::uint32_t> ProcFs::children(std::uint32_t pid) const {
+	std::vector<std::uint32_t> all;
+	bool told = false; // CONFIG_PROC_CHILDREN
+	each_number(path_of(pid, "task"), [&](std::uint32_t tid) {
+		const auto text = read_pseudo_file(path_of(pid, fmt::format("task/{}/children", tid)), maps_bytes);
+		if (text) {
+			told = true;
+			Words words(*text);
+			for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
+				if (const auto child = parse_number<std::uint32_t>(word)) {
+					all.push_back(*child);
+				}
+			}
+		}
+		return true;
+	});
+	if (!told) {
+		for (const std::uint32_t candidate : pids()) {
+			const auto found = status(candidate);
+			if (found && found->ppid == pid) {
+				all.push_back(candidate);
+			}
+		}
+	}
+	std::sort(all.begin(), all.end());
+	return all;
+}
+
+std::optional<Executable> ProcFs::exe(std::uint32_t pid) const {
+	auto link = read_link(exe_path(pid));
+	if (!link) {
+		return std::nullopt;
+	}
+	Executable out{std::move(*link), false};
+	if (out.path.ends_with(deleted_suffix)) {
+		// A program may really be called "x (deleted)": then the file of that name is the one that runs.
+		const auto running = identify(exe_path(pid));
+		const auto named = identify(target_path(pid, out.path));
+		const bool literal = running && named && running->inode == named->inode && running->device == named->device;
+		if (!literal) {
+			out.deleted = true;
+			out.path.resize(out.path.size() - deleted_suffix.size());
+		}
+	}
+	return out;
+}
+
+std::vector<std::string> ProcFs::cmdline(std::uint32_t pid) const {
+	std::vector<std::string> arguments;
+	const auto text = read_pseudo_file(path_of(pid, "cmdline"), cmdline_bytes);
+	if (!text) {
+		return arguments;
+	}
+	std::string_view rest = *text;
+	while (rest.ends_with('\0')) {
+		rest.remove_suffix(1);
+	}
+	while (!rest.empty()) {
+		const std::size_t end = rest.find('\0');
+		arguments.emplace_back(rest.substr(0, end));
+		rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+	}
+	return arguments;
+}
+
+Result<std::vector<Mapping>> ProcFs::maps(std::uint32_t pid) const {
+	const auto text = read_pseudo_file(path_of(pid, "maps"), maps_bytes);
+	if (!text) {
+		return Error{"read the memory map of process " + std::to_string(pid), path_of(pid, "maps"), text.error().code, {}};
+	}
+	return parse_maps(*text);
+}
+
+std::string ProcFs::target_path(std::uint32_t pid, std::string_view path) const {
+	if (path.starts_with('/')) {
+		return path_of(pid, "root").append(path);
+	}
+	return path_of(pid, "cwd/").append(path);
+}
+
+std::string ProcFs::map_files_path(std::uint32_t pid, const Mapping &mapping) const {
+	return path_of(pid, fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end));
+}
+
+Result<UniqueFd> ProcFs::open_file(std::uint32_t pid, const std::string &path) const {
+	const UniqueFd root(::open(path_of(pid, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+	if (!root.valid()) {
+		return errno_error("open the root directory of process " + std::to_string(pid), path_of(pid, "root"));
+	}
+	std::string absolute = path;
+	if (!path.starts_with('/')) {
+		const auto folder = read_link(path_of(pid, "cwd")); // as the target sees it, as long as it has not moved above its root
+		if (!folder) {
+			return errno_error("find the working directory of process " + std::to_string(pid), path_of(pid, "cwd"));
+		}
+		absolute = *folder + "/" + path;
+	}
+	open_how how{};
+	how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+	UniqueFd file(static_cast<int>(::syscall(SYS_openat2, root.get(), absolute.c_str(), &how, sizeof how)));
+	if (!file.valid()) {
+		return errno_error("open a file of process " + std::to_string(pid), absolute);
+	}
+	struct stat found {};
+	if (::fstat(file.get(), &found) != 0) {
+		return errno_error("stat a file of process " + std::to_string(pid), absolute);
+	}
+	if (!S_ISREG(found.st_mode)) {
+		return make_error("read a file of process " + std::to_string(pid) + " that is not a regular file", absolute);
+	}
+	return file;
+}
+
+std::optional<std::uint64_t> ProcFs::ns_inode(std::uint32_t pid, std::string_view kind) const {
+	const auto link = read_link(path_of(pid, fmt::format("ns/{}", kind)));
+	return link ? number_in_brackets<std::uint64_t>(*link, fmt::format("{}:[", kind)) : std::nullopt;
+}
+
+std::optional<bool> ProcFs::same_namespace(std::uint32_t pid, std::uint32_t other, std::string_view kind) const {
+	const auto one = ns_inode(pid, kind);
+	const auto two = ns_inode(other, kind);
+	if (!one || !two) {
+		return std::nullopt;
+	}
+	return *one == *two;
+}
+
+std::vector<Cgroup> ProcFs::cgroups(std::uint32_t pid) const {
+	std::vector<Cgroup> all;
+	const auto text = read_pseudo_file(path_of(pid, "cgroup"), short_file_bytes);
+	if (!text) {
+		return all;
+	}
+	std::string_view rest = *text;
+	while (const auto line = take_line(rest)) { // "4:cpu,cpuacct:/path": the path may hold colons
+		const std::size_t first = line->find(':');
+		const std::size_t second = first == std::string_view::npos ? first : line->find(':', first + 1);
+		if (second != std::string_view::npos && parse_number<std::uint32_t>(line->substr(0, first))) {
+			all.push_back({std::string(line->substr(first + 1, second - first - 1)), std::string(line->substr(second + 1))});
+		}
+	}
+	return all;
+}
+
+std::optional<std::string> ProcFs::wait_channel(std::uint32_t pid, std::uint32_t tid) const {
+	auto name = read_name(path_of(pid, fmt::format("task/{}/wchan", tid)));
+	if (name.empty() || name == "0") {
+		return std::nullopt;
+	}
+	return name;
+}
+
+std::optional<SyscallState> ProcFs::syscall(std::uint32_t pid, std::uint32_t tid) const {
+	const auto text = read_pseudo_file(path_of(pid, fmt::format("task/{}/syscall", tid)), short_file_bytes);
+	return text ? parse_syscall(*text) : std::nullopt;
+}
+
+} // namespace loopsnoop::process

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "model/descriptor.h"
+#include "process/mapping.h"
+#include "process/status.h"
+
+namespace loopsnoop::process {
+
+struct ThreadEntry {
+	std::uint32_t tid = 0;
+	std::string name;
+};
+
+struct Executable {
+	std::string path;     // as the target sees it, without " (deleted)"
+	bool deleted = false; // unlinked or replaced since (a package upgrade): open it by ProcFs::exe_path
+};
+
+struct Cgroup {
+	std::string controllers; // "cpu,cpuacct"; empty: the unified hierarchy (v2)
+	std::string path;        // "/system.slice/x.service"
+};
+
+// What /proc knows about processes. Everything is read anew at each call and may be out of date when it returns; a process
+// that is gone gives an Error, nullopt or an empty list. A pid is not checked against reuse: compare
+// ProcessStatus::start_time_ticks where that matters. Holds nothing but the root: any thread may call, copies are cheap.
+//
+// cmdline, maps and exe need the target's mmap lock or ptrace access; the kernel makes the first two wait while the target
+// holds that lock for writing (a page fault on a dead file system, rarely).
+class ProcFs {
+public:
+	explicit ProcFs(std::string root = "/proc") : root_(std::move(root)) {}
+
+	[[nodiscard]] const std::string &root() const { return root_; }
+	// "/proc/PID/NAME"
+	[[nodiscard]] std::string path_of(std::uint32_t pid, std::string_view name) const;
+
+	[[nodiscard]] std::vector<std::uint32_t> pids() const; // ascending
+	[[nodiscard]] bool exists(std::uint32_t pid) const;
+	[[nodiscard]] Result<ProcessStatus> status(std::uint32_t pid) const;
+	[[nodiscard]] std::vector<ThreadEntry> threads(std::uint32_t pid) const; // those that vanish meanwhile are left out
+	[[nodiscard]] std::string comm(std::uint32_t pid) const;                 // empty: gone
+	[[nodiscard]] std::string thread_name(std::uint32_t pid, std::uint32_t tid) const;
+	[[nodiscard]] std::vector<std::uint32_t> children(std::uint32_t pid) const; // direct ones, ascending
+	[[nodiscard]] std::optional<Executable> exe(std::uint32_t pid) const;       // nullopt: gone, not allowed, kernel thread
+	// The arguments, 256 KiB of them at most; empty ones at the end are dropped (programs pad a changed title with NULs).
+	[[nodiscard]] std::vector<std::string> cmdline(std::uint32_t pid) const;
+	[[nodiscard]] Result<std::vector<Mapping>> maps(std::uint32_t pid) const; // empty: zombie or kernel thread
+
+	// Names for us of what the target names; nothing is checked. A relative path is below the target's working directory.
+	// Absolute symbolic links on the way lead to OUR root: for anything but paths from maps, prefer open_file.
+	[[nodiscard]] std::string target_path(std::uint32_t pid, std::string_view path) const;
+	[[nodiscard]] std::string map_files_path(std::uint32_t pid, const Mapping &mapping) const; // deleted files too; CAP_SYS_ADMIN
+	[[nodiscard]] std::string exe_path(std::uint32_t pid) const { return path_of(pid, "exe"); }
+	// Opens a regular file by the target's path for reading, symbolic links resolved inside the target's root
+	// (openat2, Linux 5.6). Anything but a regular file is an Error: a FIFO put there must not hang us.
+	[[nodiscard]] Result<UniqueFd> open_file(std::uint32_t pid, const std::string &path) const;
+
+	// Identity of a namespace ("net" "pid" "mnt" "user" …); nullopt: gone or not allowed.
+	[[nodiscard]] std::optional<std::uint64_t> ns_inode(std::uint32_t pid, std::string_view kind) const;
+	// nullopt when either cannot be told.
+	[[nodiscard]] std::optional<bool> same_namespace(std::uint32_t pid, std::uint32_t other, std::string_view kind) const;
+	[[nodiscard]] std::vector<Cgroup> cgroups(std::uint32_t pid) const;
+
+	// Kernel function a sleeping thread waits in; nullopt: running, not allowed, or this kernel does not tell.
+	[[nodiscard]] std::optional<std::string> wait_channel(std::uint32_t pid, std::uint32_t tid) const;
+	[[nodiscard]] std::optional<SyscallState> syscall(std::uint32_t pid, std::uint32_t tid) const;
+
+	// An open descriptor as it is now; sockets are looked up in the tables of the target's network namespace. A unix socket
+	// without a name of its own gets the name of what it is connected to.
+	// nullopt: not open, or the process is gone. `device` is st_dev as stat(2) gives it, 0 for sockets and pipes.
+	[[nodiscard]] std::optional<DescriptorSnapshot> descriptor(std::uint32_t pid, int fd) const;
+	// The descriptors that an epoll descriptor watches, ascending.
+	[[nodiscard]] std::vector<int> epoll_targets(std::uint32_t pid, int epfd) const;
+
+private:
+	std::string root_;
+};
+
+} // namespace loopsnoop::process

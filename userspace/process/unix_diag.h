@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "process/procfs.h"
+
+namespace loopsnoop::process {
+
+// Asks the kernel (NETLINK_SOCK_DIAG, CONFIG_UNIX_DIAG) how the unix sockets of one network namespace are connected, which no
+// file of /proc tells. Answers within 100 ms or not at all. One thread at a time.
+class UnixDiag {
+public:
+	// `namespace_path`: "/proc/PID/ns/net"; empty: our own. Another than ours takes CAP_SYS_ADMIN; the calling thread's
+	// namespace is never changed (a thread of its own goes there and ends). nullopt: not allowed or not built in.
+	[[nodiscard]] static std::optional<UnixDiag> open(const std::string &namespace_path);
+
+	// Inode of the other end; 0: there is one that no process has yet (not accepted). nullopt: not connected, or not told.
+	[[nodiscard]] std::optional<std::uint32_t> peer_of(std::uint32_t inode);
+	// The listening socket that has not yet accepted the connection of `inode`.
+	[[nodiscard]] std::optional<std::uint32_t> listener_holding(std::uint32_t inode);
+
+private:
+	explicit UnixDiag(UniqueFd socket) : socket_(std::move(socket)) {}
+
+	UniqueFd socket_;
+	std::uint32_t sequence_ = 0;
+};
+
+// Of the network namespace of a process. nullopt, too, where the namespaces cannot be told: a fixture tree is never asked about.
+[[nodiscard]] std::optional<UnixDiag> unix_diag_of(const ProcFs &procfs, std::uint32_t pid);
+
+} // namespace loopsnoop::process
