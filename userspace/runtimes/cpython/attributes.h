@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "process/memory.h"
+#include "runtimes/cpython/offsets.h"
+
+namespace loopsnoop::runtimes::cpython {
+
+// What an instance of a class written in Python has under a name in its __dict__, where CPython keeps that: the address of the
+// object. Slots, properties and attributes of the class are not looked at. nullopt: there is none, or it could not be read (the
+// target runs on: tables move).
+[[nodiscard]] std::optional<std::uint64_t> read_attribute(const process::Memory &memory, const Offsets &offsets,
+                                                          std::uint64_t object, std::string_view name);
+
+// An int from 0 to 2^60 - 1. nullopt: another object, None say, or another number.
+[[nodiscard]] std::optional<std::uint64_t> read_small_int(const process::Memory &memory, const Offsets &offsets,
+                                                          std::uint64_t object);
+
+} // namespace loopsnoop::runtimes::cpython

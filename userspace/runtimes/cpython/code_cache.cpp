@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtimes/cpython/code_cache.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "runtimes/cpython/objects.h"
+
+namespace loopsnoop::runtimes::cpython {
+
+namespace {
+
+constexpr std::size_t max_codes = 4096;
+constexpr std::size_t max_name = 1024; // characters
+constexpr std::size_t max_filename = 4096;
+constexpr std::size_t max_line_table = 256UL << 10U; // bytes; a module of 20,000 lines has about a tenth of it
+
+} // namespace
+
+std::optional<CodeCache::Fingerprint> CodeCache::read_fingerprint(const process::Memory &memory, std::uint64_t code) const {
+	std::array<std::byte, 256> bytes{};
+	const std::size_t wanted = std::max({offsets_.code_filename, offsets_.code_name, offsets_.code_line_table,
+	                                     offsets_.code_first_line, offsets_.object_type, offsets_.var_size}) +
+	                           sizeof(std::uint64_t);
+	if (code == 0 || wanted > bytes.size() || !memory.read(code, std::span(bytes).first(wanted))) {
+		return std::nullopt;
+	}
+	const auto take = [&bytes](std::uint32_t offset, auto &value) { std::memcpy(&value, bytes.data() + offset, sizeof value); };
+	Fingerprint found;
+	take(offsets_.object_type, found.type);
+	take(offsets_.code_filename, found.filename);
+	take(offsets_.code_name, found.name);
+	take(offsets_.code_line_table, found.line_table);
+	take(offsets_.code_first_line, found.first_line);
+	if (offsets_.code_instructions) {
+		take(offsets_.var_size, found.size);
+	}
+	if (code_type_ != 0 && found.type != code_type_) {
+		return std::nullopt;
+	}
+	return found;
+}
+
+std::optional<int> CodeCache::line_of(const Code &code, const PythonFrameRef &frame) const {
+	if (!code.line_table) {
+		return std::nullopt;
+	}
+	std::int64_t offset = 0;
+	if (offsets_.frames.instruction_is_index) {
+		offset = std::int64_t{static_cast<std::int32_t>(frame.instruction)} * offsets_.instruction_unit;
+	} else {
+		offset = static_cast<std::int64_t>(frame.instruction - frame.code - offsets_.code_instructions.value_or(0));
+		// One unit before the first: a frame that was only just made. Anything else outside belongs to other code.
+		if (offset < -2 || (offset >= 0 && static_cast<std::uint64_t>(offset) / 2 >= code.fingerprint.size)) {
+			return std::nullopt;
+		}
+	}
+	return line_at(offsets_.line_format, *code.line_table, code.fingerprint.first_line, offset);
+}
+
+SourceFrame CodeCache::resolve(const process::Memory &memory, const PythonFrameRef &frame) {
+	const auto fingerprint = read_fingerprint(memory, frame.code);
+	if (!fingerprint) {
+		codes_.erase(frame.code);
+		return {"?", {}, std::nullopt};
+	}
+	auto known = codes_.find(frame.code);
+	if (known == codes_.end() || known->second.fingerprint != *fingerprint) {
+		auto name = read_unicode(memory, offsets_, fingerprint->name, max_name);
+		auto filename = read_unicode(memory, offsets_, fingerprint->filename, max_filename);
+		if (!name || !filename) {
+			codes_.erase(frame.code);
+			return {name.value_or("?"), filename.value_or(""), std::nullopt};
+		}
+		if (codes_.size() >= max_codes) {
+			codes_.clear(); // a program that makes code all the time; what is in use comes back with the next stacks
+		}
+		Code code{*fingerprint, std::move(*name), std::move(*filename),
+		          read_bytes(memory, offsets_, fingerprint->line_table, max_line_table)};
+		known = codes_.insert_or_assign(frame.code, std::move(code)).first;
+	}
+	return {known->second.name, known->second.filename, line_of(known->second, frame)};
+}
+
+} // namespace loopsnoop::runtimes::cpython

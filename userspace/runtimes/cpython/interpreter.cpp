@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtimes/cpython/interpreter.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtimes/cpython/attributes.h"
+#include "runtimes/cpython/objects.h"
+
+namespace loopsnoop::runtimes::cpython {
+
+namespace {
+
+// Both C libraries begin a thread's control block, where the fs base points, with its own address (glibc tcbhead_t.tcb,
+// sysdeps/x86_64/nptl/tls.h; musl struct pthread.self, src/internal/pthread_impl.h).
+bool is_control_block(const process::Memory &memory, std::uint64_t thread_id) {
+	return thread_id != 0 && memory.read_value<std::uint64_t>(thread_id) == thread_id;
+}
+
+// A version's table may not hold for a build that was patched, and a symbol may lie: what the offsets lead to must look like
+// threads before anything is believed.
+bool leads_to_threads(const process::Memory &memory, const Offsets &offsets, std::uint64_t runtime) {
+	const auto threads = walk_threads(memory, offsets, runtime);
+	return std::ranges::any_of(threads, [&](const ThreadState &thread) { return is_control_block(memory, thread.thread_id); });
+}
+
+} // namespace
+
+Interpreter::Interpreter(process::ProcFs proc, std::uint32_t pid, std::unique_ptr<process::Memory> memory,
+                         const Location &location, const Offsets &offsets)
+    : proc_(std::move(proc)), pid_(pid), memory_(std::move(memory)), location_(location), offsets_(offsets),
+      codes_(offsets, location.code_type) {}
+
+std::optional<Interpreter> Interpreter::find(const process::ProcFs &proc, std::uint32_t pid) {
+	auto memory = std::make_unique<process::TargetMemory>(pid);
+	const auto location = locate(proc, pid, *memory);
+	return location ? at(proc, pid, std::move(memory), *location) : std::nullopt;
+}
+
+std::optional<Interpreter> Interpreter::at(const process::ProcFs &proc, std::uint32_t pid,
+                                           std::unique_ptr<process::Memory> memory, const Location &location) {
+	std::optional<Offsets> offsets;
+	if (const auto described = self_described(*memory, location.runtime)) {
+		offsets = described->offsets;
+	} else {
+		offsets = offsets_of(location.version);
+	}
+	if (!offsets || !leads_to_threads(*memory, *offsets, location.runtime)) {
+		return std::nullopt;
+	}
+	Interpreter interpreter(proc, pid, std::move(memory), location, *offsets);
+	const auto gil = interpreter.main_gil();
+	if (!gil) {
+		return std::nullopt; // >= 3.12 makes its first thread state before the GIL: so early that asking again is better
+	}
+	interpreter.set_gil(interpreter.offsets_.frames, *gil);
+	interpreter.offsets_.frames.tstate_native_id = static_cast<std::uint16_t>(offsets->thread_native_id.value_or(0));
+	return interpreter;
+}
+
+void Interpreter::set_gil(PythonLayout &layout, std::uint64_t gil) const {
+	layout.gil_begin = gil + offsets_.gil_futexes_begin;
+	layout.gil_end = gil + offsets_.gil_futexes_end;
+	layout.gil_locked = gil + offsets_.gil_locked;
+	layout.gil_last_holder = gil + offsets_.gil_last_holder;
+}
+
+PythonLayout Interpreter::layout_for(std::uint64_t thread_state) const {
+	PythonLayout layout = offsets_.frames;
+	const auto interpreter = memory_->read_value<std::uint64_t>(thread_state + offsets_.thread_interpreter);
+	if (interpreter && *interpreter != 0) {
+		layout.threads_head = *interpreter + offsets_.interpreter_threads_head;
+		layout.tstate_next = static_cast<std::uint16_t>(offsets_.thread_next);
+	}
+	if (const auto gil = interpreter && *interpreter != 0 ? gil_of(*interpreter) : std::nullopt) {
+		set_gil(layout, *gil);
+	}
+	return layout;
+}
+
+std::uint64_t Interpreter::native_id(const ThreadState &thread) const {
+	if (thread.native_id != 0) {
+		return thread.native_id;
+	}
+	// Before 3.11: struct pthread.tid of glibc for x86-64 (nptl/descr.h; at 720 from 2.11 to 2.42, where debuggers look for it,
+	// too). With another C library this is some other number: the caller compares it with ids of real threads.
+	constexpr std::uint64_t glibc_tid = 720;
+	return is_control_block(*memory_, thread.thread_id)
+	           ? memory_->read_value<std::uint32_t>(thread.thread_id + glibc_tid).value_or(0)
+	           : 0;
+}
+
+std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t fs_base) const {
+	return thread_state(tid, fs_base, threads());
+}
+
+std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t fs_base,
+                                                       std::span<const ThreadState> among) const {
+	std::uint64_t inner_tid = 0;
+	if (fs_base == 0) {
+		const auto status = proc_.status(tid);
+		if (!status || status->nspids.empty()) {
+			return std::nullopt;
+		}
+		inner_tid = status->nspids.back();
+	}
+	std::optional<std::uint64_t> found;
+	for (const ThreadState &thread : among) {
+		if (fs_base != 0 ? thread.thread_id != fs_base : native_id(thread) != inner_tid) {
+			continue;
+		}
+		if (current_frame(*memory_, offsets_.frames, thread.address) != 0) {
+			return thread.address;
+		}
+		found = thread.address; // the last is of the oldest interpreter: the main one
+	}
+	return found;
+}
+
+std::vector<PythonFrameRef> Interpreter::frames(std::uint64_t thread_state) const {
+	std::vector<PythonFrameRef> found;
+	for (const PlacedFrame &placed : walk_frames(*memory_, offsets_.frames, thread_state)) {
+		found.push_back(placed.frame);
+	}
+	return found;
+}
+
+// The object that is the frame's first local: `self` of a method. Anything, where the thread has gone on.
+std::uint64_t Interpreter::first_argument(const PlacedFrame &frame) const {
+	return memory_->read_value<std::uint64_t>(frame.address + offsets_.frame_locals).value_or(0) & offsets_.frames.pointer_mask;
+}
+
+Interpreter::NamedFrames Interpreter::named_frames(std::uint64_t thread_state) {
+	NamedFrames named;
+	const auto placed = walk_frames(*memory_, offsets_.frames, thread_state);
+	for (const PlacedFrame &one : placed) {
+		named.frames.push_back(one.frame);
+	}
+	if (placed.empty()) {
+		return named;
+	}
+	// Every thread that threading begins, those of executors, too, begins there (Lib/threading.py, all versions).
+	const SourceFrame outermost = codes_.resolve(*memory_, placed.back().frame);
+	if ((outermost.function != "Thread._bootstrap" && outermost.function != "_bootstrap") ||
+	    !outermost.file.ends_with("/threading.py")) {
+		return named;
+	}
+	constexpr std::size_t longest = 64;
+	if (const auto name = read_attribute(*memory_, offsets_, first_argument(placed.back()), "_name")) {
+		named.name = read_unicode(*memory_, offsets_, *name, longest);
+	}
+	return named;
+}
+
+std::optional<ImportLock> Interpreter::import_lock(std::uint64_t thread_state, std::uint64_t wakeup) {
+	const auto placed = walk_frames(*memory_, offsets_.frames, thread_state);
+	if (placed.empty()) {
+		return std::nullopt;
+	}
+	// Lib/importlib/_bootstrap.py, 3.9 to 3.14: who has to wait does so in _ModuleLock.acquire(), for self.wakeup; self.owner is
+	// a thread's ident or None.
+	const SourceFrame innermost = codes_.resolve(*memory_, placed.front().frame);
+	if ((innermost.function != "_ModuleLock.acquire" && innermost.function != "acquire") ||
+	    innermost.file != "<frozen importlib._bootstrap>") {
+		return std::nullopt;
+	}
+	const std::uint64_t self = first_argument(placed.front());
+	if (read_attribute(*memory_, offsets_, self, "wakeup") != wakeup) {
+		return std::nullopt;
+	}
+	constexpr std::size_t longest = 256;
+	const auto owner = read_attribute(*memory_, offsets_, self, "owner");
+	const auto module = read_attribute(*memory_, offsets_, self, "name");
+	auto name = module ? read_unicode(*memory_, offsets_, *module, longest) : std::nullopt;
+	if (!owner || !name) {
+		return std::nullopt;
+	}
+	return ImportLock{std::move(*name), read_small_int(*memory_, offsets_, *owner).value_or(0)};
+}
+
+std::vector<SourceFrame> Interpreter::resolve(std::span<const PythonFrameRef> frames) {
+	std::vector<SourceFrame> resolved;
+	resolved.reserve(frames.size());
+	for (const PythonFrameRef &frame : frames) {
+		resolved.push_back(codes_.resolve(*memory_, frame));
+	}
+	return resolved;
+}
+
+std::optional<std::uint64_t> Interpreter::gil_of(std::uint64_t interpreter) const {
+	if (offsets_.runtime_gil) {
+		return location_.runtime + *offsets_.runtime_gil;
+	}
+	const auto gil = memory_->read_value<std::uint64_t>(interpreter + offsets_.interpreter_gil.value_or(0));
+	return gil && *gil != 0 ? gil : std::nullopt;
+}
+
+std::optional<std::uint64_t> Interpreter::main_gil() const {
+	const auto interpreters = walk_interpreters(*memory_, offsets_, location_.runtime);
+	return interpreters.empty() ? std::nullopt : gil_of(interpreters.back());
+}
+
+std::vector<AddressRange> Interpreter::gil_ranges() const {
+	std::vector<AddressRange> ranges;
+	for (const std::uint64_t interpreter : walk_interpreters(*memory_, offsets_, location_.runtime)) {
+		const auto gil = gil_of(interpreter);
+		if (!gil) {
+			continue;
+		}
+		const AddressRange range{*gil + offsets_.gil_futexes_begin, *gil + offsets_.gil_futexes_end};
+		if (std::ranges::find(ranges, range) == ranges.end()) {
+			ranges.push_back(range);
+		}
+	}
+	return ranges;
+}
+
+std::optional<std::uint32_t> Interpreter::tid_of(const ThreadState &thread) const {
+	const std::uint64_t inner_tid = native_id(thread);
+	const auto in_own_namespace = [this](std::uint32_t tid) -> std::uint64_t {
+		const auto status = proc_.status(tid);
+		return status && !status->nspids.empty() ? status->nspids.back() : 0;
+	};
+	if (inner_tid == 0) {
+		return std::nullopt;
+	}
+	const auto tasks = proc_.threads(pid_);
+	// Mostly the target shares our PID namespace: one look instead of one a thread.
+	if (std::ranges::any_of(tasks, [&](const process::ThreadEntry &task) { return task.tid == inner_tid; }) &&
+	    in_own_namespace(static_cast<std::uint32_t>(inner_tid)) == inner_tid) {
+		return static_cast<std::uint32_t>(inner_tid);
+	}
+	for (const process::ThreadEntry &task : tasks) {
+		if (in_own_namespace(task.tid) == inner_tid) {
+			return task.tid;
+		}
+	}
+	return std::nullopt;
+}
+
+std::optional<GilHolder> Interpreter::gil_holder() const {
+	const auto gil = main_gil();
+	if (!gil) {
+		return std::nullopt;
+	}
+	const auto holder_now = [&]() -> std::uint64_t {
+		const auto locked = memory_->read_value<std::int32_t>(*gil + offsets_.gil_locked);
+		return locked == 1 ? memory_->read_value<std::uint64_t>(*gil + offsets_.gil_last_holder).value_or(0) : 0;
+	};
+	const std::uint64_t holder = holder_now();
+	const auto all = threads();
+	const auto thread = std::ranges::find(all, holder, &ThreadState::address);
+	if (holder == 0 || thread == all.end() || holder_now() != holder) {
+		return std::nullopt;
+	}
+	return GilHolder{holder, thread->thread_id, tid_of(*thread)};
+}
+
+} // namespace loopsnoop::runtimes::cpython

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/capture.h"
+#include "model/python_layout.h"
+#include "model/stack.h"
+#include "process/memory.h"
+#include "process/procfs.h"
+#include "runtimes/cpython/code_cache.h"
+#include "runtimes/cpython/locate.h"
+#include "runtimes/cpython/offsets.h"
+#include "runtimes/cpython/walk.h"
+
+namespace loopsnoop::runtimes::cpython {
+
+// Addresses [begin, end) in the target.
+struct AddressRange {
+	std::uint64_t begin = 0;
+	std::uint64_t end = 0;
+	bool operator==(const AddressRange &) const = default;
+};
+
+struct GilHolder {
+	std::uint64_t thread_state = 0;
+	std::uint64_t thread_id = 0;      // pthread_self(), which is the fs base
+	std::optional<std::uint32_t> tid; // in our PID namespace; nullopt: could not be told
+};
+
+// One of importlib's locks, which a module has as long as it is being imported.
+struct ImportLock {
+	std::string module;
+	std::uint64_t owner = 0; // pthread_self() of the thread that imports it; 0: nobody
+};
+
+// The CPython of one process, read from outside while it runs; nothing is stopped or written. Holds for the process as it was
+// when `find` looked: after exec(), find anew. One thread at a time.
+class Interpreter {
+public:
+	// nullopt: not a CPython of 3.9 to 3.14 (with a GIL, not a debug build), not initialised yet, or not ours to read. Worth
+	// another try while the process is starting, or has only just loaded libpython. Takes some milliseconds.
+	[[nodiscard]] static std::optional<Interpreter> find(const process::ProcFs &proc, std::uint32_t pid);
+	// The same with the symbols looked up already. nullopt: what lies there is no interpreter of that version, or not yet.
+	[[nodiscard]] static std::optional<Interpreter> at(const process::ProcFs &proc, std::uint32_t pid,
+	                                                   std::unique_ptr<process::Memory> memory, const Location &location);
+
+	[[nodiscard]] std::string version() const { return location_.version.text(); } // "3.11.2"; "3.9" when that is all there is
+	[[nodiscard]] VersionFrom version_from() const { return location_.version_from; }
+	// For the kernel side. gil_begin and gil_end are of the main interpreter.
+	[[nodiscard]] const PythonLayout &layout() const { return offsets_.frames; }
+
+	// The same with the GIL of the interpreter that this thread state belongs to: sub-interpreters of 3.12 and later may have one
+	// of their own. That of the main interpreter where it cannot be told.
+	[[nodiscard]] PythonLayout layout_for(std::uint64_t thread_state) const;
+
+	// One walk over all interpreters' threads.
+	[[nodiscard]] std::vector<ThreadState> threads() const { return walk_threads(*memory_, offsets_, location_.runtime); }
+	// The PyThreadState of a thread: by the fs base, or, where that is 0 (not known), by the thread's id. With several
+	// interpreters the one that runs Python code. nullopt: the thread has none (now).
+	[[nodiscard]] std::optional<std::uint64_t> thread_state(std::uint32_t tid, std::uint64_t fs_base) const;
+
+	// The same for many threads of one moment, of one walk: each walk reads every thread.
+	[[nodiscard]] std::optional<std::uint64_t> thread_state(std::uint32_t tid, std::uint64_t fs_base,
+	                                                        std::span<const ThreadState> among) const;
+
+	// What the thread runs now; innermost first, 128 frames at most; empty when it runs no Python code.
+	[[nodiscard]] std::vector<PythonFrameRef> frames(std::uint64_t thread_state) const;
+	// One SourceFrame for each; see CodeCache. Best soon after the frames were taken: code objects may be freed.
+	[[nodiscard]] std::vector<SourceFrame> resolve(std::span<const PythonFrameRef> frames);
+
+	// The frames as above, and the thread's name as Python has it (threading.Thread.name, 64 characters at most). The name is
+	// told by the outermost frame: nullopt for a thread that threading did not begin, the main thread say, or when it could not
+	// be read.
+	struct NamedFrames {
+		std::vector<PythonFrameRef> frames;
+		std::optional<std::string> name;
+	};
+	[[nodiscard]] NamedFrames named_frames(std::uint64_t thread_state);
+
+	// What a thread waits for that sleeps in importlib's _ModuleLock.acquire(), by its locals, on the lock object `wakeup`.
+	// nullopt: it is not there (any more), or not on that lock.
+	[[nodiscard]] std::optional<ImportLock> import_lock(std::uint64_t thread_state, std::uint64_t wakeup);
+
+	// The thread's id as the thread itself sees it: in the innermost PID namespace. 0: cannot be told.
+	[[nodiscard]] std::uint64_t native_id(const ThreadState &thread) const;
+	// Its id in our PID namespace, by `native_id` or `thread_id`. nullopt: gone, or it could not be told.
+	[[nodiscard]] std::optional<std::uint32_t> tid_of(const ThreadState &thread) const;
+
+	// Where the futexes of the GIL (mutex, condition, switch condition and its mutex) are, one range for each GIL: with
+	// sub-interpreters of 3.12 and later there may be several. Read anew at each call.
+	[[nodiscard]] std::vector<AddressRange> gil_ranges() const;
+	// Who holds the main interpreter's GIL at this moment. nullopt: nobody, or it changed hands during the look.
+	[[nodiscard]] std::optional<GilHolder> gil_holder() const;
+
+private:
+	Interpreter(process::ProcFs proc, std::uint32_t pid, std::unique_ptr<process::Memory> memory, const Location &location,
+	            const Offsets &offsets);
+
+	[[nodiscard]] std::optional<std::uint64_t> gil_of(std::uint64_t interpreter) const;
+	[[nodiscard]] std::optional<std::uint64_t> main_gil() const;
+	void set_gil(PythonLayout &layout, std::uint64_t gil) const;
+	[[nodiscard]] std::uint64_t first_argument(const PlacedFrame &frame) const;
+
+	process::ProcFs proc_;
+	std::uint32_t pid_;
+	std::unique_ptr<process::Memory> memory_;
+	Location location_;
+	Offsets offsets_;
+	CodeCache codes_;
+};
+
+} // namespace loopsnoop::runtimes::cpython

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtimes/cpython/locate.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "runtimes/cpython/offsets.h"
+#include "runtimes/mapped_file.h"
+
+namespace loopsnoop::runtimes::cpython {
+
+namespace {
+
+constexpr std::size_t max_constants = 32UL << 20U; // bytes of .rodata that are searched for a version
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// The number at the beginning of `text`, 255 at most; it must be followed by `end`.
+std::optional<std::uint8_t> leading_number(std::string_view text, char end) {
+	std::uint8_t number = 0;
+	const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+	if (error != std::errc{} || rest == text.data() + text.size() || *rest != end) {
+		return std::nullopt;
+	}
+	return number;
+}
+
+// "python3.9" and "libpython3.9.so.1.0" give 9.
+std::optional<std::uint8_t> minor_in_name(std::string_view name) {
+	constexpr std::string_view stem = "python3.";
+	const std::size_t at = name.find(stem);
+	if (at == std::string_view::npos) {
+		return std::nullopt;
+	}
+	std::uint8_t minor = 0;
+	const std::string_view rest = name.substr(at + stem.size());
+	return std::from_chars(rest.data(), rest.data() + rest.size(), minor).ec == std::errc{} ? std::optional(minor) : std::nullopt;
+}
+
+// Every place of `stem` in `constants` that a number and a NUL follow gives that number; nullopt when they are not all the same.
+// "13.9.2" and "0.3.9.2" are no 3.9.2.
+std::optional<std::uint8_t> only_number_after(std::string_view constants, std::string_view stem) {
+	std::optional<std::uint8_t> found;
+	for (std::size_t at = constants.find(stem); at != std::string_view::npos; at = constants.find(stem, at + 1)) {
+		if (at > 0 && (is_digit(constants[at - 1]) || (constants[at - 1] == '.' && is_digit(stem.front())))) {
+			continue;
+		}
+		const auto number = leading_number(constants.substr(at + stem.size()), '\0');
+		if (number && found && *number != *found) {
+			return std::nullopt;
+		}
+		found = number ? number : found;
+	}
+	return found;
+}
+
+// Before 3.11 nothing in the process says the version outright.
+std::optional<std::pair<Version, VersionFrom>> version_in_constants(const ElfImage &image, std::string_view name) {
+	std::vector<std::uint8_t> bytes;
+	if (const auto section = image.section(".rodata")) {
+		bytes = image.contents(*section, max_constants);
+	}
+	const std::string_view constants(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+	auto minor = minor_in_name(name);
+	if (!minor) {
+		minor = only_number_after(constants, "python3."); // the folder of the library
+	}
+	if (!minor) {
+		return std::nullopt;
+	}
+	Version version{3, *minor, only_number_after(constants, "3." + std::to_string(*minor) + "."), {}};
+	return std::pair(version, version.micro ? VersionFrom::strings : VersionFrom::file_name);
+}
+
+std::optional<Location> locate_in(const ElfImage &image, std::uint64_t bias, std::string_view name,
+                                  const process::Memory &memory) {
+	constexpr std::array<std::string_view, 3> names{"_PyRuntime", "Py_Version", "PyCode_Type"};
+	const auto symbols = image.symbols(names, ElfImage::Tables::all);
+	Location location;
+	if (symbols[0] != 0) {
+		location.runtime = bias + symbols[0];
+	} else if (const auto section = image.section(".PyRuntime")) { // v3.13 Include/internal/pycore_runtime.h
+		location.runtime = bias + section->address;
+	} else {
+		return std::nullopt;
+	}
+	location.code_type = symbols[2] != 0 ? bias + symbols[2] : 0;
+
+	if (const auto described = self_described(memory, location.runtime)) {
+		location.version = described->version;
+		location.version_from = VersionFrom::runtime;
+		return location;
+	}
+	if (symbols[1] != 0) {
+		const auto version = version_from_hex(memory.read_value<std::uint64_t>(bias + symbols[1]).value_or(0));
+		if (!version) {
+			return std::nullopt;
+		}
+		location.version = *version;
+		location.version_from = VersionFrom::symbol;
+		return location;
+	}
+	auto version = version_in_constants(image, name);
+	if (!version) {
+		return std::nullopt;
+	}
+	std::tie(location.version, location.version_from) = std::move(*version);
+	return location;
+}
+
+} // namespace
+
+bool is_libpython(std::string_view path) {
+	const std::string_view name = file_name(path);
+	return name.starts_with("libpython3") && name.find(".so") != std::string_view::npos;
+}
+
+std::optional<Location> locate(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory) {
+	const auto maps = proc.maps(pid);
+	const auto exe = proc.exe(pid);
+	if (!maps) {
+		return std::nullopt;
+	}
+	// The library first: beside it the executable is a stub (or a server that embeds it).
+	for (const bool library : {true, false}) {
+		std::string tried;
+		for (const process::Mapping &mapping : *maps) {
+			const bool wanted = library ? is_libpython(mapping.path) : exe && mapping.path == exe->path;
+			if (!wanted || !mapping.has_file() || mapping.path == tried) {
+				continue;
+			}
+			tried = mapping.path; // its other mappings lead to the same file
+			const auto image = open_mapped(proc, pid, mapping);
+			const auto bias = image ? image->load_bias(mapping) : std::nullopt;
+			if (auto location = bias ? locate_in(*image, *bias, file_name(mapping.path), memory) : std::nullopt) {
+				return location;
+			}
+		}
+	}
+	return std::nullopt;
+}
+
+} // namespace loopsnoop::runtimes::cpython

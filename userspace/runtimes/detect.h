@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "model/session.h"
+#include "process/procfs.h"
+
+namespace loopsnoop::runtimes {
+
+// Which runtime a process is of, from the files it has mapped; anything not recognised is native, a process that is gone or
+// not ours to read, too. A program that embeds CPython (uwsgi, gdb) is cpython. Takes some milliseconds, reads no file as
+// a whole. Ask again after exec(), and when a library that embeds a runtime may have been loaded since.
+[[nodiscard]] Runtime detect(const process::ProcFs &proc, std::uint32_t pid);
+
+} // namespace loopsnoop::runtimes

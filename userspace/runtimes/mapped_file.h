@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "process/mapping.h"
+#include "process/procfs.h"
+#include "runtimes/elf_image.h"
+
+namespace loopsnoop::runtimes {
+
+// The ELF file behind a mapping, deleted or replaced ones and other root directories included. nullopt: cannot be had.
+[[nodiscard]] std::optional<ElfImage> open_mapped(const process::ProcFs &proc, std::uint32_t pid,
+                                                  const process::Mapping &mapping);
+
+// "/usr/lib/libpython3.11.so.1.0" gives "libpython3.11.so.1.0".
+[[nodiscard]] constexpr std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+} // namespace loopsnoop::runtimes

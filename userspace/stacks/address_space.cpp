@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stacks/address_space.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+
+namespace loopsnoop::stacks {
+namespace {
+
+constexpr std::uint64_t max_age_ns = 1'000'000'000;
+constexpr std::uint64_t min_interval_ns = 100'000'000;
+
+bool same_place(const process::Mapping &a, const process::Mapping &b) {
+	return a.start == b.start && a.end == b.end && a.offset == b.offset && a.inode == b.inode &&
+	       a.device_major == b.device_major && a.device_minor == b.device_minor && a.path == b.path;
+}
+
+} // namespace
+
+void AddressSpace::freshen() {
+	if (read_at_ns_ == 0 || monotonic_ns() - read_at_ns_ > max_age_ns) {
+		read_maps();
+	}
+}
+
+CodeRegion *AddressSpace::find(std::uint64_t address) {
+	CodeRegion *region = lookup(address);
+	if (region == nullptr && monotonic_ns() - read_at_ns_ > min_interval_ns) {
+		read_maps();
+		region = lookup(address);
+	}
+	return region;
+}
+
+CodeRegion *AddressSpace::lookup(std::uint64_t address) {
+	const auto after =
+	    std::upper_bound(regions_.begin(), regions_.end(), address,
+	                     [](std::uint64_t wanted, const CodeRegion &region) { return wanted < region.mapping.start; });
+	if (after == regions_.begin() || !std::prev(after)->mapping.contains(address)) {
+		return nullptr;
+	}
+	return &*std::prev(after);
+}
+
+void AddressSpace::read_maps() {
+	read_at_ns_ = monotonic_ns();
+	auto maps = procfs_->maps(pid_);
+	if (!maps || maps->empty()) {
+		return;
+	}
+	std::vector<CodeRegion> fresh;
+	for (process::Mapping &mapping : *maps) {
+		if (!mapping.executable) {
+			continue;
+		}
+		CodeRegion region;
+		if (const CodeRegion *const known = lookup(mapping.start); known != nullptr && same_place(known->mapping, mapping)) {
+			region = *known;
+		} else {
+			region.mapping = std::move(mapping);
+		}
+		fresh.push_back(std::move(region));
+	}
+	std::sort(fresh.begin(), fresh.end(),
+	          [](const CodeRegion &a, const CodeRegion &b) { return a.mapping.start < b.mapping.start; });
+	regions_ = std::move(fresh);
+}
+
+std::shared_ptr<Module> AddressSpace::module_of(CodeRegion &region) {
+	std::shared_ptr<Module> module = region.module.lock();
+	if (!module && !region.unusable) {
+		if (region.mapping.path == "[vdso]") {
+			module = modules_->vdso();
+		} else if (region.mapping.has_file()) {
+			module = modules_->open(open_mapped(region.mapping));
+		}
+		region.unusable = module == nullptr;
+		region.module = module;
+	}
+	if (module) {
+		modules_->touch(*module);
+	}
+	return module;
+}
+
+UniqueFd AddressSpace::open_mapped(const process::Mapping &mapping) const {
+	if (mapping.path.starts_with("/dev/") && !mapping.path.starts_with("/dev/shm/")) {
+		return {}; // opening a device may do something
+	}
+	// This link leads to the very file that is mapped, also when it is deleted or lies in another mount namespace. It asks for a
+	// capability.
+	UniqueFd fd(open(procfs_->map_files_path(pid_, mapping).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+	struct stat status {};
+	if (fd.valid() && fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode)) {
+		return fd;
+	}
+	if (mapping.deleted) {
+		return {};
+	}
+	auto by_path = procfs_->open_file(pid_, mapping.path);
+	// Some file systems (btrfs, overlayfs) show one device here and another there; the inode is the same.
+	if (!by_path || fstat(by_path->get(), &status) != 0 || status.st_ino != mapping.inode) {
+		return {};
+	}
+	return std::move(by_path).value();
+}
+
+DebugSearch AddressSpace::debug_search(const CodeRegion &region) const {
+	return {region.mapping.path, [this](const std::string &path) {
+		        auto fd = procfs_->open_file(pid_, path);
+		        return fd ? std::move(fd).value() : UniqueFd();
+	        }};
+}
+
+CodeLocation AddressSpace::locate(CodeRegion &region, std::uint64_t address) {
+	CodeLocation location{module_of(region), 0};
+	const auto found = location.module
+	                       ? location.module->image().address_of_offset(address - region.mapping.start + region.mapping.offset)
+	                       : std::nullopt;
+	if (!found) {
+		return {};
+	}
+	location.address = *found;
+	return location;
+}
+
+} // namespace loopsnoop::stacks

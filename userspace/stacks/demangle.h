@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace loopsnoop::stacks {
+
+// A symbol as people write it: C++ demangled; Rust's older mangling ("_ZN…17h0123456789abcdefE") without its hash. Anything else,
+// and names whose demangled form might be huge, comes back as it is. The result is 2 KiB at most.
+[[nodiscard]] std::string demangle(const std::string &name);
+
+} // namespace loopsnoop::stacks

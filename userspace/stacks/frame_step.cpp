@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stacks/frame_step.h"
+
+#include <array>
+#include <cstring>
+
+namespace loopsnoop::stacks {
+namespace {
+
+using Kind = RegisterRule::Kind;
+
+// rbx, rbp, r12 … r15: kept by a callee that says nothing about them (System V ABI AMD64, figure 3.4).
+constexpr std::uint32_t callee_saved = 1U << 3U | 1U << 6U | 0xfU << 12U;
+
+std::span<const std::uint8_t> expression_of(const UnwindRow &row, std::int64_t begin, std::size_t length) {
+	return std::span(row.expressions).subspan(static_cast<std::size_t>(begin), length);
+}
+
+std::optional<std::uint64_t> cfa_of(const UnwindRow &row, const FrameRegisters &registers, const StackWords &words) {
+	if (row.cfa_is_expression) {
+		return evaluate(expression_of(row, row.cfa_offset, row.cfa_length), registers, words, std::nullopt);
+	}
+	const auto base = registers.get(row.cfa_register);
+	return base ? std::optional(*base + static_cast<std::uint64_t>(row.cfa_offset)) : std::nullopt;
+}
+
+std::optional<std::uint64_t> value_of(const UnwindRow &row, std::size_t reg, std::uint64_t cfa, const FrameRegisters &registers,
+                                      const StackWords &words) {
+	const RegisterRule &rule = row.rules[reg];
+	const std::uint64_t at = cfa + static_cast<std::uint64_t>(std::int64_t{rule.value});
+	switch (rule.kind) {
+	case Kind::unspecified:
+		if (reg == UserRegisters::rsp) {
+			return cfa;
+		}
+		return (callee_saved >> reg & 1U) != 0 ? registers.get(reg) : std::nullopt;
+	case Kind::same: return registers.get(reg);
+	case Kind::undefined: return std::nullopt;
+	case Kind::offset: return words.read(at);
+	case Kind::value_offset: return at;
+	case Kind::copy: return registers.get(static_cast<std::size_t>(rule.value));
+	case Kind::expression: {
+		const auto address = evaluate(expression_of(row, rule.value, rule.length), registers, words, cfa);
+		return address ? words.read(*address) : std::nullopt;
+	}
+	case Kind::value_expression: return evaluate(expression_of(row, rule.value, rule.length), registers, words, cfa);
+	}
+	return std::nullopt;
+}
+
+} // namespace
+
+std::optional<std::uint64_t> StackWords::read(std::uint64_t address, std::size_t bytes) const {
+	std::uint64_t value = 0;
+	if (address >= address_ && address - address_ <= bytes_.size() && bytes <= bytes_.size() - (address - address_)) {
+		std::memcpy(&value, bytes_.data() + (address - address_), bytes);
+		return value;
+	}
+	std::array<std::byte, 8> word{};
+	if (beyond_ == nullptr || !beyond_->read(address, std::span(word).first(bytes))) {
+		return std::nullopt;
+	}
+	std::memcpy(&value, word.data(), bytes);
+	return value;
+}
+
+Step step_by_row(const UnwindRow &row, FrameRegisters &registers, const StackWords &words) {
+	if (row.rules[UserRegisters::rip].kind == Kind::undefined) {
+		return Step::outermost;
+	}
+	const auto cfa = cfa_of(row, registers, words);
+	if (!cfa) {
+		return Step::unknown;
+	}
+	FrameRegisters caller;
+	for (std::size_t reg = 0; reg < UserRegisters::count; ++reg) {
+		if (const auto value = value_of(row, reg, *cfa, registers, words)) {
+			caller.set(reg, *value);
+		}
+	}
+	if (!caller.get(UserRegisters::rip) || !caller.get(UserRegisters::rsp)) {
+		return Step::unknown;
+	}
+	registers = caller;
+	return Step::caller;
+}
+
+Step step_by_frame_pointer(FrameRegisters &registers, const StackWords &words) {
+	const auto rbp = registers.get(UserRegisters::rbp);
+	const auto rsp = registers.get(UserRegisters::rsp);
+	if (!rbp || !rsp) {
+		return Step::unknown;
+	}
+	if (*rbp == 0) {
+		return Step::outermost;
+	}
+	if (*rbp < *rsp || *rbp % 8 != 0) {
+		return Step::unknown;
+	}
+	const auto callers_rbp = words.read(*rbp);
+	const auto return_address = words.read(*rbp + 8);
+	if (!callers_rbp || !return_address) {
+		return Step::unknown;
+	}
+	FrameRegisters caller;
+	caller.set(UserRegisters::rbp, *callers_rbp);
+	caller.set(UserRegisters::rsp, *rbp + 16);
+	caller.set(UserRegisters::rip, *return_address);
+	registers = caller;
+	return Step::caller;
+}
+
+} // namespace loopsnoop::stacks

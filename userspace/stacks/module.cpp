@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stacks/module.h"
+
+#include <elf.h>
+
+#include "stacks/demangle.h"
+
+namespace loopsnoop::stacks {
+namespace {
+
+constexpr std::size_t max_rows = 2048;   // about 300 bytes each; a Python server's stacks come to some hundred
+constexpr std::size_t max_places = 4096; // about 250 bytes each
+
+const ElfSection *table_of_type(const ElfImage &image, std::uint32_t type) {
+	for (const ElfSection &section : image.sections()) {
+		if (section.type == type && section.bytes > 0) {
+			return &section;
+		}
+	}
+	return nullptr;
+}
+
+} // namespace
+
+const UnwindRow *Module::row(std::uint64_t address) {
+	auto known = rows_.find(address);
+	if (known == rows_.end()) {
+		if (rows_.size() >= max_rows) {
+			rows_.clear();
+		}
+		known = rows_.emplace(address, cfi_.find(address)).first;
+	}
+	return known->second ? &*known->second : nullptr;
+}
+
+const Place &Module::place(std::uint64_t address, const DebugSearch &search) {
+	if (const auto known = places_.find(address); known != places_.end()) {
+		return known->second;
+	}
+	if (places_.size() >= max_places) {
+		places_.clear();
+	}
+	load_symbols(search);
+	Place place;
+	place.function = function_at(address);
+	if (auto line = line_at(address)) {
+		place.file = std::move(line->file);
+		place.line = line->line;
+	}
+	return places_.emplace(address, std::move(place)).first->second;
+}
+
+void Module::load_symbols(const DebugSearch &search) {
+	if (!debug_searched_) {
+		debug_searched_ = true;
+		debug_image_ = find_debug_file(*image_, search.path, search.open);
+	}
+	if (symbols_loaded_) {
+		return;
+	}
+	symbols_loaded_ = true;
+	// .symtab holds all that .dynsym holds: the first full table is enough.
+	if (const ElfSection *const full = table_of_type(*image_, SHT_SYMTAB)) {
+		symbols_.push_back(SymbolTable::read(image_, *full));
+		return;
+	}
+	if (const ElfSection *const full = debug_image_ ? table_of_type(*debug_image_, SHT_SYMTAB) : nullptr) {
+		symbols_.push_back(SymbolTable::read(debug_image_, *full));
+		return;
+	}
+	if (const ElfSection *const exported = table_of_type(*image_, SHT_DYNSYM)) {
+		symbols_.push_back(SymbolTable::read(image_, *exported));
+	}
+	// MiniDebugInfo leaves out what .dynsym has.
+	if (const auto mini = unpack_mini_debug_info(*image_)) {
+		if (const ElfSection *const rest = table_of_type(*mini, SHT_SYMTAB)) {
+			symbols_.push_back(SymbolTable::read(mini, *rest));
+		}
+	}
+}
+
+std::optional<std::string> Module::function_at(std::uint64_t address) {
+	std::optional<FoundSymbol> best;
+	for (const SymbolTable &table : symbols_) {
+		auto found = table.find(address);
+		if (found && (!best || found->start > best->start || (found->sized && !best->sized))) {
+			best = std::move(found);
+		}
+	}
+	if (!best) {
+		return std::nullopt;
+	}
+	if (!best->sized) {
+		// Where it ends is a guess: it must not be the name of another function that begins in between. A table of exported
+		// symbols leaves most functions out, so the guess is worth nothing there.
+		const UnwindRow *const described = row(address);
+		const bool other_function = described != nullptr && described->function_start > best->start;
+		const bool full_table = table_of_type(*image_, SHT_SYMTAB) != nullptr || debug_image_ != nullptr;
+		if (other_function || !full_table) {
+			return std::nullopt;
+		}
+	}
+	return demangle(best->name);
+}
+
+std::optional<SourceLine> Module::line_at(std::uint64_t address) {
+	if (has_lines_ && !lines_) {
+		lines_ = SourceLines::open(image_);
+		if (!lines_ && debug_image_) {
+			lines_ = SourceLines::open(debug_image_);
+		}
+		has_lines_ = lines_ != nullptr;
+	}
+	return lines_ ? lines_->find(address) : std::nullopt;
+}
+
+std::size_t Module::table_bytes() const {
+	std::size_t sum = lines_ ? lines_->bytes() : 0;
+	for (const SymbolTable &table : symbols_) {
+		sum += table.bytes();
+	}
+	return sum;
+}
+
+void Module::drop_tables() {
+	symbols_.clear();
+	symbols_.shrink_to_fit();
+	symbols_loaded_ = false;
+	lines_.reset();
+}
+
+} // namespace loopsnoop::stacks

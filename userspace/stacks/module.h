@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "stacks/cfi_table.h"
+#include "stacks/elf_image.h"
+#include "stacks/open_image.h"
+#include "stacks/source_lines.h"
+#include "stacks/symbol_table.h"
+
+namespace loopsnoop::stacks {
+
+// What is known of one instruction.
+struct Place {
+	std::optional<std::string> function;
+	std::optional<std::string> file;
+	std::optional<int> line;
+};
+
+// Where to look for the separate debug file: only the first look-up in a module asks.
+struct DebugSearch {
+	std::string path; // of the module, as the target sees it
+	OpenInTarget open;
+};
+
+// One ELF file, shared by all processes that map it: its call-frame rules and its names, each read when first asked for and
+// kept per address, so that a stack seen before costs hash look-ups only. The caches are emptied when they are full.
+class Module {
+public:
+	explicit Module(std::shared_ptr<const ElfImage> image) : image_(std::move(image)), cfi_(image_) {}
+
+	[[nodiscard]] const ElfImage &image() const { return *image_; }
+
+	// nullptr: nothing describes the address. Valid until the next call.
+	[[nodiscard]] const UnwindRow *row(std::uint64_t address);
+	[[nodiscard]] const Place &place(std::uint64_t address, const DebugSearch &search);
+
+	// What symbol tables and line indexes take in memory; dropped, they are read again when needed.
+	[[nodiscard]] std::size_t table_bytes() const;
+	void drop_tables();
+	// For the cache: the number of the last stack that went through here.
+	void used(std::uint64_t stack_number) { last_used_ = stack_number; }
+	[[nodiscard]] std::uint64_t last_used() const { return last_used_; }
+
+private:
+	void load_symbols(const DebugSearch &search);
+	[[nodiscard]] std::optional<std::string> function_at(std::uint64_t address);
+	[[nodiscard]] std::optional<SourceLine> line_at(std::uint64_t address);
+
+	std::shared_ptr<const ElfImage> image_;
+	CfiTable cfi_;
+	std::unordered_map<std::uint64_t, std::optional<UnwindRow>> rows_;
+	std::unordered_map<std::uint64_t, Place> places_;
+	bool debug_searched_ = false;
+	std::shared_ptr<const ElfImage> debug_image_;
+	bool symbols_loaded_ = false;
+	std::vector<SymbolTable> symbols_;
+	bool has_lines_ = true; // until opening them failed
+	std::unique_ptr<SourceLines> lines_;
+	std::uint64_t last_used_ = 0;
+};
+
+} // namespace loopsnoop::stacks

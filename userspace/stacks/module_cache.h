@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <tuple>
+
+#include "base/unique_fd.h"
+#include "stacks/module.h"
+
+namespace loopsnoop::stacks {
+
+// The modules of all processes, one a file. A file is told by device, inode, time of change and size.
+class ModuleCache {
+public:
+	static constexpr std::size_t max_modules = 96;                     // each keeps one or two descriptors open
+	static constexpr std::size_t max_table_bytes = 8ULL * 1024 * 1024; // symbols and line indexes together; node alone has 3 MiB
+
+	// nullptr: not an ELF file that can be used (that is remembered, too).
+	[[nodiscard]] std::shared_ptr<Module> open(UniqueFd fd);
+	// The vdso is the same in every process of a kernel, ours included: it is read from our own memory.
+	[[nodiscard]] std::shared_ptr<Module> vdso();
+
+	// Marks a module as used by the stack in hand.
+	void touch(Module &module) const { module.used(stack_number_); }
+	// To be called when a stack is done: drops tables beyond the bound, those of the longest unused modules first.
+	void finish_stack();
+
+private:
+	using Key = std::tuple<std::uint64_t, std::uint64_t, std::int64_t, std::int64_t, std::int64_t>;
+
+	void make_room();
+
+	std::map<Key, std::shared_ptr<Module>> modules_;
+	bool vdso_read_ = false;
+	std::shared_ptr<Module> vdso_;
+	std::uint64_t stack_number_ = 1;
+};
+
+} // namespace loopsnoop::stacks

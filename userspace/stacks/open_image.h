@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "stacks/elf_image.h"
+
+namespace loopsnoop::stacks {
+
+// Opens a regular file by a path of the target; an invalid descriptor when there is none.
+using OpenInTarget = std::function<UniqueFd(const std::string &path)>;
+
+// Takes a descriptor of a regular file. nullptr: not a file that can be read as x86-64 ELF.
+[[nodiscard]] std::shared_ptr<const ElfImage> open_image(UniqueFd fd);
+
+// The same by a path of our own root, which is trusted no more than the target's: a FIFO there does not block.
+[[nodiscard]] UniqueFd open_ours(const std::string &path);
+
+// The separate debug file of an image that was found at `path`: by build ID below /usr/lib/debug, else by .gnu_debuglink beside
+// the file; in the target's root first, then in ours. nullptr: none, or it belongs to another build.
+[[nodiscard]] std::shared_ptr<const ElfImage> find_debug_file(const ElfImage &image, const std::string &path,
+                                                              const OpenInTarget &open);
+
+// The image inside .gnu_debugdata ("MiniDebugInfo": an xz-packed ELF file that holds .symtab only). nullptr: none, broken, or
+// larger than 8 MiB unpacked (elfutils would unpack it whatever its size).
+[[nodiscard]] std::shared_ptr<const ElfImage> unpack_mini_debug_info(const ElfImage &image);
+
+} // namespace loopsnoop::stacks

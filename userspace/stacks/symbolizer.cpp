@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "stacks/symbolizer.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "process/memory.h"
+#include "stacks/javascript_name.h"
+
+namespace loopsnoop::stacks {
+namespace {
+
+constexpr std::size_t max_processes = 32;
+constexpr std::uint64_t perf_map_interval_ns = 100'000'000;
+
+} // namespace
+
+Stack Symbolizer::native_and_kernel(const RawStack &raw) {
+	Stack stack;
+	for (const std::uint64_t address : raw.kernel) {
+		stack.kernel.push_back(kernel_.find(address));
+	}
+	if (!raw.have_registers) {
+		return stack;
+	}
+	Process &process = process_of(raw.pid);
+	const process::TargetMemory memory(raw.pid);
+	const UnwoundStack unwound = unwind(process.space, raw, raw.from == StackFrom::live ? &memory : nullptr);
+	stack.native_truncated = unwound.truncated;
+	for (const UnwoundFrame &frame : unwound.frames) {
+		stack.native.push_back(native_frame(process, raw.pid, frame));
+		if (stack.native.back().function && !stack.native.back().module) {
+			if (auto javascript = javascript_frame(*stack.native.back().function)) {
+				stack.javascript.push_back(std::move(*javascript));
+			}
+		}
+	}
+	modules_.finish_stack();
+	return stack;
+}
+
+Symbolizer::Process &Symbolizer::process_of(std::uint32_t pid) {
+	auto known = processes_.find(pid);
+	if (known == processes_.end()) {
+		if (processes_.size() >= max_processes) {
+			processes_.erase(std::min_element(processes_.begin(), processes_.end(), [](const auto &a, const auto &b) {
+				return a.second->last_used < b.second->last_used;
+			}));
+		}
+		known = processes_.emplace(pid, std::make_unique<Process>(procfs_, modules_, pid)).first;
+	}
+	known->second->last_used = ++stack_number_;
+	return *known->second;
+}
+
+NativeFrame Symbolizer::native_frame(Process &process, std::uint32_t pid, const UnwoundFrame &frame) {
+	NativeFrame native;
+	native.offset = frame.instruction;
+	CodeRegion *const region = process.space.find(frame.instruction);
+	const CodeLocation location = region == nullptr ? CodeLocation{} : process.space.locate(*region, frame.instruction);
+	if (region != nullptr && location.module) {
+		const Place &place = location.module->place(location.address, process.space.debug_search(*region));
+		native.module = region->mapping.path;
+		native.offset = location.address;
+		native.function = place.function;
+		native.file = place.file;
+		native.line = place.line;
+		return native;
+	}
+	if (region != nullptr && region->mapping.has_file() && !region->mapping.path.starts_with("/memfd:")) {
+		native.module = region->mapping.path;
+		native.offset = frame.instruction - region->mapping.start + region->mapping.offset;
+		return native;
+	}
+	check_perf_map(process, pid);
+	native.function = process.perf_map.find(frame.instruction);
+	return native;
+}
+
+void Symbolizer::check_perf_map(Process &process, std::uint32_t pid) {
+	const std::uint64_t now = monotonic_ns();
+	if (process.perf_map_checked_ns != 0 && now - process.perf_map_checked_ns < perf_map_interval_ns) {
+		return;
+	}
+	process.perf_map_checked_ns = now;
+	const auto status = procfs_.status(pid);
+	if (!status || status->nspids.empty()) {
+		return;
+	}
+	auto fd = procfs_.open_file(pid, "/tmp/perf-" + std::to_string(status->nspids.back()) + ".map");
+	struct stat file {};
+	struct stat owner {}; // of /proc/PID: the effective user
+	if (!fd || fstat(fd->get(), &file) != 0 || stat(procfs_.path_of(pid, "").c_str(), &owner) != 0) {
+		return;
+	}
+	// /tmp is everyone's: names that another user put there are not believed.
+	if (file.st_uid == 0 || file.st_uid == owner.st_uid || file.st_uid == status->uid) {
+		process.perf_map.update(std::move(fd).value());
+	}
+}
+
+} // namespace loopsnoop::stacks

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "model/capture.h"
+#include "model/stack.h"
+#include "process/procfs.h"
+#include "stacks/address_space.h"
+#include "stacks/kernel_symbols.h"
+#include "stacks/module_cache.h"
+#include "stacks/perf_map.h"
+#include "stacks/unwinder.h"
+
+namespace loopsnoop::stacks {
+
+// Turns numbers and bytes into frames with names. One thread calls. Its memory is bounded: 32 processes, 96 files, caches of
+// some thousand addresses a file.
+class Symbolizer {
+public:
+	explicit Symbolizer(process::ProcFs procfs, std::string kallsyms_path = "/proc/kallsyms")
+	    : procfs_(std::move(procfs)), kernel_(std::move(kallsyms_path)) {}
+
+	// Fills native, native_truncated, kernel, and javascript (from perf maps); python is left empty. Words that the copy does not
+	// hold are read from the target when the stack was read live.
+	[[nodiscard]] Stack native_and_kernel(const RawStack &raw);
+	[[nodiscard]] KernelSymbols &kernel_symbols() { return kernel_; }
+
+	// The process is gone: to be called after its last stacks.
+	void forget(std::uint32_t pid) { processes_.erase(pid); }
+	// The process runs another program now: what was known of its memory does not hold any more.
+	void exec(std::uint32_t pid) { processes_.erase(pid); }
+
+private:
+	struct Process {
+		Process(const process::ProcFs &procfs, ModuleCache &modules, std::uint32_t pid) : space(procfs, modules, pid) {}
+		AddressSpace space;
+		PerfMap perf_map;
+		std::uint64_t perf_map_checked_ns = 0;
+		std::uint64_t last_used = 0;
+	};
+
+	[[nodiscard]] Process &process_of(std::uint32_t pid);
+	[[nodiscard]] NativeFrame native_frame(Process &process, std::uint32_t pid, const UnwoundFrame &frame);
+	void check_perf_map(Process &process, std::uint32_t pid);
+
+	process::ProcFs procfs_;
+	ModuleCache modules_;
+	KernelSymbols kernel_;
+	std::map<std::uint32_t, std::unique_ptr<Process>> processes_;
+	std::uint64_t stack_number_ = 0;
+};
+
+} // namespace loopsnoop::stacks
