@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/culprit.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <vector>
+
+#include "model/application.h"
+
+namespace loopsnoop::analysis {
+
+namespace {
+
+std::optional<SourceFrame> culprit_of(const Stack &stack) {
+	for (const auto *frames : {&stack.python, &stack.javascript}) {
+		if (const SourceFrame *frame = innermost_application_frame(*frames)) {
+			return *frame;
+		}
+	}
+	if (!stack.python.empty() || !stack.javascript.empty()) {
+		return std::nullopt;
+	}
+	if (const NativeFrame *frame = innermost_application_frame(stack.native)) {
+		return SourceFrame{frame->function.value_or("?"), frame->file.value_or(frame->module.value_or("")), frame->line};
+	}
+	return std::nullopt;
+}
+
+// The waits with a culprit, by how much of the stall's cause it accounts for: many short waits on one line outweigh a longer one.
+std::optional<SourceFrame> heaviest(const std::vector<std::pair<SourceFrame, std::uint64_t>> &weighed) {
+	std::map<std::tuple<std::string, std::string, int>, std::uint64_t> sums;
+	const SourceFrame *best = nullptr;
+	std::uint64_t most = 0;
+	for (const auto &[frame, ns] : weighed) {
+		std::uint64_t &sum = sums[{frame.file, frame.function, frame.line.value_or(0)}];
+		sum += ns;
+		if (sum > most) {
+			most = sum;
+			best = &frame;
+		}
+	}
+	if (best == nullptr) {
+		return std::nullopt;
+	}
+	return *best;
+}
+
+std::optional<SourceFrame> culprit_of_waits(const Stall &stall, bool of_cause_only) {
+	std::vector<std::pair<SourceFrame, std::uint64_t>> weighed;
+	for (const Wait &wait : stall.waits) {
+		if (wait.stack && (!of_cause_only || wait.cause == stall.cause)) {
+			if (auto frame = culprit_of(*wait.stack)) {
+				weighed.emplace_back(std::move(*frame), wait.duration_ns);
+			}
+		}
+	}
+	return heaviest(weighed);
+}
+
+std::optional<SourceFrame> culprit_of_samples(const Stall &stall) {
+	std::vector<std::pair<SourceFrame, std::uint64_t>> weighed;
+	for (const CpuPart &part : stall.cpu) {
+		if (auto frame = culprit_of(part.stack)) {
+			weighed.emplace_back(std::move(*frame), part.ns);
+		}
+	}
+	return heaviest(weighed);
+}
+
+} // namespace
+
+const Wait *main_wait(const Stall &stall) {
+	const Wait *best = nullptr;
+	for (const Wait &wait : stall.waits) {
+		const bool of_cause = wait.cause == stall.cause;
+		const bool best_of_cause = best != nullptr && best->cause == stall.cause;
+		if (best == nullptr || (of_cause && !best_of_cause) ||
+		    (of_cause == best_of_cause && wait.duration_ns > best->duration_ns)) {
+			best = &wait;
+		}
+	}
+	return best;
+}
+
+std::optional<SourceFrame> find_culprit(const Stall &stall) {
+	// Preempted and computing are the same line: what it was doing when it was not let run.
+	const bool computes = stall.cause == Cause::cpu || stall.cause == Cause::runqueue;
+	std::optional<SourceFrame> found = computes ? culprit_of_samples(stall) : culprit_of_waits(stall, true);
+	if (!found && stall.cause != Cause::stopped) {
+		found = computes ? culprit_of_waits(stall, false) : std::nullopt;
+	}
+	return found;
+}
+
+} // namespace loopsnoop::analysis

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/stall.h"
+
+namespace loopsnoop::analysis {
+
+inline constexpr std::size_t max_reported_gil_holders = 8;
+
+// One look at who held the GIL, by name.
+struct GilSample {
+	std::uint64_t iteration = 0;
+	std::uint64_t waited_ns = 0; // how long the wait went on that began with it
+	std::uint32_t tid = 0;
+	std::string thread;
+	std::vector<SourceFrame> python; // innermost first
+};
+
+// Who held the GIL during the running iteration of one loop: equal looks together. Bounded, however many waits there are.
+class GilHolders {
+public:
+	static constexpr std::size_t max_places = 64; // a thread in a line of code is a place; further ones are left out
+
+	void add(GilSample &&sample);
+	// Of that iteration, most samples first. Older ones are thrown away when a newer iteration's come.
+	[[nodiscard]] std::vector<GilHolding> of(std::uint64_t iteration) const;
+
+private:
+	std::uint64_t iteration_ = 0;
+	std::vector<GilHolding> holders_;
+};
+
+// Sets `stall.gil` from its breakdown and the looks, and the holder of the waits' GIL where nearly all looks agree on one thread.
+// Without any look the thread that ended a wait is named: it had the GIL to give.
+void tell_gil(Stall &stall, std::vector<GilHolding> holders);
+
+// "held by thread worker (tid 71) in crunch (/srv/report.py:17)"; empty: nobody is known.
+[[nodiscard]] std::string gil_holder_words(const Stall &stall);
+
+} // namespace loopsnoop::analysis

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/loop_marks.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace loopsnoop::analysis {
+
+namespace {
+
+struct PythonMark {
+	std::string_view file;     // how its path ends
+	std::string_view function; // the last part of its name
+};
+
+constexpr std::array python_marks{
+    PythonMark{"/asyncio/base_events.py", "run_forever"},
+    PythonMark{"/asyncio/runners.py", "run"}, // with uvloop the loop itself has no frames of Python
+    PythonMark{"/uvloop/__init__.py", "run"},
+    PythonMark{"/trio/_core/_run.py", "run"},
+    PythonMark{"/twisted/internet/base.py", "mainLoop"},
+    PythonMark{"/tornado/platform/asyncio.py", "start"},
+    PythonMark{"/gevent/hub.py", "run"},
+};
+
+constexpr std::array<std::string_view, 9> native_marks{
+    "uv_run",          // libuv: Node, uvloop
+    "event_base_loop", // libevent
+    "ev_run",          // libev
+    "aeMain",          // redis
+    "ngx_worker_process_cycle",
+    "ngx_single_process_cycle",
+    "g_main_loop_run", // GLib
+    "sd_event_loop",   // systemd
+    "lws_service",     // libwebsockets
+};
+
+std::string_view last_part(std::string_view name) {
+	const std::size_t dot = name.rfind('.');
+	return dot == std::string_view::npos ? name : name.substr(dot + 1);
+}
+
+bool is_mark(const SourceFrame &frame) {
+	return std::ranges::any_of(python_marks, [&](const PythonMark &mark) {
+		return std::string_view(frame.file).ends_with(mark.file) && last_part(frame.function) == mark.function;
+	});
+}
+
+bool is_mark(const NativeFrame &frame) {
+	return frame.function && std::ranges::find(native_marks, *frame.function) != native_marks.end();
+}
+
+} // namespace
+
+bool runs_event_loop(const Stack &stack) {
+	return std::ranges::any_of(stack.python, [](const SourceFrame &frame) { return is_mark(frame); }) ||
+	       std::ranges::any_of(stack.native, [](const NativeFrame &frame) { return is_mark(frame); });
+}
+
+} // namespace loopsnoop::analysis

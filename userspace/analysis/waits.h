@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "model/cause.h"
+#include "model/stack.h"
+#include "model/stall.h"
+
+namespace loopsnoop::analysis {
+
+inline constexpr std::size_t max_reported_waits = 16;
+inline constexpr std::size_t max_reported_cpu_stacks = 8;
+
+// Same frames by name and line: what a person would call the same stack.
+[[nodiscard]] bool same_stack(const Stack &a, const Stack &b);
+
+// Waits in a row with the same cause, call and stack become one; then the longest 16, oldest first.
+[[nodiscard]] std::vector<Wait> report_waits(std::vector<Wait> waits);
+
+// On-CPU stacks, equal ones together, most samples first.
+[[nodiscard]] std::vector<CpuPart> report_samples(std::vector<Stack> stacks, std::uint64_t period_ns);
+
+// Moves time from one cause to another, never more than there is: user space knows some causes better than the kernel side did.
+void reclassify(Breakdown &breakdown, Cause from, Cause to, std::uint64_t ns, std::uint64_t count);
+
+// Makes `cpu` what is left of the duration.
+void balance(Breakdown &breakdown, std::uint64_t duration_ns);
+
+} // namespace loopsnoop::analysis

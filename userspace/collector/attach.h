@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "collector/skeleton.h"
+
+namespace loopsnoop::collector {
+
+struct Attachment {
+	Link link;
+	int event = -1; // of a classic tracepoint; the link owns it
+};
+
+struct Attachments {
+	std::vector<Attachment> links;
+	std::vector<std::string> missing; // what could not be attached, a sentence each
+};
+
+// Whether the poll calls can be hooked one by one. Decides before loading which of the programs are needed at all.
+struct TracepointPlan {
+	std::vector<std::pair<std::string, int>> poll_enter, poll_exit, call_enter, call_exit; // name, tracepoint number
+	bool per_call = false; // false: fall back to the raw hooks on every system call
+	std::string why_not;
+};
+[[nodiscard]] TracepointPlan plan_tracepoints(const std::set<std::string> &without);
+
+[[nodiscard]] Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPlan &plan);
+// Takes the programs off again, without waiting for the kernel where that is possible: they may run for two seconds more.
+void detach(std::vector<Attachment> &attached);
+
+} // namespace loopsnoop::collector

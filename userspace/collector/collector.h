@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/event.h"
+#include "model/loss.h"
+#include "model/python_layout.h"
+
+namespace loopsnoop::collector {
+
+struct CollectorOptions {
+	std::uint64_t threshold_ns = 100'000'000;
+	std::uint32_t stack_bytes = 65536; // a multiple of 4096, at most 65536
+	std::uint32_t max_loops = 64;      // loop threads followed at once; each costs some 25 KiB of kernel memory
+	std::set<std::string> without;     // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
+	bool look_only = false;            // nothing but `look`: no hook is attached, and leaving takes no time
+	bool verbose = false;              // libbpf's messages and the verifier's log to stderr
+};
+
+struct FollowRequest {
+	std::uint32_t pid = 0;
+	bool children = false;
+	std::optional<std::uint32_t> forced_tid;
+};
+
+// The kernel side: programs, their attachments, and what they hand up. One thread calls it all. When it is destroyed, or its
+// process is killed, the kernel removes everything: nothing is pinned.
+class Collector {
+public:
+	// Loads and attaches. The Error is one line for a person.
+	static Result<std::unique_ptr<Collector>> start(const CollectorOptions &options);
+	virtual ~Collector() = default;
+
+	Collector(const Collector &) = delete;
+	Collector &operator=(const Collector &) = delete;
+	Collector(Collector &&) = delete;
+	Collector &operator=(Collector &&) = delete;
+
+	// What could not be attached, a sentence each.
+	[[nodiscard]] virtual const std::vector<std::string> &missing() const = 0;
+
+	// Begins to follow a process that runs: every thread of it, those that it makes meanwhile included.
+	virtual Result<void> follow(const FollowRequest &request) = 0;
+	// Takes poll() and select() loops of any thread of the process, because no better one was found.
+	virtual void accept_weak_loops(std::uint32_t pid) = 0;
+
+	// Waits up to `timeout` for the kernel to have much to say, then hands over all there is, in order.
+	virtual void drain(std::chrono::milliseconds timeout, const std::function<void(Event &&)> &sink) = 0;
+	// To wait on together with other descriptors; readable when the ring buffer fills up.
+	[[nodiscard]] virtual int poll_fd() const = 0;
+
+	// The loops as they are now.
+	[[nodiscard]] virtual std::vector<LoopState> loops() const = 0;
+	// The wait a loop is in now or had last (waits in a row of one stack); nullopt: none, or it moved during the look.
+	[[nodiscard]] virtual std::optional<RawWait> current_wait(LoopKey key) const = 0;
+	// One look at every thread of a followed process.
+	[[nodiscard]] virtual std::vector<ThreadLook> look(std::uint32_t pid) = 0;
+
+	// Tells the kernel side how to walk Python frames of this loop thread.
+	virtual void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) = 0;
+	// No more account of this loop (a main thread that is none), or again one.
+	virtual void ignore(LoopKey key, bool ignored) = 0;
+	// Takes the poll call that this followed thread sleeps in for its loop's own: it was asleep in it when it was first seen. To
+	// be told from a client library's poll() by what it waits on, which only user space can read then.
+	virtual void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) = 0;
+	// Follows this thread as a loop though it has not been seen polling.
+	virtual void force_loop(std::uint32_t pid, std::uint32_t tid) = 0;
+	// Samples on-CPU stacks of this loop thread, as long as its iteration has gone on for a quarter of the threshold or more.
+	virtual void sample(LoopKey key, std::uint32_t tid) = 0;
+
+	[[nodiscard]] virtual LossCounts losses() const = 0;
+
+	static constexpr std::uint64_t sample_period_ns = 5'000'000;
+
+protected:
+	Collector() = default;
+};
+
+} // namespace loopsnoop::collector

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+
+#include "abi/records.h"
+#include "model/event.h"
+
+namespace loopsnoop::collector {
+
+// Wire records to model values. Nothing on the wire is trusted to be whole: a record that is shorter than it says is dropped.
+[[nodiscard]] std::optional<Event> decode_record(std::span<const std::byte> record);
+[[nodiscard]] RawWait decode_wait(const ls_wait &wire, std::span<const std::byte> stack);
+[[nodiscard]] LoopState decode_loop(const ls_loop &loop, std::uint32_t slot);
+[[nodiscard]] ThreadLook decode_look(const ls_look &wire);
+
+} // namespace loopsnoop::collector

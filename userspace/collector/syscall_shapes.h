@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "abi/records.h"
+
+namespace loopsnoop::collector {
+
+// What each system call waits on when it blocks, by number (enum ls_shape); what is not named here is `other`.
+[[nodiscard]] std::array<std::uint8_t, LS_SYSCALLS> syscall_shapes();
+
+// The poll calls, and the calls whose whole length is measured: names as in syscalls:sys_enter_<name>.
+[[nodiscard]] const std::vector<std::string> &poll_call_names();
+[[nodiscard]] const std::vector<std::string> &measured_call_names();
+
+} // namespace loopsnoop::collector

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/chain_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "analysis/chain_words.h"
+#include "analysis/wait_graph.h"
+#include "output/printable.h"
+#include "output/words.h"
+
+namespace loopsnoop::output {
+
+namespace {
+
+constexpr std::size_t most_links = 24; // of a chain, a line each
+
+std::string lock_with_address(const FutexResource &lock) {
+	const std::string what = printable(analysis::lock_words(lock));
+	return lock.lock == LockKind::gil ? what : fmt::format("{} ({:#x})", what, lock.address);
+}
+
+std::string held_by(const FutexResource &lock) {
+	return fmt::format("waits for {} {}held by", lock_with_address(lock), lock.holder->inferred ? "probably " : "");
+}
+
+// The loop thread is not among the threads of its stall: what is told of it elsewhere.
+ThreadView own_thread(const Stall &stall) {
+	ThreadView self;
+	self.tid = stall.tid;
+	self.thread = stall.thread;
+	if (const Wait *wait = main_wait(stall); wait != nullptr && wait->ongoing) {
+		self.cause = wait->cause;
+		self.syscall = wait->syscall;
+		self.resource = wait->resource;
+		self.stack = wait->stack;
+	} else {
+		self.state = ThreadView::State::running;
+	}
+	return self;
+}
+
+} // namespace
+
+std::string chain_lines(const std::vector<const ThreadView *> &links, std::string_view indent) {
+	if (links.empty() || analysis::held_lock(*links.front()) == nullptr) {
+		return {};
+	}
+	std::string out;
+	std::string inner(indent);
+	for (std::size_t i = 0; i < links.size(); i++) {
+		if (i == most_links) {
+			return out + fmt::format("{}… {}\n", inner, plural(links.size() - i, "more thread"));
+		}
+		const ThreadView &link = *links[i];
+		const FutexResource *lock = analysis::held_lock(link);
+		const std::string who = printable(analysis::name_words(link) + analysis::place_words(link), path_columns);
+		const std::string does = lock != nullptr ? held_by(*lock) : printable(analysis::doing_words(link), path_columns);
+		out += fmt::format("{}{}{} {}\n", inner, who, i == 0 ? "" : ", which", does);
+		inner += "  ";
+	}
+	// The last one may wait for one further up, or for a thread that is not here.
+	if (const FutexResource *lock = analysis::held_lock(*links.back())) {
+		const Holder &holder = *lock->holder;
+		const bool circle =
+		    std::any_of(links.begin(), links.end(), [&](const ThreadView *link) { return link->tid == holder.tid; });
+		out += fmt::format("{}{} (tid {}){}\n", inner, printable(holder.thread.empty() ? "a thread" : holder.thread), holder.tid,
+		                   circle ? ", see above" : ", which is no thread of this process");
+	}
+	return out;
+}
+
+std::string deadlock_section(const std::vector<std::uint32_t> &circle, const std::vector<ThreadView> &threads,
+                             const ThreadView *also, const Palette &palette) {
+	if (circle.empty()) {
+		return {};
+	}
+	std::string arrows;
+	for (const std::uint32_t tid : circle) {
+		const auto known = std::find_if(threads.begin(), threads.end(), [&](const ThreadView &one) { return one.tid == tid; });
+		const ThreadView *thread = known != threads.end() ? &*known : also != nullptr && also->tid == tid ? also : nullptr;
+		arrows += fmt::format("{}{} → ", tid, thread != nullptr ? " (" + printable(thread->thread) + ")" : "");
+	}
+	return "  " + palette.alarm(fmt::format("deadlock: {}{}", arrows, circle.front())) + '\n' +
+	       chain_lines(analysis::WaitGraph(threads, also).chain(circle.front()), "    ");
+}
+
+std::string chain_section(const Stall &stall, const Palette &palette) {
+	if (!stall.threads) {
+		return {};
+	}
+	const ThreadView self = own_thread(stall);
+	const bool in_deadlock =
+	    stall.deadlock && std::find(stall.deadlock->begin(), stall.deadlock->end(), stall.tid) != stall.deadlock->end();
+	std::string out;
+	if (!in_deadlock) {
+		const std::string chain = chain_lines(analysis::WaitGraph(*stall.threads, &self).chain(stall.tid), "    ");
+		out += chain.empty() ? chain : "  who holds it up\n" + chain;
+	}
+	return stall.deadlock ? out + deadlock_section(*stall.deadlock, *stall.threads, &self, palette) : out;
+}
+
+} // namespace loopsnoop::output

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/dump_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <variant>
+
+#include "analysis/wait_graph.h"
+#include "base/duration.h"
+#include "output/chain_text.h"
+#include "output/printable.h"
+#include "output/stack_text.h"
+#include "output/words.h"
+
+namespace loopsnoop::output {
+
+namespace {
+
+constexpr std::size_t most_names = 4; // of a group of threads
+
+enum class Rank : std::uint8_t { deadlocked, holds_up, main, active, waits_for_holder, rest };
+
+// What two threads are alike in.
+std::string likeness(const ThreadView &thread) {
+	std::string key =
+	    fmt::format("{}|{}|{}|", name_of(thread.state), thread.cause ? name_of(*thread.cause) : "", thread.syscall.value_or(""));
+	key += thread.moved ? "moved|" : "";
+	if (thread.resource) {
+		key += std::to_string(thread.resource->is.index());
+	}
+	if (!thread.stack) {
+		return key;
+	}
+	for (const std::vector<SourceFrame> *frames : {&thread.stack->python, &thread.stack->javascript}) {
+		for (const SourceFrame &frame : *frames) {
+			key += fmt::format("|{} {}:{}", frame.function, frame.file, frame.line.value_or(0));
+		}
+	}
+	if (thread.stack->python.empty() && thread.stack->javascript.empty()) {
+		for (const NativeFrame &frame : thread.stack->native) {
+			key += fmt::format("|{}+{:x}", frame.module.value_or(""), frame.offset);
+		}
+	}
+	return key;
+}
+
+std::string thread_line(const ThreadView &thread) {
+	std::string line(name_of(thread.state));
+	if (thread.waited_ns) {
+		line += " for " + format_duration(*thread.waited_ns);
+	}
+	if (const std::string call = call_words(thread.syscall, thread.resource); !call.empty()) {
+		line += (thread.syscall ? " in " : ", ") + call;
+	} else if (thread.cause) {
+		line += fmt::format(", {}", words_of(*thread.cause));
+	}
+	if (thread.holds_gil.value_or(false)) {
+		line += ", holds the GIL";
+	}
+	line += thread.moved ? ", ran on while it was looked at" : "";
+	return line;
+}
+
+std::string names_of(const ThreadGroup &group) {
+	std::string names;
+	for (std::size_t i = 0; i < std::min(group.size(), most_names); i++) {
+		names += fmt::format("{}{} {}", i == 0 ? "" : ", ", group[i]->tid, printable(group[i]->thread));
+	}
+	return names + (group.size() > most_names ? ", …" : "");
+}
+
+std::string group_text(const ThreadGroup &group, const std::map<std::uint32_t, std::size_t> &held_up, std::uint32_t pid,
+                       const StallStyle &style) {
+	const ThreadView &first = *group.front();
+	std::string out;
+	if (group.size() == 1) {
+		out = style.palette.strong(fmt::format("{} {}", first.tid, printable(first.thread)));
+		out += first.tid == pid ? " (main thread)" : "";
+		out += ": " + thread_line(first);
+		if (const auto waiters = held_up.find(first.tid); waiters != held_up.end()) {
+			out += ", " + style.palette.alarm(fmt::format("holds up {}", plural(waiters->second, "thread")));
+		}
+	} else {
+		out = style.palette.strong(fmt::format("{} threads like this", group.size())) +
+		      fmt::format(" ({}): {}", names_of(group), thread_line(first));
+	}
+	out += '\n';
+	if (first.stack) {
+		out += stack_lines(*first.stack, StackStyle{style.palette, style.everything, "  "});
+	} else if (first.state == ThreadView::State::running || first.state == ThreadView::State::runnable) {
+		out += style.palette.faint("    no stack: it was not asleep") + '\n';
+	}
+	return out;
+}
+
+} // namespace
+
+std::vector<ThreadGroup> in_telling_order(const Dump &dump) {
+	const auto held_up = analysis::WaitGraph(dump.threads).held_up();
+	const std::set<std::uint32_t> deadlocked =
+	    dump.deadlock ? std::set<std::uint32_t>(dump.deadlock->begin(), dump.deadlock->end()) : std::set<std::uint32_t>();
+	const auto rank_of = [&](const ThreadView &thread) {
+		using State = ThreadView::State;
+		if (deadlocked.contains(thread.tid)) {
+			return Rank::deadlocked;
+		}
+		if (held_up.contains(thread.tid)) {
+			return Rank::holds_up;
+		}
+		if (thread.tid == dump.pid) {
+			return Rank::main;
+		}
+		if (thread.state == State::running || thread.state == State::runnable || thread.holds_gil.value_or(false)) {
+			return Rank::active;
+		}
+		return analysis::held_lock(thread) != nullptr ? Rank::waits_for_holder : Rank::rest;
+	};
+	struct Ranked {
+		Rank rank;
+		std::size_t order; // within the rank, lowest first
+		ThreadGroup group;
+	};
+	std::vector<Ranked> ranked;
+	std::map<std::string, std::size_t> alike; // place in `ranked`
+	for (const ThreadView &thread : dump.threads) {
+		const Rank rank = rank_of(thread);
+		if (rank == Rank::rest) {
+			const auto [entry, is_new] = alike.emplace(likeness(thread), ranked.size());
+			if (!is_new) {
+				ranked[entry->second].group.push_back(&thread);
+				continue;
+			}
+		}
+		const auto waiters = held_up.find(thread.tid);
+		ranked.push_back({rank, waiters != held_up.end() ? dump.threads.size() - waiters->second : 0, {&thread}});
+	}
+	for (Ranked &one : ranked) {
+		one.order = one.rank == Rank::rest ? one.group.size() : one.order;
+	}
+	std::stable_sort(ranked.begin(), ranked.end(),
+	                 [](const Ranked &a, const Ranked &b) { return a.rank != b.rank ? a.rank < b.rank : a.order < b.order; });
+	std::vector<ThreadGroup> groups;
+	groups.reserve(ranked.size());
+	for (Ranked &one : ranked) {
+		groups.push_back(std::move(one.group));
+	}
+	return groups;
+}
+
+std::string dump_text(const Dump &dump, const StallStyle &style) {
+	std::string out = style.palette.strong(
+	                      fmt::format("{} (pid {}): {}", printable(dump.comm), dump.pid, plural(dump.threads.size(), "thread"))) +
+	                  style.palette.faint(fmt::format(", {}", printable(dump.started_at))) + '\n';
+	const analysis::WaitGraph graph(dump.threads);
+	if (dump.deadlock) {
+		out += deadlock_section(*dump.deadlock, dump.threads, nullptr, style.palette);
+	}
+	const auto held_up = graph.held_up();
+	for (const ThreadGroup &group : in_telling_order(dump)) {
+		if (!style.everything) {
+			out += '\n' + group_text(group, held_up, dump.pid, style);
+			continue;
+		}
+		for (const ThreadView *thread : group) {
+			out += '\n' + group_text({thread}, held_up, dump.pid, style);
+		}
+	}
+	return out;
+}
+
+} // namespace loopsnoop::output

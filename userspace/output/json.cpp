@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/json.h"
+
+#include "output/json_parts.h"
+
+namespace loopsnoop::output {
+
+namespace {
+
+struct RecordToJson {
+	Json operator()(const SessionStart &session) const {
+		return {{"type", "session"},
+		        {"schema", schema_version},
+		        {"version", session.version},
+		        {"started_at", session.started_at},
+		        {"start_ns", session.start_ns},
+		        {"host", session.host},
+		        {"kernel", session.kernel},
+		        {"threshold_ns", session.threshold_ns},
+		        {"argv", session.argv},
+		        {"missing", session.missing}};
+	}
+	Json operator()(const LoopFound &loop) const {
+		Json json{{"type", "loop"},        {"pid", loop.pid},           {"tid", loop.tid},    {"comm", loop.comm},
+		          {"thread", loop.thread}, {"start_ns", loop.start_ns}, {"runtime", nullptr}, {"poll", nullptr}};
+		json["runtime"] = {{"name", name_of(loop.runtime.kind)}, {"version", or_null(loop.runtime.version)}};
+		if (loop.poll) {
+			json["poll"] = {{"syscall", loop.poll->syscall}, {"fd", or_null(loop.poll->fd)}};
+		}
+		return json;
+	}
+	Json operator()(const Stall &stall) const { return to_json(stall); }
+	Json operator()(const Dump &dump) const {
+		Json json{{"type", "dump"},          {"schema", schema_version},  {"pid", dump.pid},
+		          {"comm", dump.comm},       {"start_ns", dump.start_ns}, {"started_at", dump.started_at},
+		          {"look_ns", dump.look_ns}, {"threads", Json::array()}};
+		for (const ThreadView &thread : dump.threads) {
+			json["threads"].push_back(to_json(thread));
+		}
+		if (dump.deadlock) {
+			json["deadlock"] = *dump.deadlock;
+		}
+		return json;
+	}
+	Json operator()(const ProcessExit &exit) const {
+		return {{"type", "exit"},
+		        {"pid", exit.pid},
+		        {"start_ns", exit.start_ns},
+		        {"status", or_null(exit.status)},
+		        {"signal", or_null(exit.signal)}};
+	}
+	Json operator()(const ProcessExec &exec) const {
+		return {{"type", "exec"}, {"pid", exec.pid}, {"start_ns", exec.start_ns}, {"comm", exec.comm}};
+	}
+	Json operator()(const ProcessFork &fork) const {
+		return {{"type", "fork"}, {"pid", fork.pid}, {"start_ns", fork.start_ns}, {"child", fork.child}};
+	}
+	Json operator()(const SessionSummary &summary) const {
+		Json loops = Json::array();
+		for (const LoopTotals &loop : summary.loops) {
+			loops.push_back({{"pid", loop.pid},
+			                 {"tid", loop.tid},
+			                 {"iterations", loop.iterations},
+			                 {"busy_ns", loop.busy_ns},
+			                 {"idle_ns", loop.idle_ns},
+			                 {"stalls", loop.stalls},
+			                 {"stalled_ns", loop.stalled_ns},
+			                 {"longest_ns", loop.longest_ns},
+			                 {"by_cause", to_json(loop.by_cause)}});
+		}
+		Json lost = Json::object();
+		for (std::size_t i = 0; i < loss_count; i++) {
+			lost[std::string(loss_texts.at(i).name)] = summary.lost.at(i);
+		}
+		return {
+		    {"type", "summary"}, {"duration_ns", summary.duration_ns}, {"loops", std::move(loops)}, {"lost", std::move(lost)}};
+	}
+};
+
+} // namespace
+
+std::string to_json_line(const Record &record) { return dump_line(std::visit(RecordToJson{}, record)); }
+
+} // namespace loopsnoop::output

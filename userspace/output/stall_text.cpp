@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/stall_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "analysis/chain_words.h"
+#include "base/duration.h"
+#include "model/application.h"
+#include "output/chain_text.h"
+#include "output/printable.h"
+#include "output/stack_text.h"
+#include "output/words.h"
+
+namespace loopsnoop::output {
+
+namespace {
+
+constexpr std::size_t most_waits = 3;   // shown with their stacks, unless everything is
+constexpr std::size_t most_threads = 8; // likewise
+constexpr std::uint64_t matters = 10;   // a wait of less than a tenth of the stall is not its story
+
+std::string waker_line(const Waker &waker, std::uint32_t own_pid) {
+	if (waker.interrupt) {
+		return "woken by an interrupt";
+	}
+	if (waker.pid == own_pid) {
+		const std::string place = waker.stack ? analysis::place_words(*waker.stack) : std::string();
+		return fmt::format("woken by {} (tid {}){}", waker.thread.empty() ? "a thread" : printable(waker.thread), waker.tid,
+		                   printable(place, path_columns));
+	}
+	std::string text = fmt::format("woken by {} (pid {}", printable(waker.comm), waker.pid);
+	if (waker.tid != waker.pid) {
+		text += fmt::format(", thread {} tid {}", printable(waker.thread), waker.tid);
+	}
+	return text + ')';
+}
+
+std::string wait_lines(const Wait &wait, std::uint32_t own_pid, const StallStyle &style) {
+	std::string line = fmt::format("  {} {}", style.palette.cause(name_of(wait.cause)), format_duration(wait.duration_ns));
+	if (wait.ongoing) {
+		line += " so far";
+	}
+	if (wait.count > 1) {
+		line += fmt::format(" in {} waits", thousands(wait.count));
+	}
+	if (const std::string call = call_words(wait.syscall, wait.resource); !call.empty()) {
+		line += ", " + call;
+	}
+	constexpr std::uint64_t ms = 1'000'000;
+	if (wait.run_delay_ns >= std::max(ms, wait.duration_ns / matters) && wait.cause != Cause::runqueue) {
+		line += fmt::format(" ({} of it ready to run, waiting for a CPU)", format_duration(wait.run_delay_ns));
+	}
+	line += '\n';
+	if (wait.stack) {
+		line += stack_lines(*wait.stack, StackStyle{style.palette, style.everything, "    "});
+	} else if (wait.stack_from == StackFrom::none) {
+		line += style.palette.faint("      no stack was captured") + '\n';
+	}
+	if (wait.waker && (!wait.waker->interrupt || style.everything)) {
+		line += style.palette.faint("      " + waker_line(*wait.waker, own_pid)) + '\n';
+		if (style.everything && wait.waker->stack) {
+			line += stack_lines(*wait.waker->stack, StackStyle{style.palette, true, "        "});
+		}
+	}
+	return line;
+}
+
+// The longest waits, in the order they happened.
+std::vector<const Wait *> waits_to_show(const Stall &stall, const StallStyle &style) {
+	std::vector<const Wait *> waits;
+	for (const Wait &wait : stall.waits) {
+		waits.push_back(&wait);
+	}
+	if (style.everything) {
+		return waits;
+	}
+	std::stable_sort(waits.begin(), waits.end(), [](const Wait *a, const Wait *b) { return a->duration_ns > b->duration_ns; });
+	std::size_t shown = 0;
+	while (shown < std::min(waits.size(), most_waits) && waits[shown]->duration_ns >= stall.duration_ns / matters) {
+		shown++;
+	}
+	// A hundred short waits of one cause are none of them long: the longest stands for all.
+	if (shown == 0 && !waits.empty() && stall.cause != Cause::cpu) {
+		shown = 1;
+	}
+	waits.resize(shown);
+	std::sort(waits.begin(), waits.end()); // as they stand in the stall: oldest first
+	return waits;
+}
+
+std::string wait_section(const Stall &stall, const StallStyle &style) {
+	const std::vector<const Wait *> shown = waits_to_show(stall, style);
+	std::string out;
+	for (const Wait *wait : shown) {
+		out += wait_lines(*wait, stall.pid, style);
+	}
+	if (!shown.empty() && shown.size() < stall.waits.size()) {
+		std::uint64_t rest_ns = 0;
+		for (const Wait &wait : stall.waits) {
+			rest_ns += std::find(shown.begin(), shown.end(), &wait) == shown.end() ? wait.duration_ns : 0;
+		}
+		if (rest_ns >= stall.duration_ns / matters) {
+			out += style.palette.faint(
+			    fmt::format("  … {}, {}", plural(stall.waits.size() - shown.size(), "shorter wait"), format_duration(rest_ns)));
+			out += '\n';
+		}
+	}
+	return out;
+}
+
+std::string cpu_section(const Stall &stall, const StallStyle &style) {
+	std::string out;
+	const std::uint64_t cpu_ns = part_of(stall.breakdown, Cause::cpu).ns;
+	for (const CpuPart &part : stall.cpu) {
+		const bool worth_it = stall.cause == Cause::cpu || cpu_ns >= stall.duration_ns / matters;
+		if (!style.everything && (!worth_it || !out.empty())) {
+			break;
+		}
+		out += fmt::format("  {} {}, {}\n", style.palette.cause("cpu"), format_duration(part.ns), plural(part.samples, "sample"));
+		out += stack_lines(part.stack, StackStyle{style.palette, style.everything, "    "});
+	}
+	return out;
+}
+
+std::string gil_section(const Stall &stall, const StallStyle &style) {
+	std::string out;
+	if (!stall.gil || stall.gil->ns < stall.duration_ns / matters) {
+		return out;
+	}
+	constexpr std::size_t most_holders = 2;
+	for (std::size_t i = 0; i < stall.gil->holders.size() && (style.everything || i < most_holders); i++) {
+		const GilHolding &holder = stall.gil->holders.at(i);
+		out += fmt::format("  GIL held by thread {}(tid {}), {} of {}\n",
+		                   holder.thread.empty() ? holder.thread : printable(holder.thread) + ' ', holder.tid,
+		                   plural(holder.samples, "look"), format_duration(holder.ns));
+		out += stack_lines(holder.stack, StackStyle{style.palette, style.everything, "    "});
+	}
+	return out;
+}
+
+std::string thread_line(const ThreadView &thread) {
+	std::string line = fmt::format("    {} {}: {}", thread.tid, printable(thread.thread), name_of(thread.state));
+	if (thread.waited_ns) {
+		line += ' ' + format_duration(*thread.waited_ns);
+	}
+	if (const std::string call = call_words(thread.syscall, thread.resource); !call.empty()) {
+		line += (thread.syscall ? " in " : ", ") + call;
+	}
+	if (thread.holds_gil.value_or(false)) {
+		line += ", holds the GIL";
+	}
+	line += thread.moved ? ", ran on while it was looked at" : "";
+	if (thread.stack) {
+		const std::vector<SourceFrame> &frames = thread.stack->python.empty() ? thread.stack->javascript : thread.stack->python;
+		if (const SourceFrame *own = innermost_application_frame(frames); own != nullptr) {
+			line += ", at " + words_for(*own);
+		} else if (!frames.empty()) {
+			line += ", at " + words_for(frames.front());
+		} else if (const NativeFrame *native = innermost_application_frame(thread.stack->native); native != nullptr) {
+			line += ", at " + words_for(*native);
+		}
+	}
+	return line;
+}
+
+std::string thread_section(const Stall &stall, const StallStyle &style) {
+	std::string out;
+	if (stall.threads && !stall.threads->empty()) {
+		out += "  other threads of the process\n";
+		const std::size_t shown = style.everything ? stall.threads->size() : std::min(stall.threads->size(), most_threads);
+		for (std::size_t i = 0; i < shown; i++) {
+			out += thread_line(stall.threads->at(i)) + '\n';
+			if (style.everything && stall.threads->at(i).stack) {
+				out += stack_lines(*stall.threads->at(i).stack, StackStyle{style.palette, true, "      "});
+			}
+		}
+		if (shown < stall.threads->size()) {
+			out += style.palette.faint(fmt::format("    … {} more (-v shows all)", stall.threads->size() - shown)) + '\n';
+		}
+	}
+	return out;
+}
+
+std::string_view truncation(Truncated truncated) {
+	switch (truncated) {
+	case Truncated::before_attach: return "began before loopsnoop looked: the times are lower bounds";
+	case Truncated::session_end: return "had not ended when loopsnoop stopped";
+	case Truncated::target_exit: return "ended with the process";
+	case Truncated::no: break;
+	}
+	return {};
+}
+
+} // namespace
+
+std::string stall_details(const Stall &stall, const StallStyle &style) {
+	std::string out;
+	const auto parts =
+	    std::count_if(stall.breakdown.begin(), stall.breakdown.end(), [](const CausePart &part) { return part.ns > 0; });
+	if (parts > 1) {
+		out += "  " + words_for(stall.breakdown) + '\n';
+	}
+	if (const std::string_view note = truncation(stall.truncated); !note.empty()) {
+		out += fmt::format("  {}\n", note);
+	}
+	if (stall.advice) {
+		out += "  " + style.palette.good("advice: " + printable(*stall.advice, path_columns)) + '\n';
+	}
+	out += wait_section(stall, style);
+	out += gil_section(stall, style);
+	out += cpu_section(stall, style);
+	out += chain_section(stall, style.palette);
+	out += thread_section(stall, style);
+	return out;
+}
+
+std::string identity(const Stall &stall) {
+	std::string key = fmt::format("{}|{}|", stall.pid, name_of(stall.cause));
+	const auto add = [&](std::string_view text) { key.append(text.substr(0, path_columns)).append("|"); };
+	if (stall.culprit) {
+		add(stall.culprit->function);
+		add(stall.culprit->file);
+		key += std::to_string(stall.culprit->line.value_or(0));
+		return key;
+	}
+	const Wait *wait = main_wait(stall);
+	const Stack *stack = wait != nullptr && wait->stack ? &*wait->stack : nullptr;
+	if (wait != nullptr && wait->syscall) {
+		add(*wait->syscall);
+	}
+	if (stall.cause == Cause::cpu && !stall.cpu.empty()) {
+		stack = &stall.cpu.front().stack;
+	}
+	if (stack == nullptr) {
+		return key;
+	}
+	constexpr std::size_t enough = 6; // innermost frames that make a place
+	for (const std::vector<SourceFrame> *frames : {&stack->python, &stack->javascript}) {
+		for (std::size_t i = 0; i < std::min(frames->size(), enough); i++) {
+			add(frames->at(i).function);
+			add(frames->at(i).file);
+		}
+	}
+	for (std::size_t i = 0; i < std::min(stack->native.size(), enough) && stack->python.empty(); i++) {
+		const NativeFrame &frame = stack->native[i];
+		add(frame.function ? *frame.function : fmt::format("{:#x}", frame.offset));
+	}
+	return key;
+}
+
+} // namespace loopsnoop::output

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "model/stall.h"
+#include "output/palette.h"
+
+namespace loopsnoop::output {
+
+struct StallStyle {
+	Palette palette;
+	bool everything = false; // all waits and frames, wakers' stacks
+};
+
+// What follows a stall's headline: breakdown, advice, the waits that matter with their stacks, on-CPU stacks, and for hangs the
+// other threads and the deadlock. Lines, each ending in a newline.
+[[nodiscard]] std::string stall_details(const Stall &stall, const StallStyle &style);
+
+// What makes two stalls the same in the eye of a reader: process, cause and the place in the code. Durations, addresses, ports
+// and descriptors are not in it.
+[[nodiscard]] std::string identity(const Stall &stall);
+
+} // namespace loopsnoop::output

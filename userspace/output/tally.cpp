@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/tally.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "base/duration.h"
+#include "output/printable.h"
+#include "output/words.h"
+
+namespace loopsnoop::output {
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+// Columns as wide as their widest cell; all but the first `left` are right-aligned.
+std::string table(const std::vector<Row> &rows, std::size_t left, const Palette &palette) {
+	std::vector<std::size_t> widths(rows.front().size());
+	for (const Row &row : rows) {
+		for (std::size_t i = 0; i < row.size(); i++) {
+			widths[i] = std::max(widths[i], columns_of(row[i]));
+		}
+	}
+	std::string out;
+	for (const Row &row : rows) {
+		std::string line;
+		for (std::size_t i = 0; i < row.size(); i++) {
+			const std::string padding(widths[i] - columns_of(row[i]), ' ');
+			line += "  " + (i < left ? row[i] + padding : padding + row[i]);
+		}
+		line.erase(line.find_last_not_of(' ') + 1);
+		out += (&row == &rows.front() ? palette.faint(line) : line) + '\n';
+	}
+	return out;
+}
+
+std::string loop_lines(const SessionSummary &summary) {
+	std::string out;
+	for (const LoopTotals &loop : summary.loops) {
+		const std::uint64_t all = loop.busy_ns + loop.idle_ns;
+		out += fmt::format("  loop pid {} tid {}: {}, {} busy, {} idle", loop.pid, loop.tid, plural(loop.iterations, "iteration"),
+		                   percent(loop.busy_ns, all), percent(loop.idle_ns, all));
+		if (loop.longest_ns > 0) {
+			out += fmt::format(", longest {}", format_duration(loop.longest_ns));
+		}
+		out += '\n';
+	}
+	return out;
+}
+
+} // namespace
+
+std::string loss_lines(const LossCounts &lost) {
+	std::string out;
+	for (std::size_t i = 0; i < loss_count; i++) {
+		if (lost.at(i) > 0) {
+			out += fmt::format("  lost: {} {}\n", thousands(lost.at(i)), loss_texts.at(i).words);
+		}
+	}
+	return out;
+}
+
+void Tally::Sum::add(std::uint64_t ns) {
+	count++;
+	total_ns += ns;
+	longest_ns = std::max(longest_ns, ns);
+}
+
+void Tally::add(const Stall &stall) {
+	all_.add(stall.duration_ns);
+	by_cause_.at(static_cast<std::size_t>(stall.cause)).add(stall.duration_ns);
+	std::string place = where(stall);
+	std::string cause(name_of(stall.cause));
+	if (place.empty()) {
+		place = "(place not known)";
+	}
+	std::string key = cause + '|' + place;
+	if (by_place_.size() >= most_places && !by_place_.contains(key)) {
+		place = "(elsewhere)";
+		cause = "-";
+		key.clear();
+	}
+	Place &entry = by_place_[key];
+	entry.where = std::move(place);
+	entry.cause = std::move(cause);
+	entry.sum.add(stall.duration_ns);
+}
+
+std::string Tally::cause_table(std::uint64_t loop_ns, const Palette &palette) const {
+	std::vector<std::size_t> order;
+	for (std::size_t i = 0; i < cause_count; i++) {
+		if (by_cause_.at(i).count > 0) {
+			order.push_back(i);
+		}
+	}
+	std::stable_sort(order.begin(), order.end(),
+	                 [this](std::size_t a, std::size_t b) { return by_cause_.at(a).total_ns > by_cause_.at(b).total_ns; });
+	std::vector<Row> rows{{"cause", "stalls", "total", "longest", "of the time"}};
+	for (const std::size_t i : order) {
+		const Sum &sum = by_cause_.at(i);
+		rows.push_back({std::string(cause_texts.at(i).name), thousands(sum.count), format_duration(sum.total_ns),
+		                format_duration(sum.longest_ns), percent(sum.total_ns, loop_ns)});
+	}
+	return table(rows, 1, palette);
+}
+
+std::string Tally::place_table(const Palette &palette) const {
+	std::vector<const Place *> order;
+	order.reserve(by_place_.size());
+	for (const auto &[key, place] : by_place_) {
+		order.push_back(&place);
+	}
+	std::stable_sort(order.begin(), order.end(),
+	                 [](const Place *a, const Place *b) { return a->sum.total_ns > b->sum.total_ns; });
+	std::vector<Row> rows{{"where", "cause", "stalls", "total", "longest"}};
+	for (std::size_t i = 0; i < std::min(order.size(), most_rows); i++) {
+		const Place &place = *order[i];
+		rows.push_back({place.where, place.cause, thousands(place.sum.count), format_duration(place.sum.total_ns),
+		                format_duration(place.sum.longest_ns)});
+	}
+	std::string out = table(rows, 2, palette);
+	if (order.size() > most_rows) {
+		out += palette.faint(fmt::format("  … {} more places", thousands(order.size() - most_rows))) + '\n';
+	}
+	return out;
+}
+
+std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette) const {
+	std::uint64_t iterations = 0;
+	std::uint64_t loop_ns = 0;
+	for (const LoopTotals &loop : summary.loops) {
+		iterations += loop.iterations;
+		loop_ns += loop.busy_ns + loop.idle_ns;
+	}
+	if (loop_ns == 0) {
+		loop_ns = summary.duration_ns;
+	}
+	const std::string of = threshold_ns == 0 ? std::string{} : fmt::format(" of {} or more", format_duration(threshold_ns));
+	std::string out;
+	if (all_.count == 0) {
+		out = palette.good(fmt::format("no stall{} in {} ({})", of, format_duration(summary.duration_ns),
+		                               plural(iterations, "iteration"))) +
+		      '\n';
+	} else {
+		out = palette.strong(fmt::format("{}{} in {}: {} blocked, longest {}", plural(all_.count, "stall"), of,
+		                                 format_duration(summary.duration_ns), format_duration(all_.total_ns),
+		                                 format_duration(all_.longest_ns))) +
+		      "\n\n" + cause_table(loop_ns, palette) + '\n' + place_table(palette) + '\n';
+	}
+	if (summary.loops.empty()) {
+		out += "  no event loop was seen\n";
+	}
+	return out + loop_lines(summary) + loss_lines(summary.lost);
+}
+
+} // namespace loopsnoop::output

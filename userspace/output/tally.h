@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "model/session.h"
+#include "output/palette.h"
+
+namespace loopsnoop::output {
+
+// Adds up a session's stalls for the tables at its end. Bounded: places beyond `most_places` are one row, "elsewhere".
+class Tally {
+public:
+	// Once a stall: its last record.
+	void add(const Stall &stall);
+
+	// The tables and the loops' totals. `duration_ns` of the session; `threshold_ns` 0: not known.
+	[[nodiscard]] std::string tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette) const;
+
+	[[nodiscard]] std::uint64_t stalls() const { return all_.count; }
+
+private:
+	static constexpr std::size_t most_places = 1024; // kept
+	static constexpr std::size_t most_rows = 15;     // shown
+
+	struct Sum {
+		std::uint64_t count = 0;
+		std::uint64_t total_ns = 0;
+		std::uint64_t longest_ns = 0;
+		void add(std::uint64_t ns);
+	};
+	struct Place {
+		std::string where;
+		std::string cause;
+		Sum sum;
+	};
+
+	[[nodiscard]] std::string cause_table(std::uint64_t loop_ns, const Palette &palette) const;
+	[[nodiscard]] std::string place_table(const Palette &palette) const;
+
+	Sum all_;
+	std::array<Sum, cause_count> by_cause_{};
+	std::map<std::string, Place> by_place_; // key: cause and place
+};
+
+// Losses that are not zero, in words; empty when there are none.
+[[nodiscard]] std::string loss_lines(const LossCounts &lost);
+
+} // namespace loopsnoop::output

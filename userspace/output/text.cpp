@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "base/duration.h"
+#include "output/dump_text.h"
+#include "output/printable.h"
+#include "output/stall_text.h"
+#include "output/words.h"
+
+namespace loopsnoop::output {
+
+namespace {
+
+constexpr std::size_t most_loops = 4096;   // told apart in headlines
+constexpr std::size_t most_ongoing = 1024; // stalls running at once whose updates are told as such
+constexpr std::string_view erase_line = "\r\x1b[K";
+
+std::string loop_words(const LoopFound &loop) {
+	std::string text = fmt::format("following {} (pid {})", printable(loop.comm), loop.pid);
+	if (loop.tid != loop.pid) {
+		text += fmt::format(", thread {} (tid {})", printable(loop.thread), loop.tid);
+	}
+	switch (loop.runtime.kind) {
+	case RuntimeKind::cpython: text += ": CPython"; break;
+	case RuntimeKind::node: text += ": Node.js"; break;
+	case RuntimeKind::native: text += ": native code"; break;
+	}
+	if (loop.runtime.version) {
+		text += ' ' + printable(*loop.runtime.version);
+	}
+	if (!loop.poll) {
+		return text + ", not seen polling yet";
+	}
+	text += fmt::format(", loop on {}", printable(loop.poll->syscall));
+	if (loop.poll->fd) {
+		text += fmt::format(" of fd {}", *loop.poll->fd);
+	}
+	return text;
+}
+
+std::string exit_words(const ProcessExit &exit) {
+	if (exit.signal) {
+		return fmt::format("pid {} was killed by {}", exit.pid, printable(*exit.signal));
+	}
+	return exit.status ? fmt::format("pid {} exited with status {}", exit.pid, *exit.status)
+	                   : fmt::format("pid {} is gone", exit.pid);
+}
+
+// What is kept of a stall between its records.
+Stall without_stacks(const Stall &stall) {
+	Stall kept;
+	kept.id = stall.id;
+	kept.start_ns = stall.start_ns;
+	kept.duration_ns = stall.duration_ns;
+	kept.pid = stall.pid;
+	kept.tid = stall.tid;
+	kept.cause = stall.cause;
+	kept.culprit = stall.culprit;
+	return kept;
+}
+
+} // namespace
+
+TextReport::TextReport(TextOptions options, Sink sink)
+    : options_(options), sink_(std::move(sink)), palette_{options.colour}, repeats_(options.repeats_every_ns) {}
+
+void TextReport::write(const Record &record) {
+	if (finished_) {
+		return;
+	}
+	std::visit([this](const auto &one) { add(one); }, record);
+	flush();
+}
+
+void TextReport::status(const Status &status) {
+	if (finished_) {
+		return;
+	}
+	advance(status.now_ns);
+	status_ = status;
+	flush();
+}
+
+void TextReport::note(std::string_view text) {
+	line(printable(text, path_columns * 4));
+	flush();
+}
+
+void TextReport::finish() {
+	if (finished_) {
+		return;
+	}
+	tell_repeats(true);
+	const bool broken_off = !summary_;
+	if (broken_off) {
+		// Without the last record nothing is known of the loops but their stalls.
+		SessionSummary &summary = summary_.emplace();
+		summary.duration_ns = session_ && now_ns_ > session_->start_ns ? now_ns_ - session_->start_ns : 0;
+	}
+	for (const auto &[id, shown] : ongoing_) {
+		tally_.add(shown.last);
+	}
+	if (session_ || tally_.stalls() > 0) {
+		line("");
+		if (broken_off) {
+			line("the recording breaks off here: it has no summary");
+		}
+		pending_ += tally_.tables(*summary_, session_ ? session_->threshold_ns : 0, palette_);
+	}
+	finished_ = true;
+	status_.reset();
+	flush();
+}
+
+void TextReport::add(const SessionStart &session) {
+	clock_.set(session.started_at, session.start_ns);
+	now_ns_ = session.start_ns; // a recording may hold several sessions: their clocks need not go on
+	line(palette_.strong(fmt::format("loopsnoop {}: stalls of {} or more", printable(session.version),
+	                                 format_duration(session.threshold_ns))) +
+	     palette_.faint(fmt::format(", {} on {}, Linux {}", clock_.date(session.start_ns), printable(session.host),
+	                                printable(session.kernel))));
+	for (const std::string &missing : session.missing) {
+		line("  missing: " + printable(missing, path_columns));
+	}
+	session_ = session;
+}
+
+void TextReport::add(const LoopFound &loop) {
+	advance(loop.start_ns);
+	if (loops_.size() < most_loops) {
+		loops_.insert({loop.pid, loop.tid});
+	}
+	line(loop_words(loop));
+}
+
+void TextReport::add(const Stall &stall) {
+	clock_.set(stall.started_at, stall.start_ns);
+	now_ns_ = std::max(now_ns_, stall.start_ns + stall.duration_ns); // repeats are told below, this one counted
+	const auto known = ongoing_.find(stall.id);
+	if (!stall.ongoing) {
+		tally_.add(stall);
+	}
+	if (known == ongoing_.end()) {
+		if (stall.ongoing) { // a hang is shown at once and in full, however often it happened before
+			repeats_.shown(stall, now_ns_);
+			show_in_full(stall);
+		} else if (repeats_.first_of_kind(stall, now_ns_)) {
+			show_in_full(stall);
+		}
+	} else if (known->second.identity != identity(stall)) {
+		show_in_full(stall);
+	} else {
+		show_update(stall);
+	}
+	if (!stall.ongoing) {
+		if (known != ongoing_.end()) {
+			ongoing_.erase(known);
+		}
+	} else if (known != ongoing_.end() || ongoing_.size() < most_ongoing) {
+		ongoing_[stall.id] = Shown{identity(stall), without_stacks(stall)};
+	}
+	tell_repeats(false);
+}
+
+void TextReport::show_in_full(const Stall &stall) {
+	const std::string text = headline(stall);
+	line(fmt::format("{}  {}{}", palette_.faint(clock_.time_of_day(stall.start_ns)), who(stall),
+	                 stall.ongoing ? palette_.alarm(text) : palette_.strong(text)));
+	if (options_.detail != Detail::headlines) {
+		pending_ += stall_details(stall, StallStyle{palette_, options_.detail == Detail::everything});
+	}
+}
+
+void TextReport::show_update(const Stall &stall) {
+	const std::string now = palette_.faint(clock_.time_of_day(stall.start_ns + stall.duration_ns));
+	const std::string since = clock_.time_of_day(stall.start_ns);
+	const std::string at = where(stall);
+	const std::string place = at.empty() ? at : ", in " + at;
+	if (stall.ongoing) {
+		line(fmt::format(
+		    "{}  {}{}", now, who(stall),
+		    palette_.alarm(fmt::format("still blocked, {} since {}{}", format_duration(stall.duration_ns), since, place))));
+		return;
+	}
+	std::string_view end = "runs again: was";
+	const bool going_on = !stall.waits.empty() && stall.waits.back().ongoing;
+	if (stall.truncated == Truncated::session_end || (stall.truncated == Truncated::before_attach && going_on)) {
+		end = "not over when loopsnoop stopped:";
+	} else if (stall.truncated == Truncated::target_exit) {
+		end = "ended with the process: was";
+	}
+	const std::string_view least = stall.truncated == Truncated::before_attach ? "at least " : "";
+	const std::string parts = words_for(stall.breakdown);
+	line(fmt::format("{}  {}{}", now, who(stall),
+	                 palette_.strong(fmt::format("{} blocked {}{} since {}{}{}{}", end, least, format_duration(stall.duration_ns),
+	                                             since, place, parts.empty() ? "" : ": ", parts))));
+}
+
+void TextReport::add(const ProcessExit &exit) {
+	advance(exit.start_ns);
+	line(fmt::format("{}  {}", palette_.faint(clock_.time_of_day(exit.start_ns)), exit_words(exit)));
+}
+
+void TextReport::add(const ProcessExec &exec) {
+	advance(exec.start_ns);
+	if (options_.detail != Detail::headlines) {
+		line(fmt::format("{}  pid {} became {} (exec)", palette_.faint(clock_.time_of_day(exec.start_ns)), exec.pid,
+		                 printable(exec.comm)));
+	}
+}
+
+void TextReport::add(const ProcessFork &fork) {
+	advance(fork.start_ns);
+	if (options_.detail != Detail::headlines) {
+		line(fmt::format("{}  pid {} forked pid {}", palette_.faint(clock_.time_of_day(fork.start_ns)), fork.pid, fork.child));
+	}
+}
+
+void TextReport::add(const SessionSummary &summary) { summary_ = summary; }
+
+void TextReport::add(const Dump &dump) {
+	pending_ += dump_text(dump, StallStyle{palette_, options_.detail == Detail::everything});
+}
+
+// Which loop, where there are several.
+std::string TextReport::who(const Stall &stall) const {
+	if (loops_.size() < 2) {
+		return {};
+	}
+	std::string text = fmt::format("{} (pid {}", printable(stall.comm), stall.pid);
+	if (stall.tid != stall.pid) {
+		text += fmt::format(", thread {} tid {}", printable(stall.thread), stall.tid);
+	}
+	return text + ") ";
+}
+
+void TextReport::tell_repeats(bool all) {
+	for (const std::string &text : repeats_.due(now_ns_, all)) {
+		line(fmt::format("{}  {}", palette_.faint(clock_.time_of_day(now_ns_)), text));
+	}
+}
+
+void TextReport::line(std::string_view text) { pending_.append(text).append("\n"); }
+
+void TextReport::advance(std::uint64_t now_ns) {
+	now_ns_ = std::max(now_ns_, now_ns);
+	tell_repeats(false);
+}
+
+void TextReport::flush() {
+	const std::string status = status_ && options_.status_line ? status_text() : std::string{};
+	if (pending_.empty() && status.empty() && !status_drawn_) {
+		return;
+	}
+	std::string out;
+	if (status_drawn_) {
+		out = erase_line;
+	}
+	out += pending_;
+	if (!status.empty()) {
+		// One column short of the width: a full line would make some terminals go on to the next.
+		out += palette_.faint(cut_to_columns(status, std::max(options_.columns, 2U) - 1));
+	}
+	pending_.clear();
+	status_drawn_ = !status.empty();
+	sink_(out);
+}
+
+std::string TextReport::status_text() const {
+	const Status &now = *status_;
+	std::string text = now.loops > 1 ? plural(now.loops, "loop") : fmt::format("pid {} {}", now.pid, printable(now.comm));
+	if (now.loops == 0) {
+		text += " · no loop yet";
+	}
+	text += fmt::format(" · {} it/s · busy {:.0f} % · stalls {}",
+	                    thousands(static_cast<std::uint64_t>(std::max(now.iterations_per_s, 0.0))),
+	                    std::clamp(now.busy, 0.0, 1.0) * 100, thousands(now.stalls));
+	if (now.stalls > 0) {
+		text += fmt::format(" ({})", format_duration(now.stalled_ns));
+	}
+	if (now.stuck_ns) {
+		text += fmt::format(" · stuck now {}", format_duration(*now.stuck_ns));
+	}
+	if (now.lost > 0) {
+		text += fmt::format(" · lost {}", thousands(now.lost));
+	}
+	return text;
+}
+
+} // namespace loopsnoop::output

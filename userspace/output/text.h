@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "model/session.h"
+#include "output/palette.h"
+#include "output/repeats.h"
+#include "output/tally.h"
+#include "output/wall_clock.h"
+
+namespace loopsnoop::output {
+
+enum class Detail : std::uint8_t {
+	headlines, // one line a stall
+	usual,
+	everything, // every wait and frame
+};
+
+struct TextOptions {
+	bool colour = false;
+	bool status_line = false; // terminals only
+	unsigned columns = 80;    // of the terminal, for the status line
+	Detail detail = Detail::usual;
+	std::uint64_t repeats_every_ns = 5'000'000'000; // repeats of a stall are told this often
+};
+
+// What the status line tells; made by the session, about once a second.
+struct Status {
+	std::uint64_t now_ns = 0; // CLOCK_MONOTONIC
+	std::size_t loops = 0;    // 0: no loop yet
+	std::uint32_t pid = 0;    // the process, where it is one
+	std::string comm;
+	double iterations_per_s = 0;
+	double busy = 0; // share of time, 0 to 1
+	std::uint64_t stalls = 0;
+	std::uint64_t stalled_ns = 0;
+	std::optional<std::uint64_t> stuck_ns; // age of the oldest stall running now
+	std::uint64_t lost = 0;
+};
+
+// The live report for people, and what `loopsnoop report` prints. Records in the order of the recording; the session time of
+// repeats is taken from them and from Status. Calls the sink with whole lines, each call complete (status line erased before,
+// drawn again after). One thread; no input or output of its own. Memory is bounded however long the session.
+class TextReport {
+public:
+	using Sink = std::function<void(std::string_view)>;
+
+	TextReport(TextOptions options, Sink sink);
+
+	void write(const Record &record);
+	void status(const Status &status);
+	void set_columns(unsigned columns) { options_.columns = columns; } // after SIGWINCH
+
+	// A line of somebody else (a warning), put in without disturbing the status line; escaped.
+	void note(std::string_view text);
+
+	// The end, also of a recording that breaks off: repeats not told yet, tables, status line erased. Idempotent.
+	void finish();
+
+private:
+	struct Shown {
+		std::string identity;
+		Stall last; // without its stacks and waits
+	};
+
+	void add(const SessionStart &session);
+	void add(const LoopFound &loop);
+	void add(const Stall &stall);
+	void add(const ProcessExit &exit);
+	void add(const ProcessExec &exec);
+	void add(const ProcessFork &fork);
+	void add(const SessionSummary &summary);
+	void add(const Dump &dump);
+
+	void show_in_full(const Stall &stall);
+	void show_update(const Stall &stall);
+	[[nodiscard]] std::string who(const Stall &stall) const;
+	void tell_repeats(bool all);
+	void line(std::string_view text);
+	void advance(std::uint64_t now_ns);
+	void flush();
+	[[nodiscard]] std::string status_text() const;
+
+	TextOptions options_;
+	Sink sink_;
+	Palette palette_;
+	WallClock clock_;
+	Repeats repeats_;
+	Tally tally_;
+
+	std::string pending_; // output of the call under way
+	std::optional<Status> status_;
+	bool status_drawn_ = false;
+	bool finished_ = false;
+
+	std::uint64_t now_ns_ = 0; // session time: the latest seen
+	std::optional<SessionStart> session_;
+	std::set<std::pair<std::uint32_t, std::uint32_t>> loops_; // pid, tid; bounded
+	std::map<std::uint64_t, Shown> ongoing_;                  // by stall id; bounded
+	std::optional<SessionSummary> summary_;
+};
+
+} // namespace loopsnoop::output
