@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/options.h"
+#include "output/palette.h"
+#include "session/doctor.h"
+
+namespace loopsnoop::cli {
+
+// A line a check and one that concludes: "ok", "warn" or "FAIL", what was found, what to do. Quiet: without what is well.
+// Verbose: with the details.
+[[nodiscard]] std::string doctor_text(const std::vector<session::Check> &checks, Verbosity verbosity,
+                                      const output::Palette &palette);
+
+} // namespace loopsnoop::cli

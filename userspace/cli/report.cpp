@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/report.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "output/json_reader.h"
+#include "output/printable.h"
+#include "output/terminal.h"
+
+namespace loopsnoop::cli {
+
+namespace {
+
+constexpr std::size_t longest_line = std::size_t{64} << 20; // bytes; a record of loopsnoop is some hundred KiB at most
+
+// Cuts a file into lines as it is read, so that a recording may be followed while it grows through a pipe.
+class Lines {
+public:
+	explicit Lines(int fd) : fd_(fd) {}
+
+	// nullopt at the end. A line longer than `longest_line` is given cut, and so refused by its reader.
+	[[nodiscard]] Result<std::optional<std::string>> next() {
+		std::string line;
+		while (true) {
+			const std::size_t end = buffer_.find('\n', begin_);
+			const std::size_t stop = end == std::string::npos ? buffer_.size() : end;
+			line.append(buffer_, begin_, line.size() < longest_line ? stop - begin_ : 0);
+			begin_ = end == std::string::npos ? stop : stop + 1;
+			if (end != std::string::npos) {
+				return std::optional<std::string>(std::move(line));
+			}
+			const Result<bool> more = fill();
+			if (!more) {
+				return more.error();
+			}
+			if (!*more) {
+				return line.empty() ? std::optional<std::string>{} : std::optional<std::string>(std::move(line));
+			}
+		}
+	}
+
+private:
+	// False at the end of the file.
+	Result<bool> fill() {
+		constexpr std::size_t piece = 65536;
+		buffer_.resize(piece);
+		begin_ = 0;
+		while (true) {
+			const ssize_t got = ::read(fd_, buffer_.data(), piece);
+			if (got < 0 && errno == EINTR) {
+				continue;
+			}
+			if (got < 0) {
+				buffer_.clear();
+				return errno_error("read");
+			}
+			buffer_.resize(static_cast<std::size_t>(got));
+			return got > 0;
+		}
+	}
+
+	int fd_;
+	std::string buffer_;
+	std::size_t begin_ = 0;
+};
+
+void complain(std::string_view text) { fmt::print(stderr, "loopsnoop: {}\n", output::printable(text, output::path_columns * 2)); }
+
+// False when nobody reads stdout any more (`| head`).
+bool write_all(int fd, std::string_view text) {
+	while (!text.empty()) {
+		const ssize_t wrote = ::write(fd, text.data(), text.size());
+		if (wrote < 0 && errno != EINTR) {
+			return false;
+		}
+		text.remove_prefix(wrote < 0 ? 0 : static_cast<std::size_t>(wrote));
+	}
+	return true;
+}
+
+} // namespace
+
+output::TextOptions text_options(output::TextOptions terminal, Verbosity verbosity) {
+	switch (verbosity) {
+	case Verbosity::quiet:
+		terminal.detail = output::Detail::headlines;
+		terminal.status_line = false;
+		break;
+	case Verbosity::normal: terminal.detail = output::Detail::usual; break;
+	case Verbosity::verbose: terminal.detail = output::Detail::everything; break;
+	}
+	return terminal;
+}
+
+int run_report(const ReportOptions &options) {
+	UniqueFd file;
+	if (options.file != "-") {
+		file.reset(::open(options.file.c_str(), O_RDONLY | O_CLOEXEC));
+		if (!file.valid()) {
+			complain(errno_error("open the recording", options.file).describe());
+			return 1;
+		}
+	}
+	Lines lines(file.valid() ? file.get() : STDIN_FILENO);
+
+	output::TextOptions text = text_options(output::text_options_for(STDOUT_FILENO), options.verbosity);
+	text.status_line = false;
+	bool reader_gone = false;
+	output::TextReport report(text, [&](std::string_view out) { reader_gone = reader_gone || !write_all(STDOUT_FILENO, out); });
+
+	std::size_t records = 0;
+	std::size_t number = 0;
+	std::size_t malformed = 0;
+	std::string first_problem;
+	bool failed = false;
+	while (!reader_gone) {
+		const Result<std::optional<std::string>> line = lines.next();
+		if (!line) {
+			complain(Error{"read the recording", options.file, line.error().code, {}}.describe());
+			failed = true;
+			break;
+		}
+		if (!line.value()) {
+			break;
+		}
+		number++;
+		if (line.value()->find_first_not_of(" \t\r") == std::string::npos) {
+			continue;
+		}
+		const Result<std::optional<Record>> record = output::parse_json_line(*line.value());
+		if (!record) {
+			malformed++;
+			if (first_problem.empty()) {
+				first_problem = fmt::format("line {}: {}", number, record.error().on);
+			}
+		} else if (record.value()) {
+			records++;
+			report.write(*record.value());
+		}
+	}
+	report.finish();
+
+	const std::string unread =
+	    malformed == 0 ? std::string()
+	                   : fmt::format("{} of {} lines could not be read (first: {})", malformed, number, first_problem);
+	if (records == 0 && !failed) {
+		complain(fmt::format("{} holds no record of loopsnoop{}; record with: loopsnoop -p PID --json FILE", options.file,
+		                     unread.empty() ? "" : ": " + unread));
+	} else if (!unread.empty()) {
+		complain(
+		    fmt::format("{} of {} lines of {} could not be read (first: {})", malformed, number, options.file, first_problem));
+	}
+	return records == 0 || failed ? 1 : 0;
+}
+
+} // namespace loopsnoop::cli

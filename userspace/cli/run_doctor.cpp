@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_doctor.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "cli/doctor_text.h"
+#include "output/terminal.h"
+#include "session/doctor.h"
+
+namespace loopsnoop::cli {
+
+int run_doctor(const DoctorOptions &options) {
+	const bool verbose = options.verbosity == Verbosity::verbose;
+	const std::vector<session::Check> checks = session::examine(options.pid, verbose);
+	const output::Palette palette{output::text_options_for(STDOUT_FILENO).colour};
+	fmt::print("{}", doctor_text(checks, options.verbosity, palette));
+	return session::conclude(checks).works ? 0 : 1;
+}
+
+} // namespace loopsnoop::cli

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_dump.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "cli/record_writer.h"
+#include "output/dump_text.h"
+#include "output/json.h"
+#include "output/terminal.h"
+#include "session/dump.h"
+
+namespace loopsnoop::cli {
+
+namespace {
+
+int fail(const Error &error) {
+	fmt::print(stderr, "loopsnoop: {}\n", error.describe());
+	return 1;
+}
+
+} // namespace
+
+int run_dump(const DumpOptions &options) {
+	(void)std::signal(SIGPIPE, SIG_IGN); // a reader that has gone (`| head`) is no error
+	const bool verbose = options.verbosity == Verbosity::verbose;
+	session::DumpSettings settings;
+	settings.pid = options.pid;
+	const auto dump = session::dump(settings);
+	if (!dump) {
+		return fail(dump.error());
+	}
+	LineWriter out = LineWriter::on(STDOUT_FILENO);
+	const output::StallStyle style{output::Palette{output::text_options_for(STDOUT_FILENO).colour}, verbose};
+	(void)out.write(options.json ? output::to_json_line(*dump) + "\n" : output::dump_text(*dump, style));
+	return out.error() ? fail(*out.error()) : 0;
+}
+
+} // namespace loopsnoop::cli

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/run_follow.h"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/version.h"
+#include "cli/record_writer.h"
+#include "cli/report.h"
+#include "exporter/exporter.h"
+#include "output/json.h"
+#include "output/terminal.h"
+#include "output/text.h"
+#include "session/follow.h"
+
+namespace loopsnoop::cli {
+
+namespace {
+
+session::FollowSettings settings_of(const FollowOptions &options) {
+	session::FollowSettings settings;
+	settings.pids = options.pids;
+	settings.tids = options.tids;
+	settings.command = options.command;
+	settings.children = options.children;
+	settings.threshold_ns = options.threshold_ns;
+	settings.hang_after_ns = options.hang_after_ns;
+	settings.duration_ns = options.duration_ns;
+	settings.stack_bytes = options.stack_bytes;
+	settings.verbose = options.verbosity == Verbosity::verbose;
+	settings.argv = options.argv;
+	if (options.without.tracefs) {
+		settings.without.insert("tracefs");
+	}
+	if (options.without.file_tracepoints) {
+		settings.without.insert("file-tracepoints");
+	}
+	if (options.without.cpu_samples) {
+		settings.without.insert("cpu-samples");
+	}
+	return settings;
+}
+
+int fail(const Error &error) {
+	fmt::print(stderr, "loopsnoop: {}\n", error.describe());
+	return 1;
+}
+
+int status_of_command(int wait_status) {
+	constexpr int signal_base = 128; // as a shell has it
+	return WIFSIGNALED(wait_status) ? signal_base + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+} // namespace
+
+int run_follow(const FollowOptions &options) {
+	std::unique_ptr<exporter::Exporter> metrics;
+	if (options.listen) {
+		auto started =
+		    exporter::Exporter::start(options.listen->host, options.listen->port, std::string(version()), options.threshold_ns);
+		if (!started) {
+			return fail(started.error());
+		}
+		metrics = std::move(*started);
+	}
+	std::optional<LineWriter> json;
+	if (options.json) {
+		auto opened = LineWriter::open(*options.json);
+		if (!opened) {
+			return fail(opened.error());
+		}
+		json.emplace(std::move(*opened));
+	}
+	const bool json_on_stdout = json && json->fd() == STDOUT_FILENO;
+	LineWriter terminal = LineWriter::on(json_on_stdout ? STDERR_FILENO : STDOUT_FILENO);
+	bool text_read = true;
+	output::TextReport text(text_options(output::text_options_for(terminal.fd()), options.verbosity),
+	                        [&](std::string_view lines) { text_read = terminal.write(lines) && text_read; });
+
+	session::Outputs outputs;
+	outputs.record = [&](const Record &record) {
+		if (json && !json->write(output::to_json_line(record) + "\n")) {
+			return false;
+		}
+		if (metrics) {
+			metrics->write(record);
+		}
+		text.write(record);
+		return text_read;
+	};
+	if (metrics) {
+		outputs.live = [&](const std::function<session::LiveNumbers()> &look) {
+			metrics->read_from(look ? [look] {
+				session::LiveNumbers now = look();
+				return exporter::Tables{now.now_ns, std::move(now.loops), now.lost};
+			} : std::function<exporter::Tables()>());
+		};
+	}
+	outputs.status = [&](const output::Status &status) {
+		text.status(status);
+		return text_read;
+	};
+	outputs.winch = [&] {
+		text.set_columns(output::text_options_for(terminal.fd()).columns);
+		return true;
+	};
+	const auto ended = session::follow(settings_of(options), outputs);
+	text.finish();
+	for (const LineWriter *writer : {json ? &*json : nullptr, &terminal}) {
+		if (writer != nullptr && writer->error()) {
+			return fail(*writer->error());
+		}
+	}
+	if (!ended) {
+		return fail(ended.error());
+	}
+	constexpr int stall_status = 3;
+	if (ended->command_status && status_of_command(*ended->command_status) != 0) {
+		return status_of_command(*ended->command_status);
+	}
+	return options.fail_on_stall && ended->stalls > 0 ? stall_status : 0;
+}
+
+} // namespace loopsnoop::cli

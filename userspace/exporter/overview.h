@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "model/cause.h"
+#include "model/loss.h"
+
+namespace loopsnoop::exporter {
+
+// A line of the application with what it did: function, file, line, cause. Label values already; empty: not known.
+using Culprit = std::tuple<std::string, std::string, std::string, Cause>;
+
+// What the status page says, as of one moment. It holds no more than the metrics' labels do: no stack, no address, no argument.
+struct Overview {
+	struct Loop {
+		std::uint32_t pid = 0;
+		std::uint32_t tid = 0;
+		std::string comm; // a label value
+		std::uint64_t iterations = 0;
+		std::uint64_t busy_ns = 0; // since it is followed, the running iteration included
+		std::uint64_t idle_ns = 0;
+		std::uint64_t stalls = 0;
+		std::uint64_t stalled_ns = 0; // of stalls that have ended
+		std::uint64_t stuck_ns = 0;   // age of the stall that runs now; 0: none
+		std::string stuck_since;      // RFC 3339, UTC; empty: not stuck
+		std::optional<Culprit> stuck; // what it hangs in; not known before the stall has been looked at
+	};
+	struct Stall {
+		std::string started_at; // RFC 3339, UTC
+		std::uint64_t duration_ns = 0;
+		std::uint32_t pid = 0;
+		std::uint32_t tid = 0;
+		std::string comm; // a label value
+		Culprit culprit;
+	};
+	struct PerCause {
+		std::uint64_t stalls = 0; // by the cause with most of their time
+		std::uint64_t ns = 0;     // of all stalls, by what the time went to
+	};
+
+	std::string version;
+	std::string now;                            // RFC 3339, UTC
+	std::uint64_t threshold_ns = 0;             // what a stall is
+	std::vector<Loop> loops;                    // stuck ones first, longest first; then by pid
+	std::vector<Stall> recent;                  // that have ended, latest first
+	std::uint64_t recent_bound = 0;             // more than so many are not kept
+	std::array<PerCause, cause_count> causes{}; // of the loops above
+	LossCounts lost{};
+};
+
+} // namespace loopsnoop::exporter

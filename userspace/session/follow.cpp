@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/follow.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/unique_fd.h"
+#include "base/version.h"
+#include "collector/collector.h"
+#include "process/procfs.h"
+#include "session/children.h"
+#include "session/launch.h"
+#include "session/look.h"
+#include "session/programs.h"
+#include "session/resolver.h"
+#include "session/stalls.h"
+#include "session/target_check.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+constexpr std::uint64_t tick_ns = 50'000'000;
+constexpr std::uint64_t shortest_tick_ns = 5'000'000;
+constexpr std::uint64_t status_ns = 1'000'000'000;
+
+Result<UniqueFd> take_signals() {
+	sigset_t set;
+	sigemptyset(&set);
+	for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGWINCH}) {
+		sigaddset(&set, signal);
+	}
+	sigprocmask(SIG_BLOCK, &set, nullptr);
+	(void)std::signal(SIGPIPE, SIG_IGN);
+	UniqueFd fd(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+	if (!fd.valid()) {
+		return errno_error("take signals");
+	}
+	return fd;
+}
+
+// The processes to follow, checked one by one so that what is wrong is said of the one it is wrong with.
+Result<std::vector<collector::FollowRequest>> requests_for(const FollowSettings &settings, const process::ProcFs &proc) {
+	std::vector<collector::FollowRequest> requests;
+	const auto add = [&](std::uint32_t pid, std::optional<std::uint32_t> tid) -> Result<void> {
+		if (auto checked = check_target(proc, pid); !checked) {
+			return checked.error();
+		}
+		for (collector::FollowRequest &request : requests) {
+			if (request.pid == pid) {
+				request.forced_tid = tid ? tid : request.forced_tid;
+				return {};
+			}
+		}
+		requests.push_back({pid, settings.children, tid});
+		return {};
+	};
+	for (const std::uint32_t pid : settings.pids) {
+		if (auto added = add(pid, std::nullopt); !added) {
+			return added.error();
+		}
+	}
+	for (const std::uint32_t tid : settings.tids) {
+		const auto status = proc.status(tid);
+		if (!status) {
+			return Error{"follow", "tid " + std::to_string(tid), ESRCH, "list a process's threads with: ls /proc/PID/task"};
+		}
+		if (!settings.pids.empty() &&
+		    std::find(settings.pids.begin(), settings.pids.end(), status->tgid) == settings.pids.end()) {
+			return make_error("follow", "tid " + std::to_string(tid),
+			                  "it is a thread of process " + std::to_string(status->tgid) + ", not of the one given with -p");
+		}
+		if (auto added = add(status->tgid, tid); !added) {
+			return added.error();
+		}
+	}
+	return requests;
+}
+
+// All but the time, which is taken before the first thread is followed: no loop has a longer account than the session.
+SessionStart session_start(const FollowSettings &settings, const collector::Collector &collector) {
+	SessionStart start;
+	utsname names{};
+	uname(&names);
+	start.version = version();
+	start.host = names.nodename;
+	start.kernel = names.release;
+	start.threshold_ns = settings.threshold_ns;
+	start.argv = settings.argv;
+	start.missing = collector.missing();
+	return start;
+}
+
+// What the status line tells: differences between two moments.
+class StatusMeter {
+public:
+	output::Status read(const Stalls &stalls, Programs &programs, std::uint64_t lost) {
+		output::Status status;
+		status.now_ns = monotonic_ns();
+		std::uint64_t iterations = 0;
+		std::uint64_t busy = 0;
+		const auto loops = stalls.current_loops();
+		for (const LoopState &loop : loops) {
+			iterations += loop.iterations;
+			busy += loop.busy_ns;
+			if (loop.iteration_ns != 0 && status.now_ns > loop.iteration_ns) {
+				busy += status.now_ns - loop.iteration_ns;
+			}
+			if (!loop.provisional) {
+				status.loops++;
+			}
+			status.pid = loop.pid;
+		}
+		status.comm = status.pid != 0 ? programs.comm(status.pid) : std::string();
+		const double seconds = last_ns_ != 0 ? static_cast<double>(status.now_ns - last_ns_) / 1e9 : 0;
+		if (seconds > 0 && iterations >= iterations_ && busy >= busy_) {
+			status.iterations_per_s = static_cast<double>(iterations - iterations_) / seconds;
+			const auto threads = static_cast<double>(std::max<std::size_t>(loops.size(), 1));
+			status.busy = std::min(1.0, static_cast<double>(busy - busy_) / 1e9 / seconds / threads);
+		}
+		last_ns_ = status.now_ns;
+		iterations_ = iterations;
+		busy_ = busy;
+		status.stalls = stalls.stalls();
+		status.stalled_ns = stalls.stalled_ns();
+		status.stuck_ns = stalls.oldest_ongoing_ns();
+		status.lost = lost;
+		return status;
+	}
+
+private:
+	std::uint64_t last_ns_ = 0;
+	std::uint64_t iterations_ = 0;
+	std::uint64_t busy_ = 0;
+};
+
+struct Signals {
+	bool stop = false;
+	int forward = 0; // sent by a process, not by the terminal: the command has not got it
+	bool winch = false;
+};
+
+Signals read_signals(int fd) {
+	Signals signals;
+	signalfd_siginfo info{};
+	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP) {
+			signals.stop = true;
+			signals.forward = info.ssi_code <= 0 ? static_cast<int>(info.ssi_signo) : 0;
+		} else if (info.ssi_signo == SIGWINCH) {
+			signals.winch = true;
+		}
+	}
+	return signals;
+}
+
+std::uint64_t important_losses(const LossCounts &losses) {
+	std::uint64_t sum = 0;
+	for (std::size_t i = 0; i < losses.size(); i++) {
+		const auto loss = static_cast<Loss>(i);
+		if (loss != Loss::capture_budget && loss != Loss::user_stack_unreadable && loss != Loss::switch_untraced) {
+			sum += losses.at(i);
+		}
+	}
+	return sum;
+}
+
+// Lends the kernel's tables to another thread while the session lasts.
+class LiveLook {
+public:
+	LiveLook(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector) : lend_(lend) {
+		if (lend_) {
+			lend_([&collector] { return LiveNumbers{monotonic_ns(), collector.loops(), collector.losses()}; });
+		}
+	}
+	~LiveLook() {
+		if (lend_) {
+			lend_({});
+		}
+	}
+	LiveLook(const LiveLook &) = delete;
+	LiveLook &operator=(const LiveLook &) = delete;
+	LiveLook(LiveLook &&) = delete;
+	LiveLook &operator=(LiveLook &&) = delete;
+
+private:
+	const std::function<void(std::function<LiveNumbers()>)> &lend_;
+};
+
+} // namespace
+
+Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs) {
+	const process::ProcFs proc;
+	auto requests = requests_for(settings, proc);
+	if (!requests) {
+		return requests.error();
+	}
+	auto signals = take_signals();
+	if (!signals) {
+		return signals.error();
+	}
+	collector::CollectorOptions options;
+	options.threshold_ns = settings.threshold_ns;
+	options.stack_bytes = settings.stack_bytes;
+	options.without = settings.without;
+	options.verbose = settings.verbose;
+	auto started = collector::Collector::start(options);
+	if (!started) {
+		return started.error();
+	}
+	collector::Collector &collector = **started;
+
+	std::optional<Launch> launch;
+	if (!settings.command.empty()) {
+		auto forked = Launch::fork(settings.command);
+		if (!forked) {
+			return forked.error();
+		}
+		launch.emplace(std::move(*forked));
+		requests->push_back({static_cast<std::uint32_t>(launch->pid()), settings.children, std::nullopt});
+	}
+
+	FollowEnd end;
+	bool going_on = true;
+	const auto write = [&](const Record &record) {
+		if (going_on && !outputs.record(record)) {
+			going_on = false;
+			end.reader_gone = true;
+		}
+	};
+	Programs programs(proc);
+	Children children(proc);
+	Resolver resolver(proc, programs, children);
+	Looker looker(collector, proc, programs, resolver, settings.stack_bytes);
+	// Until the session record is out, the others wait.
+	std::vector<Record> early;
+	bool begun = false;
+	Stalls stalls({settings.threshold_ns, settings.hang_after_ns, {settings.tids.begin(), settings.tids.end()}}, collector, proc,
+	              programs, children, resolver, looker,
+	              [&](const Record &record) { begun ? write(record) : early.push_back(record); });
+	const auto drain = [&] {
+		collector.drain(std::chrono::milliseconds(0), [&](Event &&event) { stalls.handle(std::move(event)); });
+	};
+
+	SessionStart start = session_start(settings, collector);
+	start.start_ns = monotonic_ns();
+	start.started_at = rfc3339_utc(realtime_ns());
+	for (const collector::FollowRequest &request : *requests) {
+		stalls.expect(request.pid);
+		if (auto followed = collector.follow(request); !followed) {
+			return followed.error();
+		}
+	}
+	drain();
+	stalls.prepare();
+	write(start);
+	begun = true;
+	for (const Record &record : early) {
+		write(record);
+	}
+	if (launch) {
+		if (auto gone = launch->go(); !gone) {
+			return gone.error();
+		}
+	}
+	drain();
+	for (const collector::FollowRequest &request : *requests) {
+		if (!launch) {
+			stalls.first_look(request.pid);
+		}
+	}
+	stalls.tick();
+
+	const LiveLook live(outputs.live, collector);
+	StatusMeter meter;
+	const std::uint64_t until = settings.duration_ns ? start.start_ns + *settings.duration_ns : ~0ULL;
+	std::uint64_t next_tick = monotonic_ns() + tick_ns;
+	std::uint64_t next_status = monotonic_ns() + status_ns;
+	bool interrupted = false;
+	while (going_on) {
+		const std::uint64_t now = monotonic_ns();
+		if (now >= until) {
+			break;
+		}
+		const std::uint64_t wake = std::min({next_tick, until});
+		std::array<pollfd, 2> fds{pollfd{signals->get(), POLLIN, 0}, pollfd{collector.poll_fd(), POLLIN, 0}};
+		(void)poll(fds.data(), fds.size(), wake > now ? static_cast<int>((wake - now + 999'999) / 1'000'000) : 0);
+		const Signals got = read_signals(signals->get());
+		if (got.winch) {
+			going_on = outputs.winch() && going_on;
+		}
+		drain();
+		if (monotonic_ns() >= next_tick) {
+			stalls.tick();
+			const std::uint64_t after = monotonic_ns();
+			next_tick = std::clamp(stalls.next_due_ns(), after + shortest_tick_ns, after + tick_ns);
+		}
+		if (monotonic_ns() >= next_status) {
+			next_status = monotonic_ns() + status_ns;
+			if (!outputs.status(meter.read(stalls, programs, important_losses(collector.losses())))) {
+				going_on = false;
+				end.reader_gone = true;
+			}
+		}
+		if (got.stop) {
+			// The command got the Ctrl-C as well: its end is waited for, a second one is for loopsnoop alone.
+			if (!launch || launch->status() || interrupted) {
+				break;
+			}
+			if (got.forward != 0) {
+				(void)kill(launch->pid(), got.forward);
+			}
+			interrupted = true;
+		}
+		if (!stalls.any_process_left()) {
+			break;
+		}
+	}
+	drain();
+	SessionSummary summary;
+	summary.loops = stalls.end();
+	summary.lost = collector.losses();
+	summary.lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += stalls.dropped_waits();
+	summary.duration_ns = monotonic_ns() - start.start_ns;
+	write(summary);
+	if (launch) {
+		// Its last thread may be gone a moment before it can be reaped.
+		for (int i = 0; i < 100 && !launch->status() && !stalls.any_process_left(); i++) {
+			usleep(10'000);
+		}
+		end.command_status = launch->status();
+	}
+	end.stalls = stalls.stalls();
+	return end;
+}
+
+} // namespace loopsnoop::session

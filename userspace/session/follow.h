@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/event.h"
+#include "model/session.h"
+#include "output/text.h"
+
+namespace loopsnoop::session {
+
+struct FollowSettings {
+	std::vector<std::uint32_t> pids;
+	std::vector<std::uint32_t> tids;
+	std::vector<std::string> command;
+	bool children = false;
+	std::uint64_t threshold_ns = 0;
+	std::uint64_t hang_after_ns = 0;
+	std::optional<std::uint64_t> duration_ns;
+	std::uint32_t stack_bytes = 65536;
+	std::set<std::string> without;
+	bool verbose = false;
+	std::vector<std::string> argv;
+};
+
+// The kernel's tables at one moment.
+struct LiveNumbers {
+	std::uint64_t now_ns = 0; // CLOCK_MONOTONIC
+	std::vector<LoopState> loops;
+	LossCounts lost{};
+};
+
+// Where the records go. A `false` ends the session: nobody reads any more.
+struct Outputs {
+	std::function<bool(const Record &)> record;
+	std::function<bool(const output::Status &)> status; // about once a second
+	std::function<bool()> winch;                        // the terminal's size has changed
+	// Called once everything is attached, with a look that any thread may take until the session ends; then with an empty one.
+	// May be empty.
+	std::function<void(std::function<LiveNumbers()>)> live;
+};
+
+struct FollowEnd {
+	std::uint64_t stalls = 0;
+	std::optional<int> command_status; // wait status of `-- COMMAND`, when it has ended
+	bool reader_gone = false;
+};
+
+// Follows processes until the time is over, they have ended, or SIGINT or SIGTERM comes. Blocks those signals in this thread and
+// takes them by signalfd. The Error is one line for a person.
+[[nodiscard]] Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs);
+
+} // namespace loopsnoop::session

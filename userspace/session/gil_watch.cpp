@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/gil_watch.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+
+namespace loopsnoop::session {
+
+std::optional<GilWatch::Thread> GilWatch::thread_of(const RawGilWait &wait) {
+	auto *interpreter = programs_.interpreter(wait.pid);
+	if (interpreter == nullptr) {
+		return std::nullopt;
+	}
+	const auto tid = interpreter->tid_of({wait.holder_state, 0, wait.holder_thread_id, wait.holder_native_id});
+	if (tid) {
+		return Thread{*tid, programs_.thread_name(wait.pid, *tid, proc_.thread_name(wait.pid, *tid))};
+	}
+	// It has ended since. What it called itself is its number here, too, if it lived in our PID namespace.
+	if (wait.holder_native_id != 0 && proc_.same_namespace(wait.pid, static_cast<std::uint32_t>(getpid()), "pid") == true) {
+		return Thread{wait.holder_native_id, {}};
+	}
+	return std::nullopt;
+}
+
+void GilWatch::on(const RawGilWait &wait) {
+	Loop &loop = loops_[wait.key];
+	if (loop.iteration != wait.iteration) {
+		loop.iteration = wait.iteration;
+		loop.threads.clear();
+	}
+	const auto [entry, fresh] = loop.threads.try_emplace({wait.holder_state, wait.holder_thread_id});
+	if (fresh) {
+		entry->second = thread_of(wait);
+	}
+	// A thread that cannot be named is none; one that is the loop itself was read while the GIL changed hands.
+	if (!entry->second || entry->second->tid == wait.tid) {
+		return;
+	}
+	analysis::GilSample sample;
+	sample.iteration = wait.iteration;
+	sample.waited_ns = wait.waited_ns;
+	sample.tid = entry->second->tid;
+	sample.thread = entry->second->name;
+	if (auto *interpreter = programs_.interpreter(wait.pid)) {
+		sample.python = interpreter->resolve(wait.python);
+	}
+	loop.holders.add(std::move(sample));
+}
+
+void GilWatch::look(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns) {
+	auto *interpreter = programs_.interpreter(pid);
+	const auto holder = interpreter != nullptr ? interpreter->gil_holder() : std::nullopt;
+	if (!holder) {
+		return;
+	}
+	RawGilWait wait;
+	wait.key = key;
+	wait.pid = pid;
+	wait.tid = tid;
+	wait.iteration = iteration;
+	wait.start_ns = since_ns;
+	const std::uint64_t now = monotonic_ns();
+	wait.waited_ns = now > since_ns ? now - since_ns : 0;
+	wait.holder_state = holder->thread_state;
+	wait.holder_thread_id = holder->thread_id;
+	wait.python = interpreter->frames(holder->thread_state);
+	on(wait);
+}
+
+std::vector<GilHolding> GilWatch::holders(LoopKey key, std::uint64_t iteration) const {
+	const auto loop = loops_.find(key);
+	return loop != loops_.end() ? loop->second.holders.of(iteration) : std::vector<GilHolding>();
+}
+
+} // namespace loopsnoop::session

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/event.h"
+#include "process/peer_finder.h"
+#include "process/procfs.h"
+#include "session/children.h"
+#include "session/programs.h"
+#include "stacks/symbolizer.h"
+
+namespace loopsnoop::session {
+
+// Numbers to names: stacks, resources, wakers. Asks the target's memory and files, /proc and the ELF files; only for stalls that
+// are reported. One thread.
+class Resolver {
+public:
+	Resolver(const process::ProcFs &proc, Programs &programs, Children &children)
+	    : proc_(proc), programs_(programs), children_(children), symbolizer_(proc), peers_(proc) {}
+
+	[[nodiscard]] Stack stack(const RawStack &raw);
+	[[nodiscard]] std::vector<SourceFrame> python(const RawStack &raw);
+	// The cause may differ from the raw one: opening a FIFO is `pipe`.
+	// `known`: the user stack by name, looked up while the wait went on; nullptr: it is looked up now.
+	[[nodiscard]] Wait wait(const RawWait &raw, const Stack *known = nullptr);
+	[[nodiscard]] std::optional<Resource> resource(std::uint32_t pid, const WaitTarget &target, Cause &cause);
+
+	// Of a thread that waits at this moment: which lock, and who holds it. Nothing but futexes is touched, and not the GIL.
+	void view_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
+
+	// Of a wait that is over: which lock that was.
+	void name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
+
+	void exec(std::uint32_t pid) { symbolizer_.exec(pid); }
+	void forget(std::uint32_t pid) { symbolizer_.forget(pid); }
+
+	[[nodiscard]] static std::optional<std::string> syscall_text(std::optional<long> number);
+
+private:
+	[[nodiscard]] Resource descriptor(std::uint32_t pid, const DescriptorSnapshot &snapshot);
+	[[nodiscard]] std::optional<Resource> mapped_file(std::uint32_t pid, std::uint64_t address);
+	[[nodiscard]] Resource path(std::uint32_t pid, const WaitTarget &target, Cause &cause);
+	[[nodiscard]] std::optional<Waker> waker(const RawWait &raw);
+	[[nodiscard]] Stack stack_of(const RawStack &raw, const Stack *known);
+
+	process::ProcFs proc_;
+	Programs &programs_;
+	Children &children_;
+	stacks::Symbolizer symbolizer_;
+	process::PeerFinder peers_;
+};
+
+} // namespace loopsnoop::session

@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/stalls.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "analysis/gil_story.h"
+#include "analysis/story.h"
+#include "analysis/waits.h"
+#include "base/clock.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+std::string started_at(std::uint64_t start_ns) {
+	const std::uint64_t ago = monotonic_ns() - start_ns;
+	return rfc3339_utc(realtime_ns() - ago);
+}
+
+void add(Breakdown &to, const Breakdown &from) {
+	for (std::size_t i = 0; i < to.size(); i++) {
+		to.at(i).ns += from.at(i).ns;
+		to.at(i).count += from.at(i).count;
+	}
+}
+
+} // namespace
+
+Stalls::Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, Programs &programs,
+               Children &children, Resolver &resolver, Looker &looker, Sink sink)
+    : options_(std::move(options)), collector_(collector), proc_(std::move(proc)), programs_(programs), children_(children),
+      resolver_(resolver), looker_(looker), sink_(std::move(sink)), gil_(proc_, programs_), throttling_(proc_) {}
+
+void Stalls::expect(std::uint32_t pid) {
+	processes_[pid].since_ns = monotonic_ns();
+	throttling_.tick(pid, processes_[pid].since_ns);
+}
+
+void Stalls::prepare() {
+	for (const LoopState &state : collector_.loops()) {
+		if (const auto entry = loops_.find(state.key); entry != loops_.end()) {
+			learn_python(entry->second, state);
+		}
+	}
+}
+
+void Stalls::handle(Event &&event) {
+	std::visit([this](auto &&one) { on(std::forward<decltype(one)>(one)); }, std::move(event));
+}
+
+void Stalls::on(LoopAppeared &&event) {
+	ProcessInfo &process = processes_[event.pid];
+	if (process.since_ns == 0) {
+		process.since_ns = event.time_ns;
+	}
+	auto [entry, fresh] = loops_.try_emplace(event.key);
+	Loop &loop = entry->second;
+	if (fresh) {
+		loop.key = event.key;
+		loop.totals.pid = event.pid;
+		loop.totals.tid = event.tid;
+		loop.comm = event.comm;
+		loop.thread = event.thread;
+		programs_.set_comm(event.pid, event.comm);
+		collector_.sample(event.key, event.tid);
+		loop.in_callback = process.frozen_loops.contains(event.tid);
+	}
+	loop.provisional = event.provisional;
+	if (!wanted(loop)) {
+		leave(loop);
+		return;
+	}
+	if (!event.provisional) {
+		process.has_loop = true;
+		if (loop.ignored) {
+			loop.ignored = false;
+			collector_.ignore(loop.key, false);
+		}
+		loop.announced = false;
+		announce(loop, &event);
+	}
+}
+
+void Stalls::announce(Loop &loop, const LoopAppeared *event) {
+	loop.announced = true;
+	LoopFound found;
+	found.pid = loop.totals.pid;
+	found.tid = loop.totals.tid;
+	found.comm = loop.comm;
+	found.thread = loop.thread;
+	found.start_ns = event != nullptr ? event->time_ns : processes_[loop.totals.pid].since_ns;
+	found.runtime = programs_.runtime(loop.totals.pid);
+	if (event != nullptr && event->poll_syscall) {
+		found.poll = OwnPoll{Resolver::syscall_text(event->poll_syscall).value_or("unknown"), event->poll_fd};
+	}
+	sink_(found);
+}
+
+void Stalls::on(RawWait &&event) {
+	if (const auto loop = loops_.find(event.key); loop != loops_.end()) {
+		loop->second.buffer.add(std::move(event));
+	}
+}
+
+void Stalls::on(RawSample &&event) {
+	if (const auto loop = loops_.find(event.key); loop != loops_.end()) {
+		// Their names now: a process that ends right after its stall takes them with it.
+		event.python = resolver_.python(event.stack);
+		loop->second.buffer.add(std::move(event));
+	}
+}
+
+void Stalls::on(RawWaker &&event) {
+	if (const auto loop = loops_.find(event.key); loop != loops_.end()) {
+		// As of samples: the waker may end any moment.
+		event.python = resolver_.python(event.stack);
+		event.thread = programs_.thread_name(event.stack.pid, event.stack.tid, {});
+		loop->second.buffer.add(std::move(event));
+	}
+}
+
+void Stalls::on(RawGilWait &&event) {
+	if (loops_.contains(event.key)) {
+		gil_.on(event);
+	}
+}
+
+void Stalls::on(Forked &&event) {
+	children_.forked(event.pid, event.child, event.time_ns);
+	if (event.followed) {
+		processes_[event.child].since_ns = event.time_ns;
+	}
+	sink_(ProcessFork{event.pid, event.time_ns, event.child});
+}
+
+void Stalls::on(Execed &&event) {
+	if (event.loop) {
+		close_loop(*event.loop);
+	}
+	programs_.exec(event.pid);
+	resolver_.exec(event.pid);
+	programs_.set_comm(event.pid, event.comm);
+	ProcessInfo &process = processes_[event.pid];
+	process = {};
+	process.since_ns = event.time_ns;
+	sink_(ProcessExec{event.pid, event.time_ns, event.comm});
+}
+
+void Stalls::on(ThreadExited &&event) {
+	if (event.loop) {
+		close_loop(*event.loop);
+	}
+	if (!event.process_ended) {
+		return;
+	}
+	ProcessExit exit;
+	exit.pid = event.pid;
+	exit.start_ns = event.time_ns;
+	if (WIFSIGNALED(event.wait_status)) {
+		const char *name = sigabbrev_np(WTERMSIG(event.wait_status));
+		exit.signal = name != nullptr ? "SIG" + std::string(name) : "SIG" + std::to_string(WTERMSIG(event.wait_status));
+	} else {
+		exit.status = WEXITSTATUS(event.wait_status);
+	}
+	sink_(exit);
+	processes_.erase(event.pid);
+	programs_.forget(event.pid);
+	throttling_.forget(event.pid);
+	resolver_.forget(event.pid);
+}
+
+bool Stalls::wanted(const Loop &loop) const {
+	return options_.only_tids.empty() || options_.only_tids.contains(loop.totals.tid) ||
+	       std::none_of(options_.only_tids.begin(), options_.only_tids.end(), [&](std::uint32_t tid) {
+		       return proc_.exists(loop.totals.pid) &&
+		              access(proc_.path_of(loop.totals.pid, "task/" + std::to_string(tid)).c_str(), F_OK) == 0;
+	       });
+}
+
+// No loop after all. A stall that was reported of it gets its last record all the same.
+void Stalls::leave(Loop &loop) {
+	if (loop.ignored) {
+		return;
+	}
+	if (loop.ongoing) {
+		report_ongoing(loop, monotonic_ns(), Word::last);
+		loop.ongoing.reset();
+	}
+	loop.ignored = true;
+	collector_.ignore(loop.key, true);
+}
+
+void Stalls::close_loop(const LoopEnd &end) {
+	const auto entry = loops_.find(end.key);
+	if (entry == loops_.end()) {
+		return;
+	}
+	Loop &loop = entry->second;
+	if (loop.announced) {
+		loop.totals.iterations = end.iterations;
+		loop.totals.busy_ns = end.busy_ns;
+		loop.totals.idle_ns = end.idle_ns;
+		loop.totals.longest_ns = end.longest_ns;
+		finished_.push_back(loop.totals);
+	}
+	dropped_waits_ += loop.buffer.dropped_waits();
+	gil_.forget(end.key);
+	loops_.erase(entry);
+}
+
+bool Stalls::worth_reporting(const Loop &loop, const IterationEnded &event) const {
+	const std::uint64_t duration = event.end_ns - event.start_ns;
+	if (loop.ongoing && loop.ongoing->iteration == event.iteration) {
+		return true;
+	}
+	if (loop.ignored || duration < options_.threshold_ns) {
+		return false;
+	}
+	if (!event.provisional) {
+		return true;
+	}
+	// Start-up, or a main thread that was not in its poll call when it was first seen. Of a process whose loop is another thread
+	// it means nothing; otherwise it is a stall that began before, or, of a process that is just starting, one once it is long.
+	const auto process = processes_.find(loop.totals.pid);
+	if (loop.provisional && !loop.in_callback && process != processes_.end() && process->second.has_loop) {
+		return false;
+	}
+	return event.by == IterationEnded::By::poll && event.before_attach ? true : duration >= options_.hang_after_ns;
+}
+
+Stall Stalls::begin_record(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns) {
+	Stall stall;
+	stall.start_ns = start_ns;
+	stall.started_at = started_at(start_ns);
+	stall.duration_ns = end_ns - start_ns;
+	stall.pid = loop.totals.pid;
+	stall.tid = loop.totals.tid;
+	stall.comm = loop.comm;
+	stall.thread = loop.thread;
+	return stall;
+}
+
+void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
+                  const std::vector<RawSample> &samples, std::uint64_t thinned_by) {
+	std::vector<Wait> resolved;
+	resolved.reserve(waits.size());
+	for (const RawWait &raw : waits) {
+		const bool known = loop.resolved && raw.stack_key != 0 && raw.stack_key == loop.resolved_key;
+		Wait wait = resolver_.wait(raw, known ? &*loop.resolved : nullptr);
+		if (wait.cause != raw.cause) {
+			analysis::reclassify(stall.breakdown, raw.cause, wait.cause, raw.off_ns - std::min(raw.off_ns, raw.run_delay_ns),
+			                     raw.count);
+		}
+		resolved.push_back(std::move(wait));
+	}
+	stall.waits = analysis::report_waits(std::move(resolved));
+	std::vector<Stack> stacks;
+	stacks.reserve(samples.size());
+	for (const RawSample &sample : samples) {
+		RawStack rest = sample.stack;
+		rest.python.clear();
+		Stack stack = resolver_.stack(rest);
+		stack.python = sample.python;
+		stacks.push_back(std::move(stack));
+	}
+	stall.cpu = analysis::report_samples(std::move(stacks), collector::Collector::sample_period_ns * thinned_by);
+	analysis::balance(stall.breakdown, stall.duration_ns);
+	if (const auto throttled = throttling_.since(stall.pid, stall.start_ns, monotonic_ns())) {
+		// The counter is of the whole cgroup and all CPUs: no more of it than this thread waited for a CPU.
+		stall.throttled_ns = std::min(*throttled, part_of(stall.breakdown, Cause::runqueue).ns);
+	}
+	analysis::tell_gil(stall, gil_.holders(loop.key, iteration));
+	analysis::tell_story(stall);
+	// After the culprit was found: recursion makes many stacks of few samples each, and all of them count for its line.
+	if (stall.cpu.size() > analysis::max_reported_cpu_stacks) {
+		stall.cpu.resize(analysis::max_reported_cpu_stacks);
+	}
+}
+
+// The kernel side has no record of a wait that began before it looked, or whose stack it had no budget for: its time is what the
+// account has of its cause beyond the waits that are known.
+void Stalls::add_live_wait(const Loop &loop, const Breakdown &breakdown, std::vector<RawWait> &waits) {
+	if (!loop.live) {
+		return;
+	}
+	RawWait live = *loop.live;
+	std::uint64_t known = 0;
+	for (const RawWait &wait : waits) {
+		if (wait.cause == loop.live_kernel_cause) {
+			known += wait.off_ns - std::min(wait.off_ns, wait.run_delay_ns);
+		}
+	}
+	const std::uint64_t all = part_of(breakdown, loop.live_kernel_cause).ns;
+	if (all <= known) {
+		return;
+	}
+	live.off_ns = all - known;
+	live.ongoing = false;
+	waits.push_back(std::move(live));
+}
+
+void Stalls::on(IterationEnded &&event) {
+	const auto entry = loops_.find(event.key);
+	if (entry == loops_.end()) {
+		return;
+	}
+	Loop &loop = entry->second;
+	std::uint64_t thinned_by = 1;
+	std::vector<RawWait> waits = loop.buffer.take_waits(event.iteration);
+	std::vector<RawSample> samples = loop.buffer.take_samples(event.iteration, thinned_by);
+	const bool report = worth_reporting(loop, event);
+	std::optional<Ongoing> ongoing = std::exchange(loop.ongoing, std::nullopt);
+	if (report) {
+		Stall stall = begin_record(loop, event.start_ns, event.end_ns);
+		stall.breakdown = event.breakdown;
+		if (loop.live && loop.live->iteration == event.iteration) {
+			if (loop.live->cause != loop.live_kernel_cause) {
+				std::vector<RawWait> one;
+				add_live_wait(loop, event.breakdown, one);
+				if (!one.empty()) {
+					analysis::reclassify(stall.breakdown, loop.live_kernel_cause, one.front().cause, one.front().off_ns, 1);
+				}
+			}
+			add_live_wait(loop, event.breakdown, waits);
+		}
+		stall.truncated = event.before_attach                    ? Truncated::before_attach
+		                  : event.by != IterationEnded::By::poll ? Truncated::target_exit
+		                                                         : Truncated::no;
+		stall.no_loop_yet = loop.provisional && event.provisional && !loop.in_callback;
+		if (ongoing && ongoing->iteration == event.iteration) {
+			stall.id = ongoing->id;
+			stall.threads = std::move(ongoing->threads);
+			stall.deadlock = std::move(ongoing->deadlock);
+		} else {
+			stall.id = next_id_++;
+		}
+		fill(loop, stall, event.iteration, waits, samples, thinned_by);
+		if (loop.seen_locks.recall(event.iteration, stall)) {
+			analysis::tell_story(stall);
+		}
+		count(loop, stall);
+		sink_(stall);
+	}
+	loop.live.reset();
+}
+
+void Stalls::count(Loop &loop, const Stall &stall) {
+	loop.totals.stalls++;
+	loop.totals.stalled_ns += stall.duration_ns;
+	add(loop.totals.by_cause, stall.breakdown);
+	stall_count_++;
+	loop.totals.longest_ns = std::max(loop.totals.longest_ns, stall.duration_ns);
+	stalled_ns_ += stall.duration_ns;
+}
+
+std::optional<std::uint64_t> Stalls::oldest_ongoing_ns() const {
+	std::optional<std::uint64_t> oldest;
+	const std::uint64_t now = monotonic_ns();
+	for (const auto &[key, loop] : loops_) {
+		if (loop.ongoing) {
+			oldest = std::max(oldest.value_or(0), now - loop.ongoing->start_ns);
+		}
+	}
+	return oldest;
+}
+
+std::uint64_t Stalls::dropped_waits() const {
+	std::uint64_t all = dropped_waits_;
+	for (const auto &[key, loop] : loops_) {
+		all += loop.buffer.dropped_waits();
+	}
+	return all;
+}
+
+std::vector<LoopState> Stalls::current_loops() const {
+	std::vector<LoopState> states = collector_.loops();
+	std::erase_if(states, [&](const LoopState &state) {
+		const auto loop = loops_.find(state.key);
+		return loop == loops_.end() || !loop->second.announced;
+	});
+	return states;
+}
+
+std::vector<LoopTotals> Stalls::end() {
+	const std::uint64_t now = monotonic_ns();
+	for (const LoopState &state : collector_.loops()) {
+		const auto entry = loops_.find(state.key);
+		if (entry == loops_.end() || entry->second.ignored) {
+			continue;
+		}
+		Loop &loop = entry->second;
+		watch(loop, state, now);
+		const bool was_ongoing = loop.ongoing && loop.ongoing->iteration == state.iteration;
+		if (state.iteration_ns == 0 || (state.provisional && !was_ongoing) ||
+		    (!was_ongoing && now - state.iteration_ns < options_.threshold_ns)) {
+			continue;
+		}
+		report_ongoing(loop, now, Word::last);
+	}
+	std::vector<LoopTotals> totals = finished_;
+	for (const auto &[key, loop] : loops_) {
+		if (loop.announced) {
+			totals.push_back(loop.totals);
+		}
+	}
+	return totals;
+}
+
+} // namespace loopsnoop::session

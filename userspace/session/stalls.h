@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "analysis/iteration_buffer.h"
+#include "collector/collector.h"
+#include "model/event.h"
+#include "model/session.h"
+#include "session/children.h"
+#include "session/gil_watch.h"
+#include "session/look.h"
+#include "session/programs.h"
+#include "session/resolver.h"
+#include "session/thread_views.h"
+#include "session/throttle_watch.h"
+
+namespace loopsnoop::session {
+
+struct StallOptions {
+	std::uint64_t threshold_ns = 0;
+	std::uint64_t hang_after_ns = 0;
+	std::set<std::uint32_t> only_tids; // --tid: no other thread of their processes is a loop; empty: any
+};
+
+// From the collector's events to the records of a session: which threads are loops, what became of their iterations, what is
+// stuck right now. One thread calls: `handle` for each event in order, `tick` a few times a second, `end` once.
+class Stalls {
+public:
+	using Sink = std::function<void(const Record &)>;
+
+	Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, Programs &programs, Children &children,
+	       Resolver &resolver, Looker &looker, Sink sink);
+
+	// The process is about to be followed.
+	void expect(std::uint32_t pid);
+	// Tells the kernel side of interpreters, so that captures have their frames; before the session is said to have begun.
+	void prepare();
+	// After the collector began to follow the process: what its threads are doing at this moment.
+	void first_look(std::uint32_t pid);
+	void handle(Event &&event);
+	void tick();
+	// The session is over: stalls that still run get their last record. Returns the totals of all loops.
+	[[nodiscard]] std::vector<LoopTotals> end();
+
+	[[nodiscard]] std::uint64_t stalls() const { return stall_count_; }
+	[[nodiscard]] std::uint64_t stalled_ns() const { return stalled_ns_; }
+	[[nodiscard]] std::optional<std::uint64_t> oldest_ongoing_ns() const;
+	[[nodiscard]] std::uint64_t dropped_waits() const;
+	// Threads that are followed as loops, as the kernel's table has them.
+	[[nodiscard]] std::vector<LoopState> current_loops() const;
+	// When the next running iteration will be old enough to be reported; ~0: none is running.
+	[[nodiscard]] std::uint64_t next_due_ns() const { return next_due_ns_; }
+	[[nodiscard]] bool any_process_left() const { return !processes_.empty(); }
+
+private:
+	struct Ongoing {
+		std::uint64_t id = 0;
+		std::uint64_t iteration = 0;
+		std::uint64_t next_age_ns = 0;
+		std::uint64_t start_ns = 0;
+		std::vector<ThreadView> threads;
+		std::optional<std::vector<std::uint32_t>> deadlock;
+	};
+	struct Loop {
+		LoopKey key;
+		LoopTotals totals;
+		std::string comm;
+		std::string thread;
+		bool provisional = false; // has not come to a poll call
+		bool in_callback = false; // of a loop, as its stack said when it was first looked at
+		bool announced = false;
+		bool ignored = false;
+		bool python_known = false;
+		std::uint64_t next_python_ns = 0;
+		analysis::IterationBuffer buffer;
+		std::optional<RawWait> live; // a wait that could only be read from outside
+		Cause live_kernel_cause{};   // what the kernel's account takes it for
+		std::optional<Ongoing> ongoing;
+		std::uint64_t resolved_key = 0; // of the wait whose stack is kept, read while it was going on
+		std::optional<Stack> resolved;
+		SeenLocks seen_locks;
+		std::uint64_t viewed_off_ns = 0; // LoopState::off_ns of the last wait whose lock was looked at
+	};
+	struct ProcessInfo {
+		std::uint64_t since_ns = 0;
+		bool has_loop = false;                // a thread of it was seen in its own poll call, or in the middle of a loop
+		std::set<std::uint32_t> frozen_loops; // threads that were in the middle of a loop when they were first looked at
+		bool weak_accepted = false;
+		bool missed = false; // was not there at the last look for it
+	};
+
+	void on(LoopAppeared &&event);
+	void on(RawWait &&event);
+	void on(IterationEnded &&event);
+	void on(RawSample &&event);
+	void on(RawWaker &&event);
+	void on(RawGilWait &&event);
+	void on(Forked &&event);
+	void on(Execed &&event);
+	void on(ThreadExited &&event);
+
+	void look_at_stranger(ThreadLook &look, ProcessInfo &process);
+	void look_at_provisional(Loop &loop, ThreadLook &look);
+	[[nodiscard]] bool has_better_loop(const ThreadLook &look);
+	void announce(Loop &loop, const LoopAppeared *event);
+	void learn_python(Loop &loop, const LoopState &state);
+	void view_early(Loop &loop, const LoopState &state, const RawWait &wait);
+	void watch(Loop &loop, const LoopState &state, std::uint64_t now_ns);
+	enum class Word : std::uint8_t { ongoing, last }; // last: the session ends, the stall does not
+	void report_ongoing(Loop &loop, std::uint64_t now_ns, Word word);
+	void resolve_early(Loop &loop, const LoopState &state);
+	void notice_gone(std::uint64_t now_ns);
+	void close_loop(const LoopEnd &end);
+	void leave(Loop &loop);
+	[[nodiscard]] bool wanted(const Loop &loop) const;
+	[[nodiscard]] bool worth_reporting(const Loop &loop, const IterationEnded &event) const;
+	[[nodiscard]] std::optional<RawWait> wait_now(Loop &loop, const LoopState &state, const ThreadLook *look);
+	[[nodiscard]] static Stall begin_record(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns);
+	void fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
+	          const std::vector<RawSample> &samples, std::uint64_t thinned_by);
+	static void add_live_wait(const Loop &loop, const Breakdown &breakdown, std::vector<RawWait> &waits);
+	void count(Loop &loop, const Stall &stall);
+
+	StallOptions options_;
+	collector::Collector &collector_;
+	process::ProcFs proc_;
+	Programs &programs_;
+	Children &children_;
+	Resolver &resolver_;
+	Looker &looker_;
+	Sink sink_;
+	GilWatch gil_;
+	ThrottleWatch throttling_;
+
+	std::map<LoopKey, Loop> loops_;
+	std::map<std::uint32_t, ProcessInfo> processes_;
+	std::vector<LoopTotals> finished_;
+	std::uint64_t next_id_ = 1;
+	std::uint64_t stall_count_ = 0;
+	std::uint64_t stalled_ns_ = 0;
+	std::uint64_t dropped_waits_ = 0;
+	std::uint64_t next_rest_ns_ = 0;
+	std::uint64_t next_due_ns_ = ~0ULL;
+};
+
+} // namespace loopsnoop::session

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The first look at a process: which of its threads are loops although none has come to a poll call yet.
+#include "session/stalls.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "analysis/loop_marks.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+// A poll() that the thread was asleep in when it was first seen: several descriptors, or one that no client library would wait
+// on, are a loop's; one connected socket is not.
+bool looks_like_own_poll(const RawWait &wait) {
+	if (wait.target.descriptors_total > 1) {
+		return true;
+	}
+	if (wait.target.descriptors_total != 1 || wait.target.descriptors.empty()) {
+		return false;
+	}
+	constexpr std::uint16_t stream = 1;
+	constexpr std::uint8_t listening = 10;
+	const DescriptorSnapshot &one = wait.target.descriptors.front();
+	return one.kind != DescriptorKind::socket || one.type != stream || one.state == listening;
+}
+
+bool is_poll_call(const std::optional<std::string> &name) {
+	return name == "poll" || name == "ppoll" || name == "select" || name == "pselect6";
+}
+
+} // namespace
+
+void Stalls::first_look(std::uint32_t pid) {
+	const auto entry = processes_.find(pid);
+	if (entry == processes_.end()) {
+		return; // it has ended already
+	}
+	ProcessInfo &process = entry->second;
+	std::vector<ThreadLook> looks = looker_.look(pid);
+	// The main thread first: what it is decides what the others can be.
+	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
+	constexpr std::size_t most_looked_at = 256; // a loop among more threads than that is found when it next polls
+	std::size_t looked_at = 0;
+	for (ThreadLook &look : looks) {
+		if (look.running || !look.stack.have_registers || looked_at >= most_looked_at) {
+			continue;
+		}
+		looked_at++;
+		const auto known = std::find_if(loops_.begin(), loops_.end(), [&](const auto &one) {
+			return one.second.totals.pid == pid && one.second.totals.tid == look.tid;
+		});
+		if (known == loops_.end()) {
+			look_at_stranger(look, process);
+		} else if (known->second.provisional) {
+			look_at_provisional(known->second, look);
+		} else {
+			// Nothing to tell of it, but the files and symbols it takes are read now: a hang is to be shown at once.
+			looker_.read_stack(look);
+			(void)resolver_.stack(look.stack);
+		}
+	}
+}
+
+// A thread asleep outside any poll call that is certain: a loop if its stack says so, or if it sleeps in a poll() that only a
+// loop would make and there is no better loop.
+void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
+	looker_.read_stack(look);
+	// Native stacks only while there is no loop: of hundreds of threads they take a while.
+	if ((!look.stack.python.empty() || !process.has_loop) && analysis::runs_event_loop(resolver_.stack(look.stack))) {
+		process.has_loop = true;
+		process.frozen_loops.insert(look.tid);
+		collector_.force_loop(look.pid, look.tid);
+		return;
+	}
+	if (process.has_loop || !is_poll_call(Resolver::syscall_text(look.syscall))) {
+		return;
+	}
+	const RawWait wait = looker_.wait(look);
+	if (looks_like_own_poll(wait) && !has_better_loop(look)) {
+		collector_.adopt_poll(look.pid, look.tid, wait.target.descriptors_total > 1);
+	}
+}
+
+// A poll() in a Python process that has an epoll descriptor, or under asyncio's callbacks, was made inside a callback.
+bool Stalls::has_better_loop(const ThreadLook &look) {
+	if (programs_.interpreter(look.pid) == nullptr) {
+		return false;
+	}
+	const Stack stack = resolver_.stack(look.stack);
+	if (std::any_of(stack.python.begin(), stack.python.end(), [](const SourceFrame &frame) {
+		    return frame.file.find("/asyncio/events.py") != std::string::npos && frame.function.find("_run") != std::string::npos;
+	    })) {
+		return true;
+	}
+	std::error_code ignored;
+	for (const auto &descriptor : std::filesystem::directory_iterator(proc_.path_of(look.pid, "fd"), ignored)) {
+		if (std::filesystem::read_symlink(descriptor.path(), ignored) == "anon_inode:[eventpoll]") {
+			return true;
+		}
+	}
+	return false;
+}
+
+void Stalls::look_at_provisional(Loop &loop, ThreadLook &look) {
+	looker_.read_stack(look);
+	RawWait wait = looker_.wait(look);
+	if (is_poll_call(Resolver::syscall_text(look.syscall)) && looks_like_own_poll(wait) && !has_better_loop(look)) {
+		processes_[look.pid].has_loop = true;
+		collector_.adopt_poll(look.pid, look.tid, wait.target.descriptors_total > 1);
+		return;
+	}
+	loop.in_callback = analysis::runs_event_loop(resolver_.stack(look.stack));
+	for (const LoopState &state : collector_.loops()) {
+		// Reading the stack may have taken long: this is about the same sleep only if it had begun by then.
+		if (state.key == loop.key && state.off_cause && state.off_ns != 0 && state.off_ns <= look.now_ns) {
+			wait.iteration = state.iteration;
+			loop.live_kernel_cause = *state.off_cause;
+			loop.live = std::move(wait);
+			return;
+		}
+	}
+}
+
+} // namespace loopsnoop::session

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runs right now: iterations that grow old, reported while they do.
+#include "session/stalls.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "analysis/story.h"
+#include "analysis/waits.h"
+#include "base/clock.h"
+#include "session/thread_views.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+constexpr std::uint64_t python_pause_ns = 20'000'000;
+constexpr std::uint64_t rest_pause_ns = 2'000'000'000;
+// Native stacks of that many other threads; beyond, interpreter and kernel frames only, to keep the look short.
+constexpr std::size_t threads_with_native_stack = 64;
+
+} // namespace
+
+void Stalls::learn_python(Loop &loop, const LoopState &state) {
+	const std::uint64_t now = monotonic_ns();
+	if (loop.python_known || now < loop.next_python_ns) {
+		return;
+	}
+	loop.next_python_ns = now + python_pause_ns;
+	auto *interpreter = programs_.interpreter(state.pid);
+	if (interpreter == nullptr) {
+		return;
+	}
+	if (const auto thread_state = interpreter->thread_state(state.tid, state.fs_base)) {
+		collector_.set_python(loop.key, interpreter->layout_for(*thread_state), *thread_state);
+		loop.python_known = true;
+	}
+}
+
+void Stalls::tick() {
+	const std::uint64_t now = monotonic_ns();
+	next_due_ns_ = ~0ULL;
+	children_.refresh(now);
+	for (const LoopState &state : collector_.loops()) {
+		const auto entry = loops_.find(state.key);
+		if (entry != loops_.end()) {
+			learn_python(entry->second, state);
+			throttling_.tick(state.pid, now);
+			watch(entry->second, state, now);
+		}
+	}
+	if (now >= next_rest_ns_) {
+		next_rest_ns_ = now + rest_pause_ns;
+		malloc_trim(0); // what reading the last stacks left free goes back to the system
+		notice_gone(now);
+	}
+}
+
+// Processes whose end was not told, because its record was lost: without this the session would wait for them for ever. Twice
+// gone, because the record may only be on its way.
+void Stalls::notice_gone(std::uint64_t now_ns) {
+	for (auto entry = processes_.begin(); entry != processes_.end();) {
+		const std::uint32_t pid = entry->first;
+		const auto status = proc_.status(pid);
+		const bool gone = !status || status->state == 'Z' || status->state == 'X';
+		if (!gone || !std::exchange(entry->second.missed, true)) {
+			entry->second.missed = gone;
+			++entry;
+			continue;
+		}
+		entry = processes_.erase(entry);
+		ProcessExit exit;
+		exit.pid = pid;
+		exit.start_ns = now_ns;
+		sink_(exit);
+		programs_.forget(pid);
+		resolver_.forget(pid);
+	}
+}
+
+void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
+	loop.totals.iterations = state.iterations;
+	loop.totals.busy_ns = state.busy_ns;
+	loop.totals.idle_ns = state.idle_total_ns + (state.idle_ns != 0 && now_ns > state.idle_ns ? now_ns - state.idle_ns : 0);
+	loop.totals.longest_ns = state.longest_ns;
+	if (state.iteration_ns != 0 && now_ns > state.iteration_ns) {
+		const std::uint64_t running = now_ns - state.iteration_ns;
+		loop.totals.busy_ns += running;
+		loop.totals.longest_ns = std::max(loop.totals.longest_ns, running);
+	}
+	const auto known = processes_.find(state.pid);
+	if (known == processes_.end()) {
+		return;
+	}
+	ProcessInfo &process = known->second;
+	if (state.provisional && now_ns - std::min(now_ns, process.since_ns) >= options_.hang_after_ns) {
+		if (process.has_loop && !loop.in_callback) {
+			leave(loop);
+			return;
+		}
+		if (!process.weak_accepted) {
+			process.weak_accepted = true;
+			collector_.accept_weak_loops(state.pid);
+		}
+		if (!loop.announced) {
+			announce(loop, nullptr);
+		}
+	}
+	std::uint64_t start = state.iteration_ns;
+	if (start == 0 && state.in_own_poll && state.off_ns != 0 && state.wake_ns > state.off_ns) {
+		start = state.wake_ns; // woken, and not run since
+	}
+	if (start == 0 || now_ns < start) {
+		return;
+	}
+	const std::uint64_t age = now_ns - start;
+	if (loop.ongoing && loop.ongoing->iteration != state.iteration) {
+		loop.ongoing.reset(); // its end was lost; the loss is counted by the kernel side
+	}
+	// Long enough asleep to be worth it, early enough for a stall that is just over the threshold to be looked at before it ends.
+	constexpr std::uint64_t long_sleep = 20;
+	const bool sleeps_long =
+	    state.off_ns != 0 && now_ns > state.off_ns && now_ns - state.off_ns >= options_.threshold_ns / long_sleep;
+	if (sleeps_long && !loop.ignored) {
+		resolve_early(loop, state);
+	}
+	// Who holds the GIL is heard of soon, before that thread may have ended.
+	constexpr std::uint64_t suspicious = 4;
+	if (state.off_cause == Cause::gil && age >= options_.threshold_ns / suspicious && !loop.ignored) {
+		next_due_ns_ = now_ns;
+	}
+	const std::uint64_t due = loop.ongoing ? loop.ongoing->next_age_ns : options_.hang_after_ns;
+	if (loop.ignored) {
+		return;
+	}
+	if (age >= due) {
+		report_ongoing(loop, now_ns, Word::ongoing);
+	}
+	next_due_ns_ = std::min(next_due_ns_, start + (loop.ongoing ? loop.ongoing->next_age_ns : options_.hang_after_ns));
+}
+
+// Perhaps a stall, and asleep: its frames get their names now. When it ends the names may be gone, with the process or with code
+// that is run only once (a module's).
+void Stalls::resolve_early(Loop &loop, const LoopState &state) {
+	if (state.off_ns == 0) {
+		return;
+	}
+	programs_.learn_thread_names(state.pid); // whoever wakes it may end right after
+	const std::optional<RawWait> wait = collector_.current_wait(loop.key);
+	if (wait && wait->stack_key != 0 && wait->stack_key != loop.resolved_key && wait->iteration == state.iteration) {
+		loop.resolved = resolver_.stack(wait->stack);
+		loop.resolved_key = wait->stack_key;
+	}
+	if (wait && wait->iteration == state.iteration && wait->syscall == state.off_syscall && wait->cause == state.off_cause) {
+		view_early(loop, state, *wait);
+	}
+}
+
+// What lock that is, and who holds it, can only be told while the wait goes on. Once a wait.
+void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait) {
+	if (wait.cause != Cause::futex || wait.stack_key == 0 || wait.stack_key != loop.resolved_key ||
+	    state.off_ns == loop.viewed_off_ns) {
+		return;
+	}
+	loop.viewed_off_ns = state.off_ns;
+	const std::uint64_t now = monotonic_ns();
+	Cause cause = wait.cause;
+	auto resource = resolver_.resource(wait.pid, wait.target, cause);
+	resolver_.view_lock(wait.stack, *loop.resolved, resource);
+	if (auto *lock = resource ? std::get_if<FutexResource>(&resource->is) : nullptr) {
+		if (lock->holder) {
+			lock->holder->thread = programs_.thread_name(wait.pid, lock->holder->tid, lock->holder->thread);
+		}
+		loop.seen_locks.add(state.iteration, SeenLock{now, *lock});
+	}
+}
+
+std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, const ThreadLook *look) {
+	if (state.off_ns == 0 || !state.off_cause) {
+		return std::nullopt; // it runs
+	}
+	std::optional<RawWait> captured = collector_.current_wait(loop.key);
+	if (captured && captured->iteration == state.iteration && captured->syscall == state.off_syscall &&
+	    *state.off_cause == captured->cause && captured->stack.from == StackFrom::captured) {
+		captured->off_ns += look != nullptr && look->now_ns > state.off_ns ? look->now_ns - state.off_ns : 0;
+		captured->count++;
+		captured->ongoing = true;
+		if (look != nullptr) {
+			captured->stack.kernel = look->stack.kernel;
+		}
+		return captured;
+	}
+	if (look == nullptr || look->running || !look->stack.have_registers) {
+		return std::nullopt;
+	}
+	RawWait live = looker_.wait(*look);
+	live.key = loop.key;
+	live.iteration = state.iteration;
+	live.start_ns = std::max(state.off_ns, state.iteration_ns);
+	live.off_ns = look->now_ns > live.start_ns ? look->now_ns - live.start_ns : 0;
+	loop.live = live;
+	loop.live_kernel_cause = *state.off_cause;
+	return live;
+}
+
+void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
+	const auto state_now = [&]() -> std::optional<LoopState> {
+		for (LoopState &state : collector_.loops()) {
+			if (state.key == loop.key) {
+				return state;
+			}
+		}
+		return std::nullopt;
+	};
+	// A thread that moves while it is looked at is looked at again; one that never holds still is reported by its account alone.
+	constexpr int tries = 3;
+	std::optional<LoopState> state;
+	std::vector<ThreadLook> looks;
+	std::optional<RawWait> wait;
+	std::uint64_t looked_ns = 0;
+	for (int i = 0; i < tries; i++) {
+		state = state_now();
+		if (!state || (state->iteration_ns == 0 && state->wake_ns == 0)) {
+			return; // it ended this moment; its record is on the way
+		}
+		looks = looker_.look(loop.totals.pid);
+		const auto own =
+		    std::find_if(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == loop.totals.tid; });
+		if (own != looks.end()) {
+			looker_.read_stack(*own);
+			looked_ns = own->now_ns;
+		}
+		wait = wait_now(loop, *state, own != looks.end() ? &*own : nullptr);
+		const auto after = state_now();
+		if (after && after->changes == state->changes) {
+			break;
+		}
+		wait.reset();
+	}
+	const std::uint64_t start = state->iteration_ns != 0 ? state->iteration_ns : state->wake_ns;
+	Stall stall = begin_record(loop, start, std::max(now_ns, monotonic_ns()));
+	stall.ongoing = true;
+	stall.breakdown = state->account;
+	const std::uint64_t end = start + stall.duration_ns;
+	if (state->iteration_ns == 0) {
+		part_of(stall.breakdown, Cause::runqueue) = {stall.duration_ns, 1};
+	} else if (state->off_ns != 0 && state->off_cause) {
+		const Cause cause = wait ? wait->cause : *state->off_cause;
+		const std::uint64_t since = std::max(state->off_ns, start);
+		const std::uint64_t woken = state->wake_ns > since ? state->wake_ns : end;
+		part_of(stall.breakdown, cause).ns += woken - since;
+		part_of(stall.breakdown, cause).count++;
+		if (wait && looked_ns != 0 && end > looked_ns) {
+			wait->off_ns += end - looked_ns; // it went on while it was looked at
+		}
+		if (woken < end) {
+			part_of(stall.breakdown, Cause::runqueue).ns += end - woken;
+			part_of(stall.breakdown, Cause::runqueue).count++;
+		}
+	}
+	if (state->off_ns != 0 && state->off_cause == Cause::gil && gil_.holders(loop.key, state->iteration).empty()) {
+		gil_.look(loop.key, loop.totals.pid, loop.totals.tid, state->iteration, std::max(state->off_ns, start));
+	}
+	stall.truncated = state->before_attach ? Truncated::before_attach : Truncated::no;
+	stall.no_loop_yet = state->provisional && !loop.in_callback;
+	std::vector<RawWait> waits = loop.buffer.waits(state->iteration);
+	if (wait) {
+		loop.buffer.complete(*wait);
+		waits.push_back(std::move(*wait));
+	}
+	std::uint64_t thinned_by = 1;
+	std::vector<RawSample> samples = loop.buffer.samples(state->iteration, thinned_by);
+
+	if (!loop.ongoing) {
+		loop.ongoing = Ongoing{};
+		loop.ongoing->id = next_id_++;
+		loop.ongoing->iteration = state->iteration;
+		loop.ongoing->start_ns = start;
+		loop.ongoing->next_age_ns = options_.hang_after_ns;
+	}
+	while (loop.ongoing->next_age_ns <= stall.duration_ns) {
+		loop.ongoing->next_age_ns *= 2;
+	}
+	stall.id = loop.ongoing->id;
+	std::vector<ThreadView> views;
+	views.reserve(looks.size());
+	for (const ThreadLook &look : looks) {
+		views.push_back(looker_.view(look, look.tid == loop.totals.tid || views.size() < threads_with_native_stack));
+	}
+	stall.deadlock = complete_views(looker_, programs_, loop.totals.pid, looks, views, loop.totals.tid);
+	std::optional<ThreadView> own_view;
+	if (const auto own = std::ranges::find(views, loop.totals.tid, &ThreadView::tid); own != views.end()) {
+		own_view = std::move(*own);
+		views.erase(own);
+	}
+	loop.ongoing->threads = views;
+	loop.ongoing->deadlock = stall.deadlock;
+	stall.threads = std::move(views);
+	fill(loop, stall, state->iteration, waits, samples, thinned_by);
+	if (own_view && !own_view->moved && complete_wait(stall, *own_view)) {
+		analysis::tell_story(stall);
+	}
+	if (auto seen = lock_in(stall, looked_ns)) {
+		loop.seen_locks.add(state->iteration, std::move(*seen));
+	}
+	if (word == Word::last) {
+		stall.ongoing = false;
+		if (stall.truncated == Truncated::no) {
+			stall.truncated = Truncated::session_end;
+		}
+		analysis::tell_story(stall);
+		loop.totals.busy_ns += end > now_ns ? end - now_ns : 0; // up to `now_ns` it is in there
+		count(loop, stall);
+	}
+	sink_(stall);
+}
+
+} // namespace loopsnoop::session
