@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adds up ctest's JUnit files and prints "N passed, N failed" as the last line; exit status 1 when that is no success.
+
+A ctest test counts one, unless its output closes with pytest's line ("3 passed, 1 skipped in 0.21s"): then that line's
+numbers count in its place. In CI (CI=true) a skipped test makes the run fail: nobody would look at it otherwise.
+"""
+import os
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+PYTEST_CLOSING = re.compile(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))?(?: =+)?$", re.MULTILINE)
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
+
+def pytest_counts(output):
+    """(passed, failed, skipped) of pytest's last closing line in the output, or None."""
+    closing = PYTEST_CLOSING.findall(COLOUR.sub("", output))
+    if not closing:
+        return None
+    count = dict.fromkeys(("passed", "failed", "error", "errors", "skipped", "xfailed", "xpassed"), 0)
+    for number, word in re.findall(r"(\d+) ([a-z]+)", closing[-1]):
+        count[word] = int(number)
+    return (count["passed"] + count["xfailed"], count["failed"] + count["error"] + count["errors"] + count["xpassed"],
+            count["skipped"])
+
+
+def run_again(output):
+    """What pytest's section "run again" tells (e2e/conftest.py): cases whose first measurement the machine had spoilt."""
+    section = re.search(r"^=+ run again =+$\n(.*?)^(?:=|\d+ )", COLOUR.sub("", output), re.MULTILINE | re.DOTALL)
+    return [f"run again: {line}" for line in section.group(1).splitlines() if line] if section else []
+
+
+def case_counts(case):
+    """(passed, failed, skipped) of one <testcase> that ctest wrote."""
+    status = case.get("status")
+    counts = pytest_counts(case.findtext("system-out") or "")
+    if status == "run":
+        return counts or (1, 0, 0)
+    if case.find("skipped") is not None or status in ("notrun", "disabled"):
+        # ctest says "notrun" of a program that is missing, too; that is no skip.
+        missing = case.find("skipped") is not None and "Unable to find executable" in (case.find("skipped").get("message") or "")
+        return (0, 1, 0) if missing else (0, 0, 1)
+    passed, failed, skipped = counts or (0, 1, 0)
+    return passed, max(failed, 1), skipped
+
+
+def main(files):
+    total = [0, 0, 0]
+    not_passed = []
+    for path in files:
+        for case in ElementTree.parse(path).getroot().iter("testcase"):
+            counts = case_counts(case)
+            not_passed += run_again(case.findtext("system-out") or "")
+            total = [a + b for a, b in zip(total, counts)]
+            if counts[1]:
+                not_passed.append(f"failed: {case.get('name')}")
+            elif counts[2]:
+                not_passed.append(f"skipped: {case.get('name')}")
+    passed, failed, skipped = total
+    in_ci = os.environ.get("CI") == "true"
+    if skipped and in_ci:
+        not_passed.append(f"{skipped} skipped: in CI that is a failure")
+    print("", *not_passed, sep="\n")
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not passed or (skipped and in_ci) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

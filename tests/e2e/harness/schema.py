@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract's JSON Lines, schema 1, record by record. `judge(records)` raises a Broken that says what broke it and where."""
+
+import datetime
+import re
+
+CAUSES = "gil futex file_io socket pipe poll sleep child page_fault runqueue stopped cpu other".split()
+POLL_CALLS = (
+    "epoll_wait epoll_pwait epoll_pwait2 poll ppoll select pselect6 io_uring_enter io_getevents io_pgetevents".split()
+)
+MS = 1_000_000
+MAX_WAITS = 16
+
+
+class Broken(AssertionError):
+    pass
+
+
+class Checker:
+    """Knows where it is, so that a failure says so: "stall 3.waits[2].resource.fd"."""
+
+    def __init__(self, place, value):
+        self.place = place
+        self.value = value
+
+    def fail(self, why):
+        raise Broken(f"{self.place}: {why}: {self.value!r}"[:2000])
+
+    def at(self, key):
+        if not isinstance(self.value, dict):
+            self.fail("not an object")
+        if key not in self.value:
+            self.fail(f"no field {key!r}")
+        return Checker(f"{self.place}.{key}", self.value[key])
+
+    def has(self, key):
+        return key in self.value
+
+    def each(self):
+        if not isinstance(self.value, list):
+            self.fail("not a list")
+        return [Checker(f"{self.place}[{index}]", value) for index, value in enumerate(self.value)]
+
+    def integer(self, lowest=0):
+        if type(self.value) is not int or self.value < lowest:
+            self.fail(f"not an integer from {lowest}")
+        return self.value
+
+    def text(self, empty=False):
+        if not isinstance(self.value, str) or (not empty and not self.value):
+            self.fail("not a text")
+        return self.value
+
+    def boolean(self):
+        if type(self.value) is not bool:
+            self.fail("not true or false")
+        return self.value
+
+    def one_of(self, allowed):
+        if self.value not in allowed:
+            self.fail(f"not one of {allowed}")
+        return self.value
+
+    def matches(self, pattern):
+        if not re.fullmatch(pattern, self.text()):
+            self.fail(f"not like {pattern}")
+        return self.value
+
+    def or_null(self, check, *arguments):
+        return None if self.value is None else getattr(self, check)(*arguments)
+
+
+def check_timestamp(at):
+    at.matches(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|\+00:00)")
+    datetime.datetime.fromisoformat(at.value.replace("Z", "+00:00"))
+
+
+def check_frames(at, native=False):
+    for frame in at.each():
+        if native:
+            frame.at("function").or_null("text")
+            frame.at("module").or_null("text", True)
+            frame.at("offset").or_null("matches", r"0x[0-9a-f]+")
+            frame.at("file").or_null("text")
+            frame.at("line").or_null("integer", 1)
+        else:
+            frame.at("function").or_null("text")
+            frame.at("file").or_null("text")
+            frame.at("line").or_null("integer", 0)
+
+
+def check_stack(at):
+    if not at.value:
+        at.fail("an empty stack is to be null")
+    for part in ("python", "javascript"):
+        if at.has(part):
+            check_frames(at.at(part))
+    if at.has("native"):
+        check_frames(at.at("native"), native=True)
+    if at.has("kernel"):
+        for frame in at.at("kernel").each():
+            frame.at("function").or_null("text")
+            frame.at("offset").matches(r"0x[0-9a-f]+")
+    for part in ("python", "javascript", "native", "kernel"):
+        if at.has(part) and not at.value[part]:
+            at.at(part).fail("an empty part is to be absent")
+
+
+def check_peer(at):
+    if at.value is not None:
+        at.at("pid").integer(1)
+        at.at("comm").text()
+
+
+def check_holder(at):
+    if at.value is not None:
+        at.at("tid").integer(1)
+        at.at("thread").text(True)
+        at.at("how").one_of(["owner field", "inferred"])
+
+
+def check_resource(at):
+    kind = at.at("kind").one_of(["file", "socket", "pipe", "futex", "timer", "process", "fds"])
+    if kind in ("file", "socket", "pipe"):
+        at.at("fd").or_null("integer", -1)
+    if kind == "file":
+        at.at("path").or_null("text")
+    if kind == "pipe":
+        at.at("path").or_null("text")
+        check_peer(at.at("peer"))
+    if kind == "socket":
+        protocol = at.at("protocol").text()
+        if protocol == "unix":
+            at.at("path").or_null("text")
+        else:
+            at.at("local").or_null("text")
+            at.at("remote").or_null("text")
+        at.at("state").or_null("matches", "[A-Z_0-9]+")
+        check_peer(at.at("peer"))
+    if kind == "futex":
+        at.at("address").or_null("matches", r"0x[0-9a-f]+")
+        at.at("lock").one_of(["gil", "pthread_mutex", "python_lock", "unknown"])
+        check_holder(at.at("holder"))
+        if at.has("type"):
+            at.at("type").text()
+    if kind == "timer":
+        at.at("requested_ns").or_null("integer")
+    if kind == "process":
+        at.at("pid").or_null("integer", 1)
+        at.at("comm").or_null("text")
+    if kind == "fds":
+        for each in at.at("fds").each():
+            check_resource(each)
+
+
+def check_waker(at):
+    at.at("pid").integer()
+    at.at("tid").integer()
+    at.at("comm").text(True)
+    at.at("thread").text(True)
+    at.at("context").one_of(["thread", "interrupt"])
+    check_optional(at.at("stack"), check_stack)
+
+
+def check_optional(at, check):
+    if at.value is not None:
+        check(at)
+
+
+def check_wait(at):
+    at.at("cause").one_of([cause for cause in CAUSES if cause != "cpu"])
+    at.at("syscall").or_null("matches", "[a-z0-9_]+")
+    at.at("start_ns").integer(1)
+    at.at("duration_ns").integer()
+    at.at("count").integer(1)
+    check_optional(at.at("resource"), check_resource)
+    check_optional(at.at("stack"), check_stack)
+    at.at("stack_from").one_of(["captured", "live", None])
+    if (at.value["stack_from"] is None) != (at.value["stack"] is None):
+        at.fail("stack and stack_from do not agree")
+    check_optional(at.at("waker"), check_waker)
+
+
+def check_breakdown(at, total=None):
+    for cause in at.value:
+        if cause not in CAUSES:
+            at.fail(f"unknown cause {cause!r}")
+        at.at(cause).at("ns").integer()
+        at.at(cause).at("count").integer()
+    if total is not None:
+        added = sum(part["ns"] for part in at.value.values())
+        if abs(added - total) > MS:
+            at.fail(f"the parts add up to {added}, not to {total}")
+
+
+def largest(breakdown):
+    """The causes with most time; a difference of a microsecond decides nothing."""
+    most = max((part["ns"] for part in breakdown.values()), default=0)
+    return [cause for cause, part in breakdown.items() if part["ns"] >= most - 1000]
+
+
+def check_culprit(at):
+    at.at("function").text()
+    at.at("file").or_null("text")
+    at.at("line").or_null("integer", 0)
+
+
+def check_thread(at):
+    at.at("tid").integer(1)
+    at.at("thread").text(True)
+    at.at("state").one_of(["running", "runnable", "sleeping", "disk_sleep", "stopped"])
+    at.at("waited_ns").or_null("integer")
+    at.at("cause").or_null("one_of", CAUSES)
+    at.at("syscall").or_null("matches", "[a-z0-9_]+")
+    check_optional(at.at("resource"), check_resource)
+    at.at("holds_gil").or_null("boolean")
+    check_optional(at.at("stack"), check_stack)
+    if at.has("moved"):
+        at.at("moved").one_of([True])
+
+
+def check_gil(at, breakdown):
+    part = breakdown.get("gil", {"ns": 0, "count": 0})
+    if (at.at("ns").integer(), at.at("count").integer()) != (part["ns"], part["count"]):
+        at.fail("does not agree with the breakdown")
+    for holder in at.at("holders").each():
+        holder.at("tid").integer(1)
+        holder.at("thread").text(True)
+        holder.at("samples").integer(1)
+        holder.at("ns").integer()
+        holder.at("how").one_of(["inferred"])
+        check_optional(holder.at("stack"), check_stack)
+    samples = [holder["samples"] for holder in at.value["holders"]]
+    if samples != sorted(samples, reverse=True):
+        at.at("holders").fail("not most samples first")
+
+
+def check_stall(at):
+    at.at("id").integer()
+    phase = at.at("phase").one_of(["ongoing", "ended"])
+    start = at.at("start_ns").integer(1)
+    duration = at.at("duration_ns").integer()
+    check_timestamp(at.at("started_at"))
+    at.at("truncated").one_of([None, "before_attach", "session_end", "target_exit"])
+    at.at("pid").integer(1)
+    at.at("tid").integer(1)
+    at.at("comm").text()
+    at.at("thread").text()
+    cause = at.at("cause").one_of(CAUSES)
+    check_breakdown(at.at("breakdown"), duration)
+    if cause not in largest(at.value["breakdown"]):
+        at.fail("the cause is not the class with most of its time")
+    check_optional(at.at("culprit"), check_culprit)
+    summary = at.at("summary").text()
+    if "\n" in summary:
+        at.fail("the summary is not one sentence")
+    waits = at.at("waits").each()
+    if len(waits) > MAX_WAITS:
+        at.fail(f"more than {MAX_WAITS} waits")
+    for wait in waits:
+        check_wait(wait)
+    starts = [wait.value["start_ns"] for wait in waits]
+    if starts != sorted(starts):
+        at.fail("waits are not oldest first")
+    for wait in waits:
+        inside = start - MS <= wait.value["start_ns"] and wait.value["start_ns"] + wait.value["duration_ns"] <= start + duration + MS
+        if not inside:
+            wait.fail(f"not inside its iteration [{start}, {start + duration}]")
+    for sample in at.at("cpu").each():
+        sample.at("samples").integer(1)
+        sample.at("ns").integer()
+        check_stack(sample.at("stack"))
+    samples = [sample["samples"] for sample in at.value["cpu"]]
+    if samples != sorted(samples, reverse=True):
+        at.at("cpu").fail("not most samples first")
+    if at.has("gil") != ("gil" in at.value["breakdown"]):
+        at.fail("`gil` goes with the breakdown's part")
+    if at.has("gil"):
+        check_gil(at.at("gil"), at.value["breakdown"])
+    at.at("throttled_ns").or_null("integer")
+    if phase == "ongoing" and not at.has("threads"):
+        at.fail("an ongoing stall has no threads")
+    if at.has("threads"):
+        for thread in at.at("threads").each():
+            check_thread(thread)
+    if at.has("deadlock"):
+        for tid in at.at("deadlock").each():
+            tid.integer(1)
+
+
+def check_session(at):
+    if at.at("schema").integer() != 1:
+        at.fail("not schema 1")
+    at.at("version").text()
+    check_timestamp(at.at("started_at"))
+    at.at("start_ns").integer(1)
+    at.at("host").text()
+    at.at("kernel").text()
+    at.at("threshold_ns").integer(1)
+    for word in at.at("argv").each():
+        word.text(True)
+
+
+def check_loop(at):
+    at.at("pid").integer(1)
+    at.at("tid").integer(1)
+    at.at("comm").text()
+    at.at("thread").text()
+    at.at("start_ns").integer(1)
+    at.at("runtime").at("name").one_of(["cpython", "node", "native"])
+    at.at("runtime").at("version").or_null("matches", r"\d+\.\d+.*")
+    poll = at.at("poll")
+    if poll.value is not None:
+        poll.at("syscall").one_of(POLL_CALLS)
+        poll.at("fd").or_null("integer")
+
+
+def check_dump(at):
+    if at.at("schema").integer() != 1:
+        at.fail("not schema 1")
+    at.at("pid").integer(1)
+    at.at("comm").text()
+    at.at("start_ns").integer(1)
+    check_timestamp(at.at("started_at"))
+    at.at("look_ns").integer()
+    for thread in at.at("threads").each():
+        check_thread(thread)
+    tids = [thread["tid"] for thread in at.value["threads"]]
+    if not tids or len(set(tids)) != len(tids):
+        at.at("threads").fail("no threads, or one of them twice")
+    if at.has("deadlock"):
+        for tid in at.at("deadlock").each():
+            tid.one_of(tids)
+        if not at.value["deadlock"]:
+            at.at("deadlock").fail("an empty deadlock is to be absent")
+
+
+def check_exit(at):
+    at.at("pid").integer(1)
+    at.at("start_ns").integer(1)
+    at.at("status").or_null("integer")
+    at.at("signal").or_null("matches", "SIG[A-Z0-9+]+")
+    if (at.value["status"] is None) == (at.value["signal"] is None):
+        at.fail("neither or both of status and signal")
+
+
+def check_exec(at):
+    at.at("pid").integer(1)
+    at.at("start_ns").integer(1)
+    at.at("comm").text()
+
+
+def check_fork(at):
+    at.at("pid").integer(1)
+    at.at("start_ns").integer(1)
+    at.at("child").integer(1)
+
+
+def check_summary(at):
+    at.at("duration_ns").integer()
+    for loop in at.at("loops").each():
+        for field in ("pid", "tid", "iterations", "busy_ns", "idle_ns", "stalls", "stalled_ns", "longest_ns"):
+            loop.at(field).integer()
+        check_breakdown(loop.at("by_cause"))
+    for reason, count in at.at("lost").value.items():
+        Checker(f"{at.place}.lost.{reason}", count).integer()
+    if not at.value["lost"]:
+        at.fail("no kind of loss is listed")
+
+
+CHECKS = {
+    "session": check_session,
+    "loop": check_loop,
+    "stall": check_stall,
+    "dump": check_dump,
+    "exit": check_exit,
+    "exec": check_exec,
+    "fork": check_fork,
+    "summary": check_summary,
+}
+
+
+def check_record(number, record):
+    place = f"line {number + 1} ({record.get('type')})"
+    if next(iter(record), None) != "type":
+        raise Broken(f"{place}: `type` is not the first field")
+    if record["type"] not in CHECKS:
+        raise Broken(f"{place}: unknown type")
+    CHECKS[record["type"]](Checker(place, record))
+
+
+def check_phases(records, threshold_ns):
+    """Of one stall: ongoing records of growing age, then exactly one `ended`."""
+    stalls = {}
+    for record in records:
+        if record["type"] == "stall":
+            stalls.setdefault(record["id"], []).append(record)
+    for number, phases in stalls.items():
+        place = f"stall {number}"
+        if [each["phase"] for each in phases] != ["ongoing"] * (len(phases) - 1) + ["ended"]:
+            raise Broken(f"{place}: its phases are {[each['phase'] for each in phases]}")
+        ages = [each["duration_ns"] for each in phases]
+        if ages != sorted(ages):
+            raise Broken(f"{place}: its durations do not grow: {ages}")
+        if len({(each["pid"], each["tid"], each["start_ns"]) for each in phases}) != 1:
+            raise Broken(f"{place}: its records are not of one iteration")
+        if len(phases) > 1 and "threads" not in phases[-1]:
+            raise Broken(f"{place}: was ongoing, its end has no threads")
+        if ages[-1] < threshold_ns:
+            raise Broken(f"{place}: {ages[-1]} ns is below the threshold of {threshold_ns} ns")
+
+
+def check_totals(records):
+    """The summary agrees with the records before it."""
+    for loop in records[-1]["loops"]:
+        own = [
+            each
+            for each in records
+            if each["type"] == "stall" and each["phase"] == "ended" and (each["pid"], each["tid"]) == (loop["pid"], loop["tid"])
+        ]
+        if sum((each["pid"], each["tid"]) == (loop["pid"], loop["tid"]) for each in records[-1]["loops"]) > 1:
+            continue  # a thread that had several loops: exec
+        stalled = sum(each["duration_ns"] for each in own)
+        if loop["stalls"] != len(own) or abs(loop["stalled_ns"] - stalled) > MS * max(1, len(own)):
+            raise Broken(f"summary: {loop} does not agree with {len(own)} stalls of {stalled} ns")
+        for cause, part in loop["by_cause"].items():
+            added = sum(each["breakdown"].get(cause, {"ns": 0})["ns"] for each in own)
+            if abs(part["ns"] - added) > MS * max(1, len(own)):
+                raise Broken(f"summary: by_cause.{cause} is {part['ns']}, its stalls have {added}")
+        if loop["longest_ns"] < max((each["duration_ns"] for each in own), default=0) - MS:
+            raise Broken(f"summary: longest_ns of {loop} is shorter than a stall")
+        if loop["stalled_ns"] > loop["busy_ns"] + MS:
+            raise Broken(f"summary: {loop} was stalled longer than busy")
+
+
+def judge(records, ended=True):
+    """`ended`: the session came to its end, and so has a summary and every stall an `ended`."""
+    if not records:
+        raise Broken("nothing was written")
+    for number, record in enumerate(records):
+        check_record(number, record)
+    kinds = [record["type"] for record in records]
+    if kinds[0] != "session" or kinds.count("session") != 1:
+        raise Broken(f"the first record and only the first is `session`: {kinds}")
+    if not ended:
+        return
+    if kinds[-1] != "summary" or kinds.count("summary") != 1:
+        raise Broken(f"the last record and only the last is `summary`: {kinds[-5:]}")
+    check_phases(records, records[0]["threshold_ns"])
+    check_totals(records)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waits for the GIL as one story: how long, who held it, where in its code. And what is none."""
+
+import pytest
+
+from harness import compute, match, places, pythons, target
+
+HOGS = ["gil_hog", "gil_sort", "gil_regex"]
+
+
+def check_story(event, stall):
+    """The holder is the hog, in its function, by most of the looks; True when the GIL is the stall's cause."""
+    gil = stall["gil"]
+    waited = match.part(stall, "gil")
+    assert gil["ns"] == waited and gil["count"] >= 1
+    # A stolen CPU takes the hog's time, too; what it does not take is the GIL's.
+    assert waited + match.part(stall, "runqueue") >= 0.5 * stall["duration_ns"], stall["breakdown"]
+    assert gil["holders"], stall
+    hog = event["holder"]
+    samples = sum(holder["samples"] for holder in gil["holders"])
+    of_hog = [holder for holder in gil["holders"] if holder["tid"] == hog["tid"]]
+    assert sum(holder["samples"] for holder in of_hog) >= 0.9 * samples, (hog, [(each["tid"], each["samples"]) for each in gil["holders"]])
+    frames = [(holder["samples"], holder["stack"]["python"]) for holder in of_hog if holder["stack"]]
+    right = sum(
+        count
+        for count, python in frames
+        if any(
+            frame["function"] == hog["function"] and frame["file"] == hog["file"] and frame["line"] in hog["lines"]
+            for frame in python
+        )
+    )
+    return stall["cause"] == "gil", right, samples
+
+
+def hold(pairs):
+    right = samples = 0
+    for event, stall in pairs:
+        is_gil, of_line, of_all = check_story(event, stall)
+        right, samples = right + of_line, samples + of_all
+        # A thread that waits for the GIL wakes every 5 ms: with every CPU taken it then waits for one, which may be longer.
+        assert is_gil or stall["cause"] == "runqueue" and match.part(stall, "runqueue") > match.part(stall, "gil"), stall["breakdown"]
+        hog = event["holder"]
+        if is_gil or match.part(stall, "gil") * 4 > stall["duration_ns"]:
+            assert "GIL" in stall["summary"] and f"(tid {hog['tid']})" in stall["summary"], stall["summary"]
+            assert f"{hog['function']} (" in stall["summary"], stall["summary"]
+        for wait in stall["waits"]:
+            if wait["cause"] == "gil":
+                assert wait["resource"]["kind"] == "futex" and wait["resource"]["lock"] == "gil"
+                assert wait["resource"]["holder"]["tid"] == hog["tid"]
+                assert wait["resource"]["holder"]["how"] == "inferred"
+    assert right >= 0.8 * samples, f"{right} of {samples} looks found the hog in its function"
+    waited = sum(match.part(stall, "gil") for _, stall in pairs)
+    assert waited >= 0.2 * sum(stall["duration_ns"] for _, stall in pairs), "hardly any time went to the GIL"
+
+
+@pytest.mark.parametrize("hog", HOGS)
+def test_holder(hog, folder):
+    pairs, _ = compute.run(target.python_loop(folder, wait=hog, count=7), folder)
+    hold(pairs)
+
+
+@pytest.mark.parametrize("hog", ["gil_hog", "gil_sort"])
+@pytest.mark.parametrize("suite", ["bullseye", "trixie", "sid"])
+def test_holder_in_another_python(suite, hog, folder):
+    python = pythons.python_of(suite)
+    pairs, _ = compute.run(target.python_loop(folder, wait=hog, count=5, python=python), folder)
+    hold(pairs)
+
+
+def test_many_short_waits_are_one_story(folder):
+    """600 ms of waits of some 5 ms each: one entry, one headline."""
+    pairs, _ = compute.run(target.python_loop(folder, wait="gil_hog", count=3, more=["--ms", "600"]), folder)
+    hold(pairs)
+    for event, stall in pairs:
+        assert stall["gil"]["count"] > 20
+        culprits = {compute.place(compute.application_frame(w["stack"], places.PYTHON_TARGETS)) for w in stall["waits"] if w["stack"]}
+        assert compute.place(event) in culprits
+        if stall["cause"] == "gil":
+            assert compute.place(stall["culprit"]) == compute.place(event), stall["summary"]
+
+
+@pytest.mark.parametrize("wait", ["condition_timeout", "queue_timeout", "lock_held_by_thread"])
+def test_a_condition_is_no_gil(wait, folder):
+    pairs, _ = compute.run(target.python_loop(folder, wait=wait, count=5), folder)
+    for _, stall in pairs:
+        assert match.part(stall, "gil") <= 0.1 * stall["duration_ns"], stall["breakdown"]
+        waits = [each for each in stall["waits"] if each["cause"] == "futex"]
+        assert waits and all(each["resource"]["lock"] != "gil" for each in waits)
+
+
+def test_condition_variable_of_a_c_program(folder):
+    pairs, recording = compute.run(target.native_loop(folder, wait="cond_timedwait", count=5), folder)
+    for _, stall in pairs:
+        assert "gil" not in stall["breakdown"] and "gil" not in stall
+    assert all("gil" not in loop["by_cause"] for loop in recording.summary["loops"])
+
+
+def test_one_long_wait_that_goes_on(folder):
+    """With a switch interval of a minute there is one wait, and no end of it to tell who held the GIL."""
+    options = {"switch_interval_s": 60}
+    loop = target.python_loop(folder, wait="gil_hog", count=1, options=options, more=["--ms", "1200"])
+    pairs, recording = compute.run(loop, folder, "--hang-after", "400ms")
+    ((event, _),) = pairs
+    ongoing = recording.stalls("ongoing")
+    assert ongoing
+    hog = event["holder"]
+    for stall in ongoing:
+        if stall["cause"] == "gil":
+            assert [holder["tid"] for holder in stall["gil"]["holders"]] == [hog["tid"]] * len(stall["gil"]["holders"])
+            assert f"(tid {hog['tid']})" in stall["summary"] and hog["function"] in stall["summary"], stall["summary"]
+    assert any(stall["cause"] == "gil" for stall in ongoing), [stall["breakdown"] for stall in ongoing]

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exporter: what a scrape says is held against the JSON of the same session, and clients of any kind leave it alone."""
+
+import contextlib
+import re
+import socket
+import subprocess
+import time
+import urllib.request
+
+from harness import match, places, servers, snoop, target, waiting
+
+MS = 1_000_000
+LINE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
+LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
+
+
+def scrape(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=waiting.PATIENCE_S) as answer:
+        return answer.read().decode()
+
+
+def values(text):
+    """{(name, frozenset of labels): value}"""
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, labels, value = LINE.match(line).groups()
+            key = (name, frozenset(LABEL.findall(labels or "")))
+            assert key not in found, f"doubled: {key}"
+            found[key] = float(value)
+    return found
+
+
+def total(found, name, **labels):
+    """The sum of all series of that name with these labels; None when there is none."""
+    wanted = set(labels.items())
+    picked = [value for (each, has), value in found.items() if each == name and wanted <= set(has)]
+    return sum(picked) if picked else None
+
+
+def check_with_promtool(text):
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=waiting.PATIENCE_S)
+    assert done.returncode == 0 and not done.stderr, f"promtool: {done.stderr}\n{text[:2000]}"
+
+
+def check_never_down(before, after):
+    for (name, labels), value in before.items():
+        if name.startswith("loopsnoop_") and name.endswith(("_total", "_count", "_bucket", "_sum")):
+            assert after.get((name, labels), value) >= value, f"{name} {labels} went down"
+
+
+def test_metrics_of_a_session(folder):
+    port = servers.free_port()
+    loop = target.native_loop(folder, wait="recv", count=7)
+    with loop:
+        loop.hear("ready")
+        with snoop.Snoop("-p", loop.pid, "--listen", f"127.0.0.1:{port}", folder=folder) as snooping:
+            snooping.session()
+            waiting.until(lambda: total(values(scrape(port)), "loopsnoop_loop_iterations_total"), "the loop's series")
+            before = values(scrape(port))
+            loop.go()
+            during = [before]
+            while len([line for line in snooping.records if line["type"] == "stall"]) < 3:
+                during.append(values(scrape(port)))
+                check_never_down(during[-2], during[-1])
+                time.sleep(0.05)
+            loop.hear("done")
+            time.sleep(0.2)
+            text = scrape(port)
+            recording = snooping.stop()
+        loop.end()
+    assert any(total(each, "loopsnoop_stall_ongoing_seconds", tid=str(loop.pid)) for each in during), "no scrape saw a stall running"
+    check_with_promtool(text)
+    after = values(text)
+    check_never_down(during[-1], after)
+    stalls = recording.stalls()
+    labels = {"pid": str(loop.pid), "tid": str(loop.pid), "comm": "target_loop"}
+    for cause in ("socket", "runqueue", "cpu"):
+        counted = total(after, "loopsnoop_stalls_total", cause=cause, **labels)
+        assert counted == sum(stall["cause"] == cause for stall in stalls)
+        # Exactly what the records say; a part that a scrape saw under another cause stays there.
+        seconds = sum(match.part(stall, cause) for stall in stalls) / 1e9
+        got = total(after, "loopsnoop_stall_seconds_total", cause=cause, **labels)
+        assert seconds - 1e-6 <= got <= seconds + 0.05, cause
+    (summary,) = recording.summary["loops"]
+    iterations = total(after, "loopsnoop_loop_iterations_total", **labels)
+    assert iterations <= summary["iterations"]
+    assert total(after, "loopsnoop_loop_iteration_seconds_count", **labels) == iterations
+    assert total(after, "loopsnoop_loop_iteration_seconds_bucket", le="+Inf", **labels) == iterations
+    long_ones = iterations - total(after, "loopsnoop_loop_iteration_seconds_bucket", le="0.065536", **labels)
+    assert len(stalls) <= long_ones <= len(loop.events()) + sum(match.part(stall, "runqueue") > 30 * MS for stall in stalls)
+    assert 0 < total(after, "loopsnoop_loop_run_delay_seconds_count", **labels) <= iterations + 1
+    busy = total(after, "loopsnoop_loop_busy_seconds_total", **labels)
+    idle = total(after, "loopsnoop_loop_idle_seconds_total", **labels)
+    assert abs(busy - summary["busy_ns"] / 1e9) < 0.1 and 0 < idle <= summary["idle_ns"] / 1e9
+    culprit = stalls[0]["culprit"]
+    line = {"function": culprit["function"], "file": culprit["file"], "line": str(culprit["line"])}
+    assert total(after, "loopsnoop_stall_culprit_total", cause="socket", **line) >= 3
+    assert {dict(key[1])["reason"] for key in after if key[0] == "loopsnoop_lost_total"} == set(recording.summary["lost"])
+    assert total(after, "loopsnoop_build_info", version=recording.session["version"]) == 1
+    assert total(after, "process_resident_memory_bytes") < 100 << 20
+
+
+def test_counters_grow_during_a_hang(folder):
+    port = servers.free_port()
+    with target.native_loop(folder, wait="recv", count=1, more=["--freeze"]) as loop:
+        loop.hear("ready")
+        with snoop.Snoop("-p", loop.pid, "--listen", f"127.0.0.1:{port}", folder=folder) as snooping:
+            snooping.session()
+            loop.go()
+            snooping.ongoing()
+            seen = []
+            for _ in range(3):
+                seen.append(values(scrape(port)))
+                time.sleep(0.4)
+            snooping.stop()
+    for name in ("loopsnoop_stall_ongoing_seconds", "loopsnoop_stall_seconds_total", "loopsnoop_loop_busy_seconds_total"):
+        cause = {} if name.endswith("ongoing_seconds") else {"cause": "socket"}
+        first, second, third = (total(each, name, **cause) for each in seen)
+        assert first >= 0.9 and second >= first + 0.3 and third >= second + 0.3, (name, first, second, third)
+
+
+def test_series_of_an_ended_process_disappear(folder):
+    port = servers.free_port()
+    light = [places.native("light"), "healthy"]
+    other = folder / "other"
+    other.mkdir()
+    with target.Target(light, folder) as stays, target.Target(light, other) as goes:
+        stays.hear("ready")
+        goes.hear("ready")
+        with snoop.Snoop("-p", stays.pid, "-p", goes.pid, "--listen", f"127.0.0.1:{port}", folder=folder) as snooping:
+            snooping.session()
+
+            def pids():
+                return {dict(labels).get("pid") for name, labels in values(scrape(port)) if name == "loopsnoop_loop_iterations_total"}
+
+            waiting.until(lambda: pids() == {str(stays.pid), str(goes.pid)}, "both to be there")
+            goes.end()
+            waiting.until(lambda: pids() == {str(stays.pid)}, "one to be gone")
+            snooping.stop()
+
+
+def test_clients_that_misbehave(folder):
+    """Slow, broken, huge and many: the loop is followed and the others are served all the same."""
+    port = servers.free_port()
+    loop = target.native_loop(folder, wait="recv", count=7)
+    with loop, contextlib.ExitStack() as clients:
+        loop.hear("ready")
+        with snoop.Snoop("-p", loop.pid, "--listen", f"127.0.0.1:{port}", folder=folder) as snooping:
+            snooping.session()
+            rude = (b"", b"GET /metrics HTTP/1.1\r\n", b"\x00\xff" * 5000, b"GET /" + b"x" * 100_000, b"POST /metrics HTTP/1.1\r\nContent-Length: 99999999\r\n\r\nx")
+            for number in range(60):
+                client = clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+                with contextlib.suppress(OSError):
+                    client.sendall(rude[number % len(rude)])
+            loop.go()
+            loop.hear("done")
+            text = waiting.until(lambda: served(port), "an honest client to be served", patience=90)
+            recording = snooping.stop()
+        loop.end()
+    match.hold(loop.events(), recording)
+    assert total(values(text), "loopsnoop_stalls_total") > 0
+
+
+def served(port):
+    with contextlib.suppress(OSError):
+        return scrape(port)
+    return None
+
+
+def test_port_that_is_taken(folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with target.Target([places.native("light"), "healthy"], folder) as light:
+            light.hear("ready")
+            done = snoop.run_plain("-p", light.pid, "--listen", address)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and address in done.stderr and "taken" in done.stderr

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other people's loops, without frame pointers or symbols: Node and redis-server. Their native stacks are complete all the same."""
+
+import subprocess
+
+import pytest
+import redis as redis_client
+
+from harness import follow, match, places, snoop, target, waiting
+
+
+@pytest.mark.parametrize("wait", ["sleep_sync", "exec_sync", "fifo_read"])
+def test_node(wait, folder):
+    script = places.TESTS / "targets/node/loop_target.js"
+    node = target.Target(["node", script, folder / "truth", wait, "7"], folder, folder / "truth")
+    recording = follow.follow(node, folder, check_culprit=False, check_stacks=False)
+    # libuv's loop; V8's platform has another, of delayed tasks, in a thread of its own.
+    assert node.pid in [loop["tid"] for loop in recording.of("loop")]
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip().lstrip("v")
+    runtime = next(loop for loop in recording.of("loop") if loop["tid"] == node.pid)["runtime"]
+    assert runtime["name"] == "node" and runtime["version"] in (version, None)
+    for stall in recording.stalls():
+        match.check_native(max(stall["waits"], key=lambda each: each["duration_ns"])["stack"])
+
+
+def test_redis(redis_port, folder):
+    """DEBUG SLEEP blocks the whole server."""
+    client = redis_client.Redis("127.0.0.1", redis_port)
+    pid = client.info("server")["process_id"]
+    with snoop.Snoop("-p", pid, folder=folder) as snooping:
+        snooping.session()
+        before = waiting.delay_ns(pid)
+        for _ in range(7):
+            client.execute_command("DEBUG", "SLEEP", "0.15")
+            client.get("nothing")
+        client.execute_command("DEBUG", "SLEEP", "0.03")
+        client.get("nothing")
+        delay = waiting.delay_ns(pid) - before
+        recording = snooping.stop()
+    stalls = [stall for stall in recording.stalls() if stall["cause"] != "runqueue"]
+    assert len(stalls) == 7
+    for stall in stalls:
+        assert stall["cause"] == "sleep"
+        assert abs(match.part(stall, "sleep") - 150 * match.MS) <= match.MS + delay
+        (wait,) = [each for each in stall["waits"] if each["cause"] == "sleep"]
+        assert match.differing({"kind": "timer", "requested_ns": 150_000_000}, wait["resource"]) is None
+        match.check_native(wait["stack"])
+        assert len(wait["stack"]["native"]) > 5
+    loop = next(loop for loop in recording.of("loop") if loop["tid"] == pid)
+    assert loop["poll"]["syscall"] in ("epoll_wait", "epoll_pwait")
+    assert loop["comm"] == "redis-server"

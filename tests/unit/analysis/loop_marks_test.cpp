@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "analysis/loop_marks.h"
+
+#include "catch.h"
+
+using namespace loopsnoop;
+using loopsnoop::analysis::runs_event_loop;
+
+namespace {
+
+Stack python(std::string function, std::string file) {
+	Stack stack;
+	stack.python = {{"handler", "/srv/app.py", 3}, {std::move(function), std::move(file), 100}};
+	return stack;
+}
+
+Stack native(std::optional<std::string> function) {
+	Stack stack;
+	stack.native = {NativeFrame{"recv", "/lib/libc.so.6", 0, std::nullopt, std::nullopt},
+	                NativeFrame{std::move(function), "/lib/libuv.so.1", 0, std::nullopt, std::nullopt}};
+	return stack;
+}
+
+} // namespace
+
+TEST_CASE("a thread under a loop's own function runs a loop") {
+	CHECK(runs_event_loop(python("BaseEventLoop.run_forever", "/usr/lib/python3.11/asyncio/base_events.py")));
+	CHECK(runs_event_loop(python("Runner.run", "/usr/lib/python3.11/asyncio/runners.py")));
+	CHECK(runs_event_loop(python("run", "/usr/lib/python3.9/asyncio/runners.py")));
+	CHECK(runs_event_loop(native("uv_run")));
+	CHECK(runs_event_loop(native("aeMain")));
+}
+
+TEST_CASE("names alike elsewhere are no loop") {
+	CHECK_FALSE(runs_event_loop({}));
+	CHECK_FALSE(runs_event_loop(python("run", "/srv/runners.py")));
+	CHECK_FALSE(runs_event_loop(python("run_forever", "/srv/base_events.py")));
+	CHECK_FALSE(runs_event_loop(python("BaseEventLoop.create_task", "/usr/lib/python3.11/asyncio/base_events.py")));
+	CHECK_FALSE(runs_event_loop(python("", "")));
+	CHECK_FALSE(runs_event_loop(native("uv_run_all")));
+	CHECK_FALSE(runs_event_loop(native(std::nullopt)));
+}

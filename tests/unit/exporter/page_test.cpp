@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "exporter/page.h"
+
+#include <string>
+
+#include "catch.h"
+#include "exporter/label_value.h"
+
+using namespace loopsnoop;
+using exporter::Culprit;
+using exporter::Overview;
+
+namespace {
+
+constexpr std::uint64_t ms = 1'000'000;
+constexpr std::uint64_t s = 1'000'000'000;
+
+Overview quiet() {
+	Overview now;
+	now.version = "0.1.0";
+	now.now = "2026-11-24T05:09:28.000123Z";
+	now.threshold_ns = 100 * ms;
+	now.recent_bound = 30;
+	return now;
+}
+
+Overview::Loop loop(std::uint32_t pid, std::string comm, std::uint64_t stuck_ns = 0) {
+	Overview::Loop row;
+	row.pid = row.tid = pid;
+	row.comm = std::move(comm);
+	row.iterations = 12345;
+	row.busy_ns = s;
+	row.idle_ns = 3 * s;
+	row.stuck_ns = stuck_ns;
+	return row;
+}
+
+bool has(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
+
+} // namespace
+
+TEST_CASE("the page of a healthy host says so, and that nothing was lost") {
+	Overview now = quiet();
+	now.loops = {loop(7, "python3"), loop(8, "node")};
+	const std::string text = exporter::page(now);
+	CHECK(has(text, "<title>loopsnoop</title>"));
+	CHECK(has(text, "2 loops followed, none is stuck."));
+	CHECK(has(text, "as of 2026-11-24 05:09:28 UTC · stalls of 100 ms or more"));
+	CHECK(has(text, "<bdi>python3</bdi> <span class=dim>pid 7</span>"));
+	CHECK(has(text, "25.0 %"));
+	CHECK(has(text, "None has ended yet."));
+	CHECK(has(text, "<h2>Lost</h2>\n<p class=dim>Nothing.</p>"));
+	CHECK_FALSE(has(text, "Stuck now"));
+	CHECK(has(exporter::page(quiet()), "No loop is followed."));
+}
+
+TEST_CASE("a stuck loop stands first, with cause and line, or with what is not known yet") {
+	Overview now = quiet();
+	now.loops = {loop(9, "uvicorn", 12 * s), loop(8, "node", 300 * ms), loop(7, "redis-server")};
+	now.loops.front().tid = 10;
+	now.loops.front().stuck_since = "2026-11-24T05:09:16.000123Z";
+	now.loops.front().stuck = Culprit{"commit", "/srv/app.py", "57", Cause::socket};
+	const std::string text = exporter::page(now);
+	CHECK(has(text, "<title>2 stuck · loopsnoop</title>"));
+	CHECK(has(text, "2 of 3 loops stuck."));
+	const std::string row =
+	    "<span class=bad>12.0 s</span><td>05:09:16.000<td><bdi>uvicorn</bdi> <span class=dim>pid 9, thread 10</span><td>socket "
+	    "<span class=dim>waiting on a socket</span><td><bdi>commit</bdi> <code "
+	    "class=dim><bdi>/srv/app.py:57</bdi></code>";
+	CHECK(has(text, row));
+	CHECK(has(text, "<span class=bad>300 ms</span>"));
+	CHECK(has(text, "not looked at yet"));
+	CHECK(text.find("Stuck now") < text.find("Recent stalls"));
+}
+
+TEST_CASE("recent stalls, causes and losses are told") {
+	Overview now = quiet();
+	now.loops = {loop(7, "python3")};
+	now.recent = {{"2026-11-24T05:09:27.123456Z", 250 * ms, 7, 7, "python3", {"f", "/a.py", "3", Cause::sleep}},
+	              {"2026-11-23T23:59:59.999999Z", 2 * s, 7, 7, "python3", {"", "", "", Cause::futex}}};
+	now.causes.at(static_cast<std::size_t>(Cause::sleep)) = {1, 250 * ms};
+	now.causes.at(static_cast<std::size_t>(Cause::futex)) = {1, 2 * s};
+	now.lost.at(0) = 3;
+	const std::string text = exporter::page(now);
+	CHECK(has(text, "<td>05:09:27.123<td class=n>250 ms<td>"));
+	CHECK(has(text, "<td>2026-11-23 23:59:59.999<td class=n>2.00 s<td>"));
+	CHECK(has(text, "futex <span class=dim>waiting for a lock</span><td><span class=dim>not known</span>"));
+	CHECK(text.find("<td>futex<td>") < text.find("<td>sleep<td>")); // most time first
+	CHECK(has(text, "<td>ringbuf_full<td>"));
+	CHECK_FALSE(has(text, "queue_full"));
+}
+
+TEST_CASE("hostile names come through as text, never as markup") {
+	const std::string evil = "</bdi><script>alert('1')</script>\"&\xe2\x80\xae";
+	Overview now = quiet();
+	now.version = "<b>";
+	now.loops = {loop(7, exporter::label_value(evil), 5 * s)};
+	now.loops.front().stuck = Culprit{evil, evil, "1", Cause::cpu};
+	now.recent = {{"2026-11-24T05:09:27.123456Z", s, 7, 7, evil, {evil, evil, "2", Cause::cpu}}};
+	const std::string text = exporter::page(now);
+	CHECK_FALSE(has(text, "<script"));
+	CHECK_FALSE(has(text, "<b>"));
+	CHECK_FALSE(has(text, "alert('1')"));
+	CHECK(has(text, "<bdi>&lt;/bdi&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&quot;&amp;\xe2\x80\xae</bdi>"));
+	// What turns the direction of text stays inside its own element.
+	for (std::size_t at = text.find("\xe2\x80\xae"); at != std::string::npos; at = text.find("\xe2\x80\xae", at + 1)) {
+		CHECK(text.compare(text.find('<', at), 6, "</bdi>") == 0);
+	}
+}
+
+TEST_CASE("a host of many loops has a page of bounded length") {
+	Overview now = quiet();
+	for (std::uint32_t pid = 1; pid <= 1000; pid++) {
+		now.loops.push_back(loop(pid, "python3", pid <= 500 ? s : 0));
+	}
+	const std::string text = exporter::page(now);
+	CHECK(has(text, "500 of 1000 loops stuck."));
+	CHECK(has(text, "And 800 more."));
+	CHECK(text.size() < 200'000);
+}
+
+TEST_CASE("a browser is told to load and run nothing") {
+	const std::string headers = exporter::page_headers(12);
+	CHECK(has(headers, "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline';"));
+	CHECK(has(headers, "Content-Length: 12\r\n"));
+	CHECK(headers.substr(headers.size() - 4) == "\r\n\r\n");
+	const std::string text = exporter::page(quiet());
+	CHECK_FALSE(has(text, "://"));
+	CHECK_FALSE(has(text, "<script"));
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/dump_text.h"
+
+#include <nlohmann/json.hpp>
+
+#include "catch.h"
+#include "examples.h"
+#include "output/chain_text.h"
+#include "output/json.h"
+
+using namespace loopsnoop;
+using namespace loopsnoop::output;
+using namespace loopsnoop::output::examples;
+
+namespace {
+
+std::vector<std::vector<std::uint32_t>> tids_of(const std::vector<ThreadGroup> &groups) {
+	std::vector<std::vector<std::uint32_t>> tids;
+	for (const ThreadGroup &group : groups) {
+		auto &one = tids.emplace_back();
+		for (const ThreadView *thread : group) {
+			one.push_back(thread->tid);
+		}
+	}
+	return tids;
+}
+
+} // namespace
+
+TEST_CASE("the threads that tell most come first, and those that are alike are one group") {
+	CHECK(
+	    tids_of(in_telling_order(dump())) ==
+	    std::vector<std::vector<std::uint32_t>>{{4712}, {4713}, {4716}, {4711}, {4718}, {4730}, {4720, 4721, 4722, 4723, 4724}});
+	Dump no_deadlock = dump();
+	no_deadlock.deadlock.reset();
+	CHECK(in_telling_order(no_deadlock).size() == 7);
+	CHECK(in_telling_order(Dump{}).empty());
+}
+
+TEST_CASE("threads that differ in their state or their stack are told apart") {
+	Dump two;
+	two.pid = 1;
+	ThreadView thread;
+	thread.tid = 2;
+	thread.stack = Stack{{}, {}, {{"read", "/usr/lib/libc.so.6", 0x10, {}, {}}}, {}, false};
+	two.threads.push_back(thread);
+	thread.tid = 3;
+	two.threads.push_back(thread);
+	CHECK(in_telling_order(two).size() == 1);
+	two.threads[1].stack->native[0].offset = 0x14;
+	CHECK(in_telling_order(two).size() == 2);
+	two.threads[1] = two.threads[0];
+	two.threads[1].state = ThreadView::State::stopped;
+	CHECK(in_telling_order(two).size() == 2);
+	two.threads[1] = two.threads[0];
+	two.threads[1].moved = true;
+	CHECK(in_telling_order(two).size() == 2);
+}
+
+TEST_CASE("a dump in words") {
+	CHECK(dump_text(dump(), {}) ==
+	      "uvicorn (pid 4711): 11 threads, " + started_at(begin) +
+	          "\n"
+	          "  deadlock: 4712 (A) → 4713 (B) → 4712\n"
+	          "    A (tid 4712) waits for a mutex (0x3000) held by\n"
+	          "      B (tid 4713) at bank.py:30, which waits for a mutex (0x4000) held by\n"
+	          "        A (tid 4712), see above\n"
+	          "\n"
+	          "4712 A: sleeping in futex() on mutex 0x3000, held by B (tid 4713), holds up 3 threads\n"
+	          "\n"
+	          "4713 B: sleeping in futex() on mutex 0x4000, held by A (tid 4712), holds up 3 threads\n"
+	          "  > transfer  /srv/app/bank.py:30\n"
+	          "\n"
+	          "4716 waits: sleeping in futex() on mutex 0x2000, held by A (tid 4712), holds up 1 thread\n"
+	          "\n"
+	          "4711 uvicorn (main thread): sleeping in futex() on mutex 0x1000, held by waits (tid 4716)\n"
+	          "\n"
+	          "4718 busy: running, holds the GIL\n"
+	          "    no stack: it was not asleep\n"
+	          "\n"
+	          "4730 alone: sleeping in clock_nanosleep(), requested 5.00 s, ran on while it was looked at\n"
+	          "\n"
+	          "5 threads like this (4720 pool_0, 4721 pool_1, 4722 pool_2, 4723 pool_3, …): sleeping in futex() on lock 0x9000\n"
+	          "    Queue.get  /usr/lib/python3.11/queue.py:171\n");
+}
+
+TEST_CASE("verbose names every thread of a group; hostile names do no harm") {
+	Dump all = dump();
+	all.comm = "a\x1b[2J";
+	all.threads[0].thread = "evil\n\x1b[31m";
+	const std::string text = dump_text(all, {Palette{}, true});
+	CHECK(text.find("like this") == std::string::npos);
+	CHECK(text.find("4724 pool_4: sleeping") != std::string::npos);
+	CHECK(text.find('\x1b') == std::string::npos);
+	CHECK(text.find("evil\\x0a") != std::string::npos);
+}
+
+TEST_CASE("a dump as JSON is one record with every thread") {
+	const auto json = nlohmann::json::parse(to_json_line(dump()));
+	CHECK(json["type"] == "dump");
+	CHECK(json["schema"] == 1);
+	CHECK(json["pid"] == 4711);
+	CHECK(json["threads"].size() == 11);
+	CHECK(json["deadlock"] == std::vector<std::uint32_t>{4712, 4713});
+	CHECK(json["look_ns"] == 3 * ms);
+	CHECK(json["threads"][5]["moved"] == true);
+	CHECK_FALSE(json["threads"][0].contains("moved"));
+	CHECK_FALSE(nlohmann::json::parse(to_json_line(Dump{})).contains("deadlock"));
+}
+
+TEST_CASE("a recording with a dump is shown as the dump was") {
+	Written out;
+	out.report.write(dump());
+	out.report.finish();
+	CHECK(out.text() == dump_text(dump(), {}));
+}
+
+TEST_CASE("a very long chain is cut") {
+	std::vector<ThreadView> threads(100);
+	std::vector<const ThreadView *> links;
+	for (std::uint32_t i = 0; i < threads.size(); i++) {
+		threads[i].tid = i + 1;
+		threads[i].resource = Resource{FutexResource{0x10, LockKind::unknown, Holder{i + 2, "x", false}}};
+		links.push_back(&threads[i]);
+	}
+	const std::string text = chain_lines(links, "");
+	CHECK(text.ends_with("… 76 more threads\n"));
+	CHECK(chain_lines({}, "").empty());
+}

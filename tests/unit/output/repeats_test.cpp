@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/repeats.h"
+
+#include "catch.h"
+#include "examples.h"
+
+using namespace loopsnoop;
+using namespace loopsnoop::output;
+using namespace loopsnoop::output::examples;
+
+TEST_CASE("the first of a kind is shown, those after it are counted and told in time") {
+	Repeats repeats(5 * s);
+	CHECK(repeats.first_of_kind(database_stall(1, begin, 320 * ms), begin));
+	CHECK_FALSE(repeats.first_of_kind(database_stall(2, begin + s, 120 * ms), begin + s));
+	CHECK(repeats.due(begin + 5 * s).empty());
+	CHECK_FALSE(repeats.first_of_kind(database_stall(3, begin + 3 * s, 250 * ms), begin + 3 * s));
+	const std::vector<std::string> lines = repeats.due(begin + 6 * s);
+	REQUIRE(lines.size() == 1);
+	CHECK(lines[0] ==
+	      "×2 in 5.00 s, 120–250 ms each, 370 ms in all: audit_middleware (/srv/app/gateway/audit.py:57), waiting on a socket: "
+	      "tcp 127.0.0.1:5432 of postgres (pid 812)");
+	CHECK(repeats.due(begin + 60 * s, true).empty());
+	CHECK_FALSE(repeats.first_of_kind(database_stall(4, begin + 61 * s, 130 * ms), begin + 61 * s));
+	CHECK(repeats.due(begin + 62 * s).empty());
+	REQUIRE(repeats.due(begin + 62 * s, true).size() == 1);
+}
+
+TEST_CASE("another line, cause or process is another kind; another port or duration is not") {
+	Repeats repeats(5 * s);
+	const Stall stall = database_stall(1, begin, 320 * ms);
+	CHECK(repeats.first_of_kind(stall, begin));
+	Stall other = stall;
+	other.culprit->line = 58;
+	CHECK(repeats.first_of_kind(other, begin));
+	other = stall;
+	other.cause = Cause::cpu;
+	CHECK(repeats.first_of_kind(other, begin));
+	other = stall;
+	other.pid = 4712;
+	CHECK(repeats.first_of_kind(other, begin));
+	other = stall;
+	std::get<SocketResource>(other.waits[0].resource->is).local = "127.0.0.1:60000";
+	CHECK_FALSE(repeats.first_of_kind(other, begin));
+}
+
+TEST_CASE("without a culprit the stack makes the kind") {
+	Repeats repeats(5 * s);
+	Stall stall = database_stall(1, begin, 320 * ms);
+	stall.culprit.reset();
+	CHECK(repeats.first_of_kind(stall, begin));
+	CHECK_FALSE(repeats.first_of_kind(stall, begin));
+	stall.waits[0].stack->python[0].function = "do_rollback";
+	CHECK(repeats.first_of_kind(stall, begin));
+	stall.waits[0].stack.reset();
+	CHECK(repeats.first_of_kind(stall, begin));
+	stall.waits.clear();
+	CHECK(repeats.first_of_kind(stall, begin));
+	CHECK_FALSE(repeats.first_of_kind(stall, begin));
+}
+
+TEST_CASE("kinds are bounded, and what was counted of a forgotten one is told") {
+	Repeats repeats(5 * s);
+	CHECK(repeats.first_of_kind(database_stall(1, begin, 320 * ms), begin));
+	CHECK_FALSE(repeats.first_of_kind(database_stall(2, begin, 320 * ms), begin));
+	Stall stall = database_stall(3, begin, 320 * ms);
+	for (int line = 100; line < 1300; line++) {
+		stall.culprit->line = line;
+		CHECK(repeats.first_of_kind(stall, begin + static_cast<std::uint64_t>(line)));
+	}
+	REQUIRE(repeats.due(begin + s).size() == 1);
+	CHECK(repeats.first_of_kind(database_stall(4, begin, 320 * ms), begin + s));
+}

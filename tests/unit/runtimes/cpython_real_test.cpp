@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: Apache-2.0
+// Real interpreters: what is read from outside must be what CPython says of itself. Those of scripts/fetch-pythons, the machine's
+// own, and those that LOOPSNOOP_EXTRA_PYTHONS names (paths, separated by colons).
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "catch.h"
+#include "process/procfs.h"
+#include "runtimes/cpython/interpreter.h"
+#include "runtimes/detect.h"
+#include "target.h"
+
+using namespace loopsnoop;
+using runtimes::cpython::Interpreter;
+using test::fs_base_of;
+using test::Target;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path scripts = fs::path(LOOPSNOOP_TEST_FOLDER) / "python";
+
+std::string from_environment(const char *name) {
+	const char *value = std::getenv(name);
+	return value == nullptr ? "" : value;
+}
+
+struct Python {
+	std::string root;    // empty: this machine's
+	std::string program; // inside the root
+};
+
+// A folder inside the target's root with the scripts in it; gone with this.
+class Scripts {
+public:
+	explicit Scripts(const std::string &root) {
+		std::string pattern = root + "/tmp/loopsnoop-XXXXXX";
+		REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+		folder_ = pattern;
+		inside_ = pattern.substr(root.size());
+		for (const auto &file : fs::directory_iterator(scripts)) {
+			if (file.is_regular_file()) {
+				fs::copy(file, folder_);
+			}
+		}
+	}
+	Scripts(const Scripts &) = delete;
+	Scripts &operator=(const Scripts &) = delete;
+	Scripts(Scripts &&) = delete;
+	Scripts &operator=(Scripts &&) = delete;
+	~Scripts() {
+		std::error_code ignored;
+		fs::remove_all(folder_, ignored);
+	}
+	[[nodiscard]] std::string inside(const std::string &name) const { return inside_ + "/" + name; }
+	[[nodiscard]] fs::path outside() const { return folder_; }
+
+private:
+	fs::path folder_;
+	std::string inside_;
+};
+
+// The interpreter of a suite; nullopt, and the test case failed (or, where that is allowed, left), when it is not there.
+std::optional<Python> python_of(const std::string &suite) {
+	const std::string folder = from_environment("LOOPSNOOP_PYTHONS");
+	const std::string root = (folder.empty() ? fs::path(LOOPSNOOP_PYTHONS_FOLDER) : fs::path(folder)) / suite;
+	if (fs::exists(root + "/.complete") && ::geteuid() == 0) {
+		return Python{root, "/usr/bin/python3"};
+	}
+	const std::string reason = ::geteuid() == 0 ? "run scripts/fetch-pythons " + suite : "chroot needs root";
+	if (from_environment("LOOPSNOOP_ALLOW_SKIP") != "1") {
+		FAIL("no CPython of " << suite << ": " << reason);
+	}
+	WARN("skipped: no CPython of " << suite << ": " << reason);
+	return std::nullopt;
+}
+
+struct ReportedThread {
+	std::uint32_t tid = 0; // as the thread itself sees it
+	std::string name;
+	std::vector<SourceFrame> frames;
+};
+
+std::vector<ReportedThread> parse_report(const std::vector<std::string> &lines) {
+	std::vector<ReportedThread> threads;
+	for (const std::string &line : lines) {
+		std::istringstream words(line);
+		std::string kind;
+		words >> kind;
+		if (kind == "thread") {
+			ReportedThread &thread = threads.emplace_back();
+			words >> thread.tid >> thread.name;
+		} else if (kind == "frame" && !threads.empty()) {
+			std::string number;
+			SourceFrame frame;
+			words >> number;
+			words.ignore(1);
+			std::getline(words, frame.function, '\t');
+			std::getline(words, frame.file);
+			if (number != "-") {
+				frame.line = std::stoi(number);
+			}
+			threads.back().frames.push_back(frame);
+		}
+	}
+	return threads;
+}
+
+// Lines of shapes.py that say in a comment which thread stands there.
+std::map<std::string, int> marked_lines() {
+	std::map<std::string, int> marks;
+	std::ifstream file(scripts / "shapes.py");
+	int number = 0;
+	for (std::string line; std::getline(file, line);) {
+		++number;
+		const std::string mark = "# at: ";
+		if (const auto at = line.find(mark); at != std::string::npos && line.find('"') == std::string::npos) {
+			marks[line.substr(at + mark.size())] = number;
+		}
+	}
+	return marks;
+}
+
+std::string text_of(const std::vector<SourceFrame> &frames) {
+	std::string text;
+	for (const SourceFrame &frame : frames) {
+		text += "\n  " + frame.function + " " + frame.file + ":" + (frame.line ? std::to_string(*frame.line) : "-");
+	}
+	return text;
+}
+
+void check_all_shapes(const Python &python, const std::string &minor) {
+	const Scripts folder(python.root);
+	Target target({python.program, "-B", folder.inside("shapes.py")}, {python.root, false});
+	const auto lines = target.lines_until("ready");
+	REQUIRE(lines);
+	const auto threads = parse_report(*lines);
+	REQUIRE(threads.size() > 50);
+
+	const process::ProcFs proc;
+	auto interpreter = Interpreter::find(proc, target.pid());
+	REQUIRE(interpreter);
+	CHECK(interpreter->version().rfind(minor + ".", 0) == 0);
+	const Runtime runtime = runtimes::detect(proc, target.pid());
+	CHECK(runtime.kind == RuntimeKind::cpython);
+	CHECK(runtime.version == interpreter->version());
+
+	const auto marks = marked_lines();
+	std::size_t marks_seen = 0;
+	// Twice: names and lines are read the first time and kept the second.
+	for (int round = 0; round < 2; ++round) {
+		for (const ReportedThread &thread : threads) {
+			INFO("CPython " << interpreter->version() << ", thread " << thread.name);
+			const auto state = interpreter->thread_state(thread.tid, 0);
+			REQUIRE(state);
+			const auto frames = interpreter->resolve(interpreter->frames(*state));
+			INFO("said:" << text_of(thread.frames) << "\nread:" << text_of(frames));
+			REQUIRE(frames.size() == thread.frames.size());
+			for (std::size_t i = 0; i < frames.size(); ++i) {
+				CHECK(frames[i].function == thread.frames[i].function);
+				CHECK(frames[i].file == thread.frames[i].file);
+				CHECK(frames[i].line == thread.frames[i].line);
+			}
+			if (const auto mark = marks.find(thread.name); mark != marks.end()) {
+				++marks_seen;
+				CHECK(frames.front().line == mark->second);
+			}
+		}
+	}
+	CHECK(marks_seen == 2 * marks.size());
+
+	for (const ReportedThread &thread : threads) {
+		const auto base = fs_base_of(thread.tid);
+		REQUIRE(base);
+		CHECK(interpreter->thread_state(thread.tid, *base) == interpreter->thread_state(thread.tid, 0));
+	}
+	CHECK(interpreter->layout().gil_end - interpreter->layout().gil_begin == 176);
+	CHECK(interpreter->gil_ranges().size() == 1);
+	CHECK_FALSE(interpreter->thread_state(target.pid() + 1, 0x1000));
+}
+
+void check_suite(const std::string &suite, const std::string &minor) {
+	if (const auto python = python_of(suite)) {
+		check_all_shapes(*python, minor);
+	}
+}
+
+} // namespace
+
+TEST_CASE("CPython 3.9: all shapes of code, in another root") { check_suite("bullseye", "3.9"); }
+TEST_CASE("CPython 3.11: all shapes of code, in another root") { check_suite("bookworm", "3.11"); }
+TEST_CASE("CPython 3.13: all shapes of code, in another root") { check_suite("trixie", "3.13"); }
+TEST_CASE("CPython 3.14: all shapes of code, in another root") { check_suite("sid", "3.14"); }
+TEST_CASE("this machine's python3: all shapes of code") { check_all_shapes({"", "/usr/bin/python3"}, "3"); }
+
+TEST_CASE("further interpreters: all shapes of code") {
+	std::istringstream programs(from_environment("LOOPSNOOP_EXTRA_PYTHONS"));
+	for (std::string program; std::getline(programs, program, ':');) {
+		INFO(program);
+		check_all_shapes({"", program}, "3");
+	}
+}
+
+namespace {
+
+const std::vector<std::string> suites{"bullseye", "bookworm", "trixie", "sid"};
+
+std::vector<std::string> functions_of(const std::vector<SourceFrame> &frames) {
+	std::vector<std::string> functions;
+	functions.reserve(frames.size());
+	for (const SourceFrame &frame : frames) {
+		functions.push_back(frame.function);
+	}
+	return functions;
+}
+
+// Calls `check` until it holds; false after ten seconds.
+template <typename Check> bool becomes_true(Check check) {
+	for (int i = 0; i < 1000; ++i) {
+		if (check()) {
+			return true;
+		}
+		::usleep(10'000);
+	}
+	return false;
+}
+
+} // namespace
+
+TEST_CASE("the innermost 128 frames of a deep stack") {
+	for (const std::string &suite : suites) {
+		const auto python = python_of(suite);
+		if (!python) {
+			continue;
+		}
+		const Scripts folder(python->root);
+		Target target({python->program, "-B", folder.inside("deep.py"), "300"}, {python->root, false});
+		REQUIRE(target.lines_until("ready"));
+		auto interpreter = Interpreter::find(process::ProcFs{}, target.pid());
+		REQUIRE(interpreter);
+		const auto state = interpreter->thread_state(target.pid(), 0);
+		REQUIRE(state);
+		const auto frames = interpreter->resolve(interpreter->frames(*state));
+		REQUIRE(frames.size() == 128);
+		CHECK(std::ranges::all_of(frames, [](const SourceFrame &frame) { return frame.function == "dive"; }));
+		CHECK(std::ranges::all_of(frames.begin() + 1, frames.end(), [](const SourceFrame &frame) { return frame.line == 11; }));
+	}
+}
+
+TEST_CASE("a thread that waits for the GIL waits in the GIL's range, and the holder is another") {
+	const process::ProcFs proc;
+	for (const std::string &suite : suites) {
+		const auto python = python_of(suite);
+		if (!python) {
+			continue;
+		}
+		INFO(suite);
+		const Scripts folder(python->root);
+		Target target({python->program, "-B", folder.inside("busy.py"), "2"}, {python->root, false});
+		REQUIRE(target.lines_until("ready"));
+		auto interpreter = Interpreter::find(proc, target.pid());
+		REQUIRE(interpreter);
+		const PythonLayout &layout = interpreter->layout();
+		constexpr long futex = 202;
+		CHECK(becomes_true([&] {
+			const auto tasks = proc.threads(target.pid());
+			return std::ranges::any_of(tasks, [&](const process::ThreadEntry &task) {
+				const auto call = proc.syscall(target.pid(), task.tid);
+				return task.tid != target.pid() && call && call->number == futex && call->args[0] >= layout.gil_begin &&
+				       call->args[0] < layout.gil_end;
+			});
+		}));
+		std::set<std::uint32_t> holders;
+		CHECK(becomes_true([&] {
+			const auto holder = interpreter->gil_holder();
+			if (holder && holder->tid) {
+				holders.insert(*holder->tid);
+				CHECK(interpreter->thread_state(*holder->tid, holder->thread_id) == holder->thread_state);
+			}
+			return holders.size() == 2;
+		}));
+		CHECK_FALSE(holders.contains(target.pid())); // waits for an event
+	}
+}
+
+TEST_CASE("nobody holds the GIL of a process that sleeps") {
+	const auto python = python_of("trixie");
+	if (!python) {
+		return;
+	}
+	const Scripts folder(python->root);
+	Target target({python->program, "-B", folder.inside("deep.py"), "3"}, {python->root, false});
+	REQUIRE(target.lines_until("ready"));
+	auto interpreter = Interpreter::find(process::ProcFs{}, target.pid());
+	REQUIRE(interpreter);
+	CHECK(becomes_true([&] { return !interpreter->gil_holder(); }));
+}
+
+TEST_CASE("a target in another PID namespace") {
+	const process::ProcFs proc;
+	for (const std::string &suite : suites) {
+		const auto python = python_of(suite);
+		if (!python) {
+			continue;
+		}
+		INFO(suite);
+		const Scripts folder(python->root);
+		Target target({python->program, "-B", folder.inside("busy.py"), "1"}, {python->root, true});
+		REQUIRE(target.lines_until("ready"));
+		auto interpreter = Interpreter::find(proc, target.pid());
+		REQUIRE(interpreter);
+		const auto state = interpreter->thread_state(target.pid(), 0);
+		REQUIRE(state);
+		CHECK(state == interpreter->thread_state(target.pid(), fs_base_of(target.pid()).value_or(0)));
+		CHECK(functions_of(interpreter->resolve(interpreter->frames(*state))).back() == "<module>");
+		const auto tasks = proc.threads(target.pid());
+		REQUIRE(tasks.size() == 2);
+		CHECK(becomes_true([&] {
+			const auto holder = interpreter->gil_holder();
+			return holder && holder->tid == tasks.back().tid;
+		}));
+	}
+}
+
+TEST_CASE("code objects made anew where others were have their own names and lines") {
+	const process::ProcFs proc;
+	for (const std::string &suite : suites) {
+		const auto python = python_of(suite);
+		if (!python) {
+			continue;
+		}
+		INFO(suite);
+		const Scripts folder(python->root);
+		Target target({python->program, "-B", folder.inside("churn.py")}, {python->root, false});
+		std::optional<Interpreter> interpreter;
+		std::set<std::uint64_t> addresses;
+		for (int i = 0; i < 200; ++i) {
+			const std::string name = "made_" + std::to_string(i);
+			REQUIRE(target.lines_until(name));
+			if (!interpreter) {
+				interpreter = Interpreter::find(proc, target.pid());
+			}
+			REQUIRE(interpreter);
+			const auto state = interpreter->thread_state(target.pid(), 0);
+			REQUIRE(state);
+			const auto refs = interpreter->frames(*state);
+			const auto frames = interpreter->resolve(refs);
+			REQUIRE(frames.size() >= 3);
+			const auto made = std::ranges::find(frames, name, &SourceFrame::function);
+			REQUIRE(made != frames.end());
+			addresses.insert(refs[static_cast<std::size_t>(made - frames.begin())].code);
+			CHECK(made->file == name + ".py");
+			CHECK(made->line == i + 2);
+			target.send("\n");
+		}
+		CHECK(addresses.size() < 200); // otherwise this tested nothing
+	}
+}
+
+TEST_CASE("sub-interpreters") {
+	for (const std::string &suite : suites) {
+		const auto python = python_of(suite);
+		if (!python) {
+			continue;
+		}
+		INFO(suite);
+		const Scripts folder(python->root);
+		Target target({python->program, "-B", folder.inside("subinterpreter.py")}, {python->root, false});
+		REQUIRE(target.lines_until("ready"));
+		auto interpreter = Interpreter::find(process::ProcFs{}, target.pid());
+		REQUIRE(interpreter);
+		const auto tasks = process::ProcFs{}.threads(target.pid());
+		REQUIRE(tasks.size() == 2);
+		const std::uint32_t tid = tasks.back().tid;
+		const auto state = interpreter->thread_state(tid, fs_base_of(tid).value_or(0));
+		REQUIRE(state);
+		const auto functions = functions_of(interpreter->resolve(interpreter->frames(*state)));
+		// Before 3.12 a thread that enters a sub-interpreter through _xxsubinterpreters borrows the thread state of the thread
+		// that made it, under that thread's id: seen from outside, it stands where it went in.
+		const bool own_gil = suite == "trixie" || suite == "sid"; // PEP 684
+		const auto inside = std::ranges::find(functions, "inside");
+		CHECK((inside == functions.begin()) == own_gil);
+		CHECK(interpreter->gil_ranges().size() == (own_gil ? 2 : 1));
+		const auto &ranges = interpreter->gil_ranges();
+		CHECK(ranges.back().begin == interpreter->layout().gil_begin);
+	}
+}
+
+TEST_CASE("libpython in a program of another name") {
+	const fs::path library = "/usr/lib/x86_64-linux-gnu/libpython3.11.so.1.0";
+	if (!fs::exists(library)) {
+		if (from_environment("LOOPSNOOP_ALLOW_SKIP") != "1") {
+			FAIL("no " << library << ": install libpython3.11");
+		}
+		WARN("skipped: no " << library);
+		return;
+	}
+	const process::ProcFs proc;
+	const std::string code = "import time\ndef held():\n  print('ready', flush=True)\n  time.sleep(\n    100_000)\nheld()\n";
+	Target target({LOOPSNOOP_EMBED_PYTHON, library, code});
+	REQUIRE(target.lines_until("ready"));
+	auto interpreter = Interpreter::find(proc, target.pid());
+	REQUIRE(interpreter);
+	CHECK(interpreter->version().rfind("3.11.", 0) == 0);
+	CHECK(runtimes::detect(proc, target.pid()).kind == RuntimeKind::cpython);
+	const auto state = interpreter->thread_state(target.pid(), 0);
+	REQUIRE(state);
+	std::vector<SourceFrame> frames;
+	CHECK(becomes_true([&] { // it says "ready" a line before
+		frames = interpreter->resolve(interpreter->frames(*state));
+		return !frames.empty() && frames.front().line == 4;
+	}));
+	REQUIRE(frames.size() == 2);
+	CHECK(frames[0].function == "held");
+	CHECK(frames[0].file == "<string>");
+	CHECK(frames[1].function == "<module>");
+	CHECK(frames[1].line == 6);
+}
+
+TEST_CASE("an interpreter whose file was replaced while it runs") {
+	const Scripts folder("");
+	const fs::path copy = folder.outside() / "python3.11";
+	fs::copy_file(fs::canonical("/usr/bin/python3"), copy);
+	Target target({copy, "-B", folder.inside("deep.py"), "3"});
+	REQUIRE(target.lines_until("ready"));
+	fs::remove(copy);
+	std::ofstream(copy) << "not an ELF file";
+	auto interpreter = Interpreter::find(process::ProcFs{}, target.pid());
+	REQUIRE(interpreter);
+	CHECK(interpreter->version().rfind("3.", 0) == 0);
+	CHECK(interpreter->thread_state(target.pid(), 0));
+}
+
+TEST_CASE("an interpreter that is just starting is found by asking again") {
+	for (const std::string &suite : suites) {
+		const auto python = python_of(suite);
+		if (!python) {
+			continue;
+		}
+		INFO(suite);
+		const Scripts folder(python->root);
+		Target target({python->program, "-B", folder.inside("deep.py"), "3"}, {python->root, false});
+		std::optional<Interpreter> interpreter;
+		CHECK(becomes_true([&] {
+			interpreter = Interpreter::find(process::ProcFs{}, target.pid());
+			return interpreter.has_value();
+		}));
+		REQUIRE(target.lines_until("ready"));
+		// What was found that early holds for the rest of its life, the GIL included.
+		const auto again = Interpreter::find(process::ProcFs{}, target.pid());
+		REQUIRE((interpreter && again));
+		CHECK(interpreter->layout().gil_begin == again->layout().gil_begin);
+		CHECK(interpreter->thread_state(target.pid(), 0) == again->thread_state(target.pid(), 0));
+	}
+}
+
+TEST_CASE("processes that are no CPython") {
+	const process::ProcFs proc;
+	const auto self = static_cast<std::uint32_t>(::getpid());
+	CHECK_FALSE(Interpreter::find(proc, self));
+	CHECK(runtimes::detect(proc, self).kind == RuntimeKind::native);
+	CHECK_FALSE(Interpreter::find(proc, 0x3fffffff));
+	CHECK(runtimes::detect(proc, 0x3fffffff).kind == RuntimeKind::native);
+	if (!fs::exists("/usr/bin/node")) {
+		return;
+	}
+	Target node({"/usr/bin/node", "-e", "console.log(process.versions.node); console.log('ready'); setInterval(() => {}, 1000)"});
+	const auto lines = node.lines_until("ready");
+	REQUIRE((lines && lines->size() == 1));
+	const Runtime runtime = runtimes::detect(proc, node.pid());
+	CHECK(runtime.kind == RuntimeKind::node);
+	CHECK(runtime.version == lines->front());
+	CHECK_FALSE(Interpreter::find(proc, node.pid()));
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// A program that is no python3 but runs Python: embed_python <libpython3.N.so…> <code>. Loads the library while it runs, as
+// a server's plugin would; no headers of CPython needed.
+#include <dlfcn.h>
+
+#include <cstdio>
+
+int main(int argc, char **argv) {
+	if (argc != 3) {
+		return 2;
+	}
+	void *library = dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL);
+	if (library == nullptr) {
+		static_cast<void>(std::fputs(dlerror(), stderr));
+		return 1;
+	}
+	const auto initialize = reinterpret_cast<void (*)()>(dlsym(library, "Py_Initialize"));
+	const auto run = reinterpret_cast<int (*)(const char *, void *)>(dlsym(library, "PyRun_SimpleStringFlags"));
+	if (initialize == nullptr || run == nullptr) {
+		return 1;
+	}
+	initialize();
+	return run(argv[2], nullptr);
+}
