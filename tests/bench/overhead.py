@@ -1,116 +1,131 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What being followed costs a server: CPU time per request and requests/s, followed against bare.
-
-A round measures the same running server three times, in an order that rotates: bare, followed, and bare once more. followed/bare
-is the cost; bare/bare is the control: what the machine's own drift makes of a ratio that ought to be 1.
-"""
+"""What following costs a server: its CPU time per request, requests per second and p99 latency, followed by loopsnoop, by its peers, by
+empty BPF programs on the same hooks, and by stand-ins, each against the same server bare right before and after."""
 import argparse
-import json
+import itertools
 import platform
-import statistics
-import subprocess
 import sys
+import subprocess
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
-from follower import Follower, cpu_s
+import figures
+from follower import Loopsnoop, Nobody, StandIn
+from machine import QuietKernel, first_line
+from overhead_tables import tables
+from peers import PEERS, Floor
+from sandwich import METRICS, Bench, kept
 from workloads import WORKLOADS, Server
 
-ORDERS = (("bare", "followed", "control"), ("followed", "control", "bare"), ("control", "bare", "followed"),
-          ("control", "followed", "bare"), ("bare", "control", "followed"), ("followed", "bare", "control"))
+FULL_S, QUICK_S = 27 * 60, 4.5 * 60  # of measuring; servers and builds come on top
+LIGHT_EVERY, HEAVY_EVERY = 2, 3  # rounds
+SERVER_START_S = 3
 
 
-def measure(workload, server, seconds):
-    """(CPU ns per request, requests/s) of one spell of load."""
-    cpu_before = cpu_s(server.pid)
-    load = workload.load(server.port, seconds)
-    return {"cpu_ns_per_request": (cpu_s(server.pid) - cpu_before) * 1e9 / load.requests, "requests_per_s": load.requests / load.seconds}
+def roles_of_round(number, quick, peers):
+    """loopsnoop twice: its figure is the one that has to be steady. In an order that rotates."""
+    roles = [Loopsnoop, Nobody] if quick else [Loopsnoop, Nobody, Floor, Loopsnoop, StandIn]
+    shift = number % len(roles)
+    roles = roles[shift:] + roles[:shift]
+    return roles + [peer for peer in peers if number % (HEAVY_EVERY if peer.heavy else LIGHT_EVERY) == 0]
 
 
-def run_workload(workload, binary, rounds, seconds, scratch):
-    measured = []
+def run_workload(workload, quiet_kernel, options, peers, until, scratch):
+    """Rounds until the time is over or there are enough of them; every role is measured once in any case."""
+    sandwiches, failed, took = [], {}, {}
     with Server(workload, scratch) as server:
         workload.load(server.port, 1)  # warm
-        for number in range(rounds):
-            one = {}
-            for role in ORDERS[number % len(ORDERS)]:
-                if role == "followed":
-                    with Follower(binary, server.pid, scratch) as follower:
-                        one[role] = measure(workload, server, seconds)
-                    one["loopsnoop"] = asdict(follower.cost)
-                else:
-                    one[role] = measure(workload, server, seconds)
-            measured.append(one)
-            print(f"  {workload.name} {number + 1}/{rounds}: CPU/request {ratio(one, 'followed', 'cpu_ns_per_request'):.3f}, "
-                  f"control {ratio(one, 'control', 'cpu_ns_per_request'):.3f}", file=sys.stderr, flush=True)
-    return measured
+        bench = Bench(workload, server, quiet_kernel, options.seconds, scratch)
+        for number in range(options.rounds or 10000):
+            for role in roles_of_round(number, options.quick, peers):
+                if role.name in took and time.monotonic() + took[role.name] > until:
+                    continue
+                if role.name in failed:
+                    continue
+                started = time.monotonic()
+                try:
+                    sandwiches.append(bench.sandwich(role))
+                except RuntimeError as error:
+                    if role in (Loopsnoop, Nobody, StandIn, Floor):
+                        raise
+                    failed[role.name] = str(error)[:300]
+                    continue
+                took[role.name] = time.monotonic() - started
+            so_far = kept(sandwiches, "loopsnoop")
+            print(f"  {workload.name}, round {number + 1}: CPU/request {figures.spread((one.ratio('cpu_us_per_request') for one in so_far), '.3f')}, "
+                  f"control {figures.spread((one.ratio('cpu_us_per_request') for one in kept(sandwiches, 'control')), '.3f')}", file=sys.stderr, flush=True)
+            if time.monotonic() + max(took.values()) > until:
+                break
+    return sandwiches, failed
 
 
-def ratio(one, role, what):
-    return one[role][what] / one["bare"][what]
+def summary(workload, sandwiches, failed):
+    """Of one workload: for each role the ratios that count."""
+    roles = {}
+    for role in dict.fromkeys(one.role for one in sandwiches):
+        mine = kept(sandwiches, role)
+        roles[role] = {"sandwiches": len(mine), "set_aside": sum(one.role == role for one in sandwiches) - len(mine),
+                       "disturbed": sum(one.disturbed() for one in mine)}
+        for metric in METRICS:
+            middle, low, high = figures.quartiles(one.ratio(metric) for one in mine)
+            roles[role][metric] = {"median": middle, "low": low, "high": high}
+    bare = [one.before for one in sandwiches]
+    return {"about": workload.about, "bar": workload.bar, "roles": roles, "failed": failed,
+            "bare": {metric: figures.quartiles(getattr(one, metric) for one in bare)[0] for metric in METRICS},
+            "sandwiches": [one.plain() for one in sandwiches]}
 
 
-def spread(values, form):
-    values = list(values)
-    return f"{statistics.median(values):{form}} [{min(values):{form}}–{max(values):{form}}]"
-
-
-def row(workload, measured):
-    own = [one["loopsnoop"] for one in measured]
-    lost = sum(sum(cost["lost"].values()) for cost in own)
-    return " | ".join((
-        f"| {workload.about}",
-        spread((one["bare"]["cpu_ns_per_request"] / 1000 for one in measured), ".1f"),
-        spread((ratio(one, "followed", "cpu_ns_per_request") for one in measured), ".3f"),
-        spread((ratio(one, "control", "cpu_ns_per_request") for one in measured), ".3f"),
-        spread((ratio(one, "followed", "requests_per_s") for one in measured), ".3f"),
-        spread((ratio(one, "control", "requests_per_s") for one in measured), ".3f"),
-        spread((cost["cpu_share"] * 100 for cost in own), ".2f"),
-        spread((cost["start_cpu_s"] * 1000 for cost in own), ".0f"),
-        f"{max(cost['rss_bytes'] for cost in own) / 2**20:.1f}",
-        spread((cost["attach_s"] * 1000 for cost in own), ".0f"),
-        f"{sum(cost['stalls'] for cost in own)} / {lost} |",
-    ))
-
-
-HEAD = """| server | bare CPU/request, µs | CPU/request followed/bare | control bare/bare | req/s followed/bare | control | loopsnoop's CPU, % of a core | its start, CPU ms | memory, MiB | attach, ms | stalls / lost |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
-
-
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench overhead")
-    parser.add_argument("--quick", action="store_true", help="few short rounds, under five minutes (default: about half an hour)")
-    parser.add_argument("--only", metavar="NAME", action="append", choices=[workload.name for workload in WORKLOADS],
-                        help="this workload, may be repeated: " + ", ".join(workload.name for workload in WORKLOADS))
-    parser.add_argument("--rounds", type=int, help="rounds a workload (quick: 5, else 18)")
-    parser.add_argument("--seconds", type=float, help="length of one measurement (quick: 2, else 5)")
+def parse():
+    parser = argparse.ArgumentParser(prog="scripts/bench overhead", description=__doc__)
+    names = [workload.name for workload in WORKLOADS]
+    parser.add_argument("--quick", action="store_true", help="under five minutes; loopsnoop and the control alone (default: within half an hour)")
+    parser.add_argument("--only", metavar="NAME", action="append", choices=names, help="this workload, may be repeated: " + ", ".join(names))
+    parser.add_argument("--peers", action=argparse.BooleanOptionalAction, help="the peers, too (default: unless --quick)")
+    parser.add_argument("--rounds", type=int, help="at most that many rounds a workload (default: as the time allows)")
+    parser.add_argument("--seconds", type=float, default=1, help="length of one slice of load; wrk takes whole ones (default: 1)")
+    parser.add_argument("--minutes", type=float, help=f"time for it all (default: {FULL_S / 60:g}; with --quick {QUICK_S / 60:g})")
+    parser.add_argument("--readme", action="store_true", help="writes the tables into README.md, too")
     parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     options = parser.parse_args()
+    for name in ("rounds", "seconds", "minutes"):
+        if getattr(options, name) is not None and getattr(options, name) <= 0:
+            parser.error(f"--{name} must be more than 0")
+    if options.peers is None:
+        options.peers = not options.quick
+    return options
+
+
+def main():
+    options = parse()
     if options.check:
         return
-    rounds = options.rounds or (5 if options.quick else 18)
-    seconds = options.seconds or (2 if options.quick else 5)
+    Loopsnoop.binary = options.binary
     workloads = [workload for workload in WORKLOADS if not options.only or workload.name in options.only]
-
+    absent = {peer.name: why for peer in PEERS if options.peers for why in [peer.why_not()] if why}
+    peers = [peer for peer in PEERS if options.peers and peer.name not in absent]
+    for name, why in absent.items():
+        print(f"  without {name}: {why}", file=sys.stderr)
+    quiet_kernel = QuietKernel()
     started = time.monotonic()
-    results, rows = {}, []
+    ends = started + (options.minutes * 60 if options.minutes else QUICK_S if options.quick else FULL_S)
+    results = {}
     with tempfile.TemporaryDirectory(prefix="loopsnoop-bench.") as scratch:
-        for workload in workloads:
-            results[workload.name] = run_workload(workload, options.binary, rounds, seconds, Path(scratch))
-            rows.append(row(workload, results[workload.name]))
-    version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
-    about = {"kernel": platform.release(), "loopsnoop": version, "rounds": rounds, "seconds": seconds,
-             "took_s": round(time.monotonic() - started)}
-    table = "\n".join((HEAD, *rows, "", f"Median [min–max] of {rounds} rounds of {seconds:g} s each; kernel {platform.release()}, {version}.",
-                       ""))
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "overhead.json").write_text(json.dumps({"about": about, "rounds": results}, indent=1) + "\n")
-    (options.output / "overhead.md").write_text(table)
-    print(table)
+        for workload, left in zip(workloads, itertools.count(len(workloads), -1)):
+            until = time.monotonic() + (ends - time.monotonic()) / left - SERVER_START_S
+            sandwiches, failed = run_workload(workload, quiet_kernel, options, peers, until, Path(scratch))
+            results[workload.name] = summary(workload, sandwiches, failed)
+    about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "slice_s": options.seconds,
+             "took_s": round(time.monotonic() - started), "bpf_programs_before": len(quiet_kernel.usual),
+             "peers": {peer.name: {"about": peer.about, "version": peer.what(), "yields_stacks": peer.stacks} for peer in peers}, "peers_absent": absent}
+    data = {"about": about, "workloads": results}
+    text = tables(data)
+    figures.write(options.output, "overhead", text, data)
+    if options.readme:
+        figures.into_readme("overhead", text)
+    print(text)
 
 
 if __name__ == "__main__":

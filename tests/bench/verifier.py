@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import figures
+
 RECORD = Path(__file__).with_name("verifier.json")
 LIMIT = 1_000_000
 # A program that has grown by more than that since it was recorded is to be looked at.
@@ -38,22 +40,28 @@ def measure(binary):
 
 def main():
     parser = argparse.ArgumentParser(prog="scripts/bench verifier")
-    parser.add_argument("--binary", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--record", action="store_true", help=f"writes the counts to tests/bench/{RECORD.name}")
+    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
+    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
+    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     options = parser.parse_args()
+    if options.check:
+        return 0
     found = measure(options.binary)
     recorded = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {"programs": {}}
-    print(f"kernel {platform.release()}; recorded on {recorded.get('kernel', 'none')}\n")
-    print("| program | instructions walked | of the limit | recorded | ratio | ms |\n| --- | --- | --- | --- | --- | --- |")
-    grown = []
+    rows, grown = [], []
     for name, one in sorted(found.items(), key=lambda entry: -entry[1]["instructions"]):
         before = recorded["programs"].get(name)
         ratio = one["instructions"] / before if before else None
-        print(row(name, one, before, ratio))
+        rows.append(row(name, one, before, ratio))
         if ratio and ratio > GROWN:
             grown.append(name)
     total = sum(one["instructions"] for one in found.values())
-    print(f"\n{len(found)} programs, {total:,} instructions in all")
+    head = ("program", "instructions walked", "of the limit", "recorded", "ratio", "ms")
+    text = (f"kernel {platform.release()}; recorded on {recorded.get('kernel', 'none')}\n\n{figures.table(head, rows)}\n\n"
+            f"{len(found)} programs, {total:,} instructions in all")
+    figures.write(options.output, "verifier", text, {"kernel": platform.release(), "programs": found, "recorded": recorded, "grown": grown})
+    print(text)
     if options.record:
         RECORD.write_text(json.dumps({"kernel": platform.release().split("-")[0], "programs": {name: one["instructions"] for name, one in sorted(found.items())}}, indent=2) + "\n",
                           encoding="utf-8")
@@ -66,9 +74,8 @@ def main():
 
 def row(name, one, before, ratio):
     took = "–" if one["us"] is None else f"{one['us'] / 1000:.1f}"
-    cells = (f"`{name}`", f"{one['instructions']:,}", f"{one['instructions'] / LIMIT:.1%}", f"{before:,}" if before else "–",
-             f"{ratio:.2f}" if ratio else "–", took)
-    return f"| {' | '.join(cells)} |"
+    return (f"`{name}`", f"{one['instructions']:,}", f"{one['instructions'] / LIMIT:.1%}", f"{before:,}" if before else "–",
+            f"{ratio:.2f}" if ratio else "–", took)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers that are measured and the load on them: server on core 0, load on core 1, loopback only."""
+import csv
+import json
 import os
 import re
 import socket
@@ -9,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-SERVER_CORE, OTHER_CORE = "0", "1"
+from machine import OTHER_CORE, SERVER_CORE, on_core
+
 HERE = Path(__file__).resolve().parent
+PROGRAMS = Path(os.environ.get("LOOPSNOOP_BUILD", HERE.parents[1] / "build" / "release")) / "tests" / "bench"
+UNITS_MS = {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,14 @@ class Workload:
     about: str
     server: Callable[[int, Path], list]  # (port, scratch) -> command line
     load: Callable[[int, float], "Load"]  # (port, seconds) -> what was served
+    bar: float  # what CPU time per request may be, followed / bare
 
 
 @dataclass(frozen=True)
 class Load:
     requests: int
     seconds: float
+    p99_ms: float
 
 
 def free_port():
@@ -33,21 +40,18 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def on_core(core, command):
-    return ["taskset", "-c", core, *command]
-
-
 def run_load(command):
     return subprocess.run(on_core(OTHER_CORE, command), check=True, capture_output=True, text=True, timeout=120).stdout
 
 
 def wrk(connections):
     def load(port, seconds):
-        output = run_load(["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", f"http://127.0.0.1:{port}/"])
+        output = run_load(["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", f"http://127.0.0.1:{port}/"])
         served = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m),", output)
-        if not served:
-            raise RuntimeError(f"wrk printed no count of requests: {output!r}")
-        return Load(int(served[1]), float(served[2]) * {"ms": 0.001, "s": 1, "m": 60}[served[3]])
+        p99 = re.search(r"^\s*99%\s+([\d.]+)(us|ms|s|m)$", output, re.MULTILINE)
+        if not served or not p99 or int(served[1]) == 0:
+            raise RuntimeError(f"wrk served nothing, or says so in words that are not known here: {output!r}")
+        return Load(int(served[1]), float(served[2]) * UNITS_MS[served[3]] / 1000, float(p99[1]) * UNITS_MS[p99[2]])
 
     return load
 
@@ -57,18 +61,28 @@ def redis_benchmark(connections):
 
     def run(port, requests):
         started = time.monotonic()
-        run_load(["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-t", "get", "-c", str(connections), "-n", str(requests), "-q"])
-        return Load(requests, time.monotonic() - started)
+        output = run_load(["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-t", "get", "-c", str(connections), "-n", str(requests), "--csv"])
+        seconds = time.monotonic() - started
+        row = next(csv.DictReader(output.splitlines()), None)
+        if not row or "p99_latency_ms" not in row:
+            raise RuntimeError(f"redis-benchmark prints no percentiles: {output!r}")
+        return Load(requests, min(seconds, requests / float(row["rps"])), float(row["p99_latency_ms"]))
 
     def load(port, seconds):
         nonlocal rate
         if not rate:
-            first = run(port, 2000)
-            second = run(port, max(2000, int(first.requests / first.seconds)))
-            rate = second.requests / second.seconds
+            rate = run(port, 2000).requests / run(port, 2000).seconds
         served = run(port, max(1000, int(rate * seconds)))
         rate = served.requests / served.seconds
         return served
+
+    return load
+
+
+def echo_load(connections):
+    def load(port, seconds):
+        told = json.loads(run_load([PROGRAMS / "bench_echo_load", str(port), str(connections), str(seconds)]))
+        return Load(told["requests"], told["seconds"], told["p99_us"] / 1000)
 
     return load
 
@@ -85,13 +99,23 @@ def uvicorn(loop, app="hello:app"):
     return server
 
 
+def node(port, _scratch):
+    return ["node", str(HERE / "node_server.js"), str(port)]
+
+
+def echo_server(port, _scratch):
+    return [str(PROGRAMS / "bench_echo_server"), str(port)]
+
+
 WORKLOADS = (
-    Workload("redis", "redis-server, 50 connections, full load", redis_server, redis_benchmark(50)),
-    Workload("redis-1", "redis-server, one connection", redis_server, redis_benchmark(1)),
-    Workload("asyncio", "uvicorn on asyncio, 16 connections, full load", uvicorn("asyncio"), wrk(16)),
-    Workload("asyncio-1", "uvicorn on asyncio, one connection", uvicorn("asyncio"), wrk(1)),
-    Workload("uvloop", "uvicorn on uvloop, 16 connections, full load", uvicorn("uvloop"), wrk(16)),
-    Workload("gil", "uvicorn on asyncio, sync endpoint in the thread pool, 16 connections, full load", uvicorn("asyncio", "sync_app:app"), wrk(16)),
+    Workload("asyncio", "uvicorn on asyncio, 16 connections", uvicorn("asyncio"), wrk(16), 1.02),
+    Workload("asyncio-1", "uvicorn on asyncio, one connection", uvicorn("asyncio"), wrk(1), 1.06),
+    Workload("uvloop", "uvicorn on uvloop, 16 connections", uvicorn("uvloop"), wrk(16), 1.02),
+    Workload("gil", "uvicorn on asyncio, sync endpoint in the thread pool (contended GIL), 16 connections", uvicorn("asyncio", "sync_app:app"), wrk(16), 1.04),
+    Workload("node", "Node, http, 16 connections", node, wrk(16), 1.02),
+    Workload("redis", "redis-server, 50 connections", redis_server, redis_benchmark(50), 1.06),
+    Workload("redis-1", "redis-server, one connection", redis_server, redis_benchmark(1), 1.06),
+    Workload("echo", "epoll echo loop in C, 16 connections", echo_server, echo_load(16), 1.06),
 )
 
 

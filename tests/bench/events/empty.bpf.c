@@ -10,8 +10,17 @@ int BPF_PROG(empty_switch, bool preempt, struct task_struct *prev, struct task_s
 SEC("tp_btf/sched_waking")
 int BPF_PROG(empty_waking, struct task_struct *task) { return 0; }
 
-SEC("tracepoint")
-int empty_enter(void *ctx) { return 0; }
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(empty_fork, struct task_struct *parent, struct task_struct *child) { return 0; }
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(empty_exec, struct task_struct *task) { return 0; }
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(empty_exit, struct task_struct *task) { return 0; }
 
 SEC("tracepoint")
-int empty_exit(void *ctx) { return 0; }
+int empty_call_enter(void *ctx) { return 0; }
+
+SEC("tracepoint")
+int empty_call_exit(void *ctx) { return 0; }

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables of `scripts/bench overhead`, from its JSON."""
+import statistics
+
+import figures
+
+CPU, RATE, P99 = "cpu_us_per_request", "requests_per_s", "p99_ms"
+
+
+def with_spread(role, metric, bar=None):
+    if role is None:
+        return "–"
+    one = role[metric]
+    middle = f"{one['median']:.3f}"
+    if bar is not None and one["median"] > bar:
+        middle = f"**{middle}**"
+    return f"{middle} [{one['low']:.3f}–{one['high']:.3f}]"
+
+
+def plain(role, metric):
+    return "–" if role is None else f"{role[metric]['median']:.2f}"
+
+
+def cost_table(workloads):
+    rows = []
+    for one in workloads.values():
+        role = one["roles"].get
+        rows.append((one["about"], f"{one['bare'][CPU]:.1f}", with_spread(role("loopsnoop"), CPU, one["bar"]), f"{one['bar']:g}", with_spread(role("control"), CPU),
+                     with_spread(role("stand-in"), CPU), with_spread(role("empty"), CPU), with_spread(role("loopsnoop"), RATE), with_spread(role("control"), RATE),
+                     plain(role("loopsnoop"), P99), plain(role("control"), P99)))
+    head = ("server", "bare CPU/request, µs", "CPU/request followed / bare", "meant to be at most", "bare / bare", "idle process / bare", "empty BPF programs / bare",
+            "req/s followed / bare", "bare / bare", "p99 followed / bare", "bare / bare")
+    return figures.table(head, rows)
+
+
+def peer_table(workloads, about):
+    peers = list(about["peers"])
+    rows = [(one["about"], *(f"{plain(one['roles'].get(name), CPU)} / {plain(one['roles'].get(name), RATE)}" for name in ("loopsnoop", "empty", *peers)))
+            for one in workloads.values()]
+    head = ("CPU/request, req/s: ratios to bare", "loopsnoop", "empty programs", *(about["peers"][name]["about"] for name in peers))
+    return figures.table(head, rows)
+
+
+def own_costs(workloads, name):
+    return [sandwich["cost"] for one in workloads.values() for sandwich in one["sandwiches"] if sandwich["role"] == name and sandwich["cost"]]
+
+
+def follower_table(workloads, about):
+    rows = []
+    for name in ("loopsnoop", *about["peers"]):
+        costs = own_costs(workloads, name)
+        if costs:
+            attach = [cost["attach_s"] * 1000 for cost in costs if cost["attach_s"] is not None]
+            rows.append((name if name == "loopsnoop" else about["peers"][name]["about"], figures.spread(attach, ".0f"),
+                         figures.spread((cost["start_cpu_s"] * 1000 for cost in costs), ".0f"), figures.spread((cost["cpu_share"] * 100 for cost in costs), ".2f"),
+                         f"{statistics.median(cost['wakeups_per_s'] for cost in costs):.0f}", f"{max(cost['rss_bytes'] for cost in costs) / 2**20:.1f}"))
+    head = ("follower", "attach, ms", "CPU of its start, ms", "CPU then, % of a core", "wake-ups/s", "memory, MiB")
+    return figures.table(head, rows)
+
+
+def notes(data):
+    workloads, about = data["workloads"], data["about"]
+    counts = [one["roles"]["loopsnoop"]["sandwiches"] for one in workloads.values()]
+    aside = sum(role["set_aside"] for one in workloads.values() for role in one["roles"].values())
+    costs = own_costs(workloads, "loopsnoop")
+    lost = {}
+    for cost in costs:
+        for reason, count in cost["lost"].items():
+            lost[reason] = lost.get(reason, 0) + count
+    told = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items())) or "none"
+    yield (f"Median [quartiles] of {min(counts)}–{max(counts)} comparisons with bare right before and after, slices of {about['slice_s']:g} s, {aside} set aside because "
+           f"the hypervisor took CPU time or somebody else loaded BPF programs; {about['loopsnoop']}, kernel {about['kernel']}; {about['took_s'] / 60:.0f} minutes in all. "
+           f"loopsnoop reported {sum(cost['stalls'] for cost in costs)} stalls meanwhile; its losses: {told}.")
+    if about["bpf_programs_before"]:
+        yield f"{about['bpf_programs_before']} BPF programs of others were loaded from the start: bare is with them."
+    for name, why in about["peers_absent"].items():
+        yield f"Not measured: {name}, {why}."
+    for workload, one in workloads.items():
+        for name, why in one["failed"].items():
+            yield f"Not measured on {workload}: {name}: {why}."
+
+
+def tables(data):
+    workloads, about = data["workloads"], data["about"]
+    parts = [cost_table(workloads)]
+    if about["peers"]:
+        parts.append(peer_table(workloads, about))
+    parts.append(follower_table(workloads, about))
+    return "\n\n".join(parts + list(notes(data)))

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a server with a follower is held against the same server without: in sandwiches.
+
+    bare · followed followed · bare · control control · bare · followed …
+
+Each slice is about a second of load on one running server. What a follower costs is told by the mean of its slices over the mean of
+the bare ones right before and after, so that a drift of the machine, of clock rate or cache or neighbours, falls out as far as it is
+steady for some seconds; a bare slice serves on both its sides. The control is a sandwich with nothing in it. Measured on two noisy
+cores: single slices stray by 2-3 %, sandwiches by 1.5-2.5 %; slices of 5 s in rounds of three, as it was before, by 10 % and more.
+A sandwich during which the hypervisor took CPU time, or somebody else's BPF programs were loaded, is set aside.
+"""
+import statistics
+import time
+from dataclasses import asdict, dataclass
+
+from machine import cpu_s, stolen_s
+
+SLICES = 2  # of a follower at a time: attaching and leaving take longer than a slice
+MOST_STOLEN = 0.02  # of a core
+LEAST_KEPT = 3  # disturbed ones count when there are fewer
+QUIET_PATIENCE_S = 6.0
+METRICS = ("cpu_us_per_request", "requests_per_s", "p99_ms")
+
+
+@dataclass(frozen=True)
+class Slice:
+    cpu_us_per_request: float
+    requests_per_s: float
+    p99_ms: float
+    stolen: float  # share of one core that the hypervisor took
+    strangers: bool  # BPF programs of somebody else were loaded: bare was not bare
+
+
+@dataclass(frozen=True)
+class Sandwich:
+    role: str
+    before: Slice
+    inside: list
+    after: Slice
+    cost: object  # follower.Cost, None of the control
+
+    def disturbed(self):
+        return any(one.stolen > MOST_STOLEN for one in (self.before, *self.inside, self.after)) or self.before.strangers or self.after.strangers
+
+    def ratio(self, metric):
+        bare = (getattr(self.before, metric) + getattr(self.after, metric)) / 2
+        return statistics.mean(getattr(one, metric) for one in self.inside) / bare if bare else None
+
+    def plain(self):
+        return {"role": self.role, "before": asdict(self.before), "inside": [asdict(one) for one in self.inside], "after": asdict(self.after),
+                "cost": self.cost and asdict(self.cost), "disturbed": self.disturbed(), "ratio": {metric: self.ratio(metric) for metric in METRICS}}
+
+
+class Bench:
+    """One running server under load in slices."""
+
+    def __init__(self, workload, server, quiet_kernel, seconds, scratch):
+        self.workload, self.server, self.quiet_kernel, self.seconds, self.scratch = workload, server, quiet_kernel, seconds, scratch
+        self.last_bare = None
+
+    def slice(self, strangers=False):
+        started, stolen, cpu = time.monotonic(), stolen_s(), cpu_s(self.server.pid)
+        load = self.workload.load(self.server.port, self.seconds)
+        used = cpu_s(self.server.pid) - cpu
+        return Slice(used * 1e6 / load.requests, load.requests / load.seconds, load.p99_ms, (stolen_s() - stolen) / (time.monotonic() - started), strangers)
+
+    def bare(self):
+        quiet = self.quiet_kernel.wait(QUIET_PATIENCE_S)
+        one = self.slice()
+        return one if quiet and not self.quiet_kernel.strangers() else Slice(*list(asdict(one).values())[:-1], strangers=True)
+
+    def sandwich(self, role):
+        before = self.last_bare or self.bare()
+        self.last_bare = None
+        with role(self.server.pid, self.scratch) as follower:
+            inside = [self.slice() for _ in range(SLICES)]
+        after = self.last_bare = self.bare()
+        return Sandwich(role.name, before, inside, after, follower.cost)
+
+
+def kept(sandwiches, role):
+    """Those of a role that count."""
+    mine = [one for one in sandwiches if one.role == role]
+    calm = [one for one in mine if not one.disturbed()]
+    return calm if len(calm) >= min(LEAST_KEPT, len(mine)) else mine
