@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Off CPU and back, and who woke it: the clock of everything. These run at every switch of the whole host; a thread that is not
- * followed costs one look-up in its task storage. */
+/* Off CPU and back, and who woke it: the clock of everything. These run at every switch of the whole host; a thread of a process
+ * that is not followed costs one load. */
 #include "lib/loop.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -22,6 +22,13 @@ static __noinline int loop_away(struct task_struct *task, struct ls_thread *thre
 	loop->wake_ns = 0;
 	loop->queued_ns = run_queue_time(task);
 	loop->off_syscall = -1;
+	/* A healthy loop, which sleeps here and nowhere else. */
+	if ((loop->flags & LS_LOOP_IN_OWN_POLL) && state != TASK_RUNNING && !task_stopped(task, state)) {
+		loop->off_cause = LS_CAUSE_none;
+		if (loop->iteration_ns)
+			withdraw_iteration(loop, now);
+		goto out;
+	}
 	config = config_of(thread->slot, loop);
 	if (config && config->ignore)
 		goto out;
@@ -29,17 +36,9 @@ static __noinline int loop_away(struct task_struct *task, struct ls_thread *thre
 		loop->off_cause = LS_CAUSE_runqueue;
 		goto out;
 	}
-	if (loop->flags & LS_LOOP_IN_OWN_POLL) {
-		if (!task_stopped(task, state)) {
-			loop->off_cause = LS_CAUSE_none;
-			if (loop->iteration_ns)
-				withdraw_iteration(loop, now);
-			goto out;
-		}
-		/* A stopped loop serves nobody, wherever it was stopped. */
-		if (!loop->iteration_ns)
-			begin_iteration(loop, now);
-	}
+	/* A stopped loop serves nobody, wherever it was stopped. */
+	if ((loop->flags & LS_LOOP_IN_OWN_POLL) && !loop->iteration_ns)
+		begin_iteration(loop, now);
 	if (!loop->iteration_ns) {
 		loop->off_cause = LS_CAUSE_none;
 		goto out;

@@ -116,6 +116,7 @@ static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process,
 
 	if (!task)
 		return 0;
+	perhaps_followed[(u32)task->tgid % LS_FILTER] = 1;
 	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!thread) {
 		count_loss(LS_LOSS_no_storage);

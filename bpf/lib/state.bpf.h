@@ -48,6 +48,11 @@ struct {
 	__type(value, struct ls_thread);
 } threads __weak SEC(".maps");
 
+/* Not 0 for every process that has a followed thread, by its number modulo the size; for a few others, too. What keeps the
+ * switches, wake-ups and poll calls of everybody else at the price of one load. Never cleared: a wrong 1 costs a look-up. */
+#define LS_FILTER 8192
+__u8 perhaps_followed[LS_FILTER] __weak SEC(".bss");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
@@ -149,6 +154,8 @@ static __always_inline u32 process_of(struct task_struct *task)
 
 static __always_inline struct ls_thread *thread_of(struct task_struct *task)
 {
+	if (!perhaps_followed[(u32)task->tgid % LS_FILTER])
+		return 0;
 	return bpf_task_storage_get(&threads, task, 0, 0);
 }
 

@@ -80,7 +80,7 @@ public:
 	[[nodiscard]] LossCounts losses() const override;
 
 private:
-	[[nodiscard]] std::uint64_t iteration_start(LoopKey key) const;
+	[[nodiscard]] std::optional<std::uint64_t> iteration_start(LoopKey key) const;
 	[[nodiscard]] ls_slot_config *config_for(LoopKey key);
 	void change_target(std::uint32_t pid, const std::function<void(ls_target &)> &change);
 	static int on_record(void *context, void *data, std::size_t size);
@@ -195,7 +195,8 @@ Result<void> KernelSide::attach() {
 	}
 	const std::uint64_t suspicious_ns = options_.threshold_ns / suspicious_share;
 	samplers_.emplace(SamplersOptions{sample_period_ns, suspicious_ns < sample_period_ns ? 0 : suspicious_ns,
-	                                  [this](LoopKey key) { return iteration_start(key); }});
+	                                  [this](LoopKey key) { return iteration_start(key); }, skeleton_->progs.on_sample,
+	                                  skeleton_->progs.on_major_fault});
 	return {};
 }
 
@@ -267,10 +268,10 @@ std::vector<LoopState> KernelSide::loops() const {
 	return states;
 }
 
-std::uint64_t KernelSide::iteration_start(LoopKey key) const {
+std::optional<std::uint64_t> KernelSide::iteration_start(LoopKey key) const {
 	const auto *loop = reinterpret_cast<const ls_loop *>(loops_.at(key.slot));
 	const std::uint64_t start = __atomic_load_n(&loop->iteration_ns, __ATOMIC_ACQUIRE);
-	return loop->in_use != 0 && loop->generation == key.generation ? start : 0;
+	return loop->in_use != 0 && loop->generation == key.generation ? std::optional(start) : std::nullopt;
 }
 
 std::optional<RawWait> KernelSide::current_wait(LoopKey key) const {
@@ -392,7 +393,7 @@ void KernelSide::ignore(LoopKey key, bool ignored) {
 
 void KernelSide::sample(LoopKey key, std::uint32_t tid) {
 	if (samplers_) {
-		samplers_->add(key, tid, skeleton_->progs.on_sample, skeleton_->progs.on_major_fault);
+		samplers_->add(key, tid);
 	}
 }
 

@@ -20,16 +20,14 @@ namespace loopsnoop::collector {
 
 namespace {
 
-enum class From : std::uint8_t { now, when_enabled };
-
-// A software event of one thread (0: this one), on whatever CPU, that interrupts it at each `period` of it.
-Result<UniqueFd> open_software_event(std::uint32_t tid, std::uint64_t event, std::uint64_t period, From from) {
+// A software event of one thread (0: this one), on whatever CPU, that interrupts it at each `period` of it. Switched off.
+Result<UniqueFd> open_software_event(std::uint32_t tid, std::uint64_t event, std::uint64_t period) {
 	perf_event_attr attr{};
 	attr.type = PERF_TYPE_SOFTWARE;
 	attr.size = sizeof(attr);
 	attr.config = event;
 	attr.sample_period = period; // NOLINT(cppcoreguidelines-pro-type-union-access): the kernel's type
-	attr.disabled = from == From::when_enabled ? 1 : 0;
+	attr.disabled = 1;
 	const long fd = syscall(SYS_perf_event_open, &attr, static_cast<pid_t>(tid), -1, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0) {
 		return errno_error("open a perf event");
@@ -37,18 +35,12 @@ Result<UniqueFd> open_software_event(std::uint32_t tid, std::uint64_t event, std
 	return UniqueFd(static_cast<int>(fd));
 }
 
-// Runs the program each time the event interrupts its thread. The link owns the event then.
-Link attach_to(Result<UniqueFd> &event, bpf_program *program) {
-	if (!event) {
-		return nullptr;
-	}
-	return Link(bpf_program__attach_perf_event(program, event->get()));
-}
-
 // Only as long as it takes to find out whether the kernel has it.
 constexpr std::uint64_t some_period_ns = 5'000'000;
 constexpr std::uint64_t shortest_pause_ns = 1'000'000;
 constexpr std::uint64_t longest_pause_ns = 50'000'000;
+// Opening takes some 20 us: not for each of many suspicious iterations in a row.
+constexpr std::uint64_t calm_ns = 1'000'000'000;
 
 // Before all ordinary threads, the lowest of those that are; without the right to it, as far forward as may be.
 void step_forward() {
@@ -70,31 +62,74 @@ Samplers::Samplers(SamplersOptions options) : options_(std::move(options)) {
 Samplers::~Samplers() = default;
 
 Result<void> Samplers::possible() {
-	if (const auto event = open_software_event(0, PERF_COUNT_SW_CPU_CLOCK, some_period_ns, From::when_enabled); !event) {
+	if (const auto event = open_software_event(0, PERF_COUNT_SW_CPU_CLOCK, some_period_ns); !event) {
 		return event.error();
 	}
 	return {};
 }
 
-void Samplers::add(LoopKey key, std::uint32_t tid, bpf_program *on_sample, bpf_program *on_major_fault) {
+Samplers::Event Samplers::attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, bpf_program *program) {
+	auto opened = open_software_event(tid, event, period);
+	if (!opened) {
+		return {};
+	}
+	Event attached;
+	attached.link.reset(bpf_program__attach_perf_event(program, opened->get())); // libbpf enables what it attaches to
+	if (attached.link != nullptr) {
+		attached.descriptor = opened->release();
+	}
+	return attached;
+}
+
+void Samplers::open(Sampler &sampler) const {
+	sampler.samples = attach(sampler.tid, PERF_COUNT_SW_CPU_CLOCK, options_.period_ns, options_.on_sample);
+	// Which file a major page fault is for, told as it ends: soon enough for the one that makes the iteration suspicious.
+	sampler.faults = attach(sampler.tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, 1, options_.on_major_fault);
+	sampler.open = sampler.running = true;
+}
+
+void Samplers::close(Sampler &sampler) {
+	sampler.samples = {};
+	sampler.faults = {};
+	sampler.open = sampler.running = false;
+}
+
+void Samplers::run(Sampler &sampler) const {
+	if (!sampler.open) {
+		open(sampler);
+		return;
+	}
+	for (const int event : {sampler.samples.descriptor, sampler.faults.descriptor}) {
+		if (!sampler.running && event >= 0) {
+			(void)ioctl(event, PERF_EVENT_IOC_ENABLE, 0);
+		}
+	}
+	sampler.running = true;
+}
+
+void Samplers::pause(Sampler &sampler, std::uint64_t now_ns) {
+	if (!sampler.running) {
+		return;
+	}
+	for (const int event : {sampler.samples.descriptor, sampler.faults.descriptor}) {
+		if (event >= 0) {
+			(void)ioctl(event, PERF_EVENT_IOC_DISABLE, 0);
+		}
+	}
+	sampler.running = false;
+	sampler.calm_since_ns = now_ns;
+}
+
+void Samplers::add(LoopKey key, std::uint32_t tid) {
 	const std::lock_guard lock(mutex_);
 	std::erase_if(samplers_, [&](const auto &entry) { return entry.first.slot == key.slot && entry.first != key; });
 	if (samplers_.contains(key)) {
 		return;
 	}
 	Sampler &sampler = samplers_[key];
-	auto clock = open_software_event(tid, PERF_COUNT_SW_CPU_CLOCK, options_.period_ns, From::when_enabled);
-	sampler.samples = attach_to(clock, on_sample);
-	if (sampler.samples != nullptr) {
-		sampler.samples_event = clock->release();
-		sampler.running = true; // libbpf enables what it attaches to
-		switch_to(sampler, options_.suspicious_ns == 0);
-	}
-	// Which file a major page fault is for; the wait itself is told without.
-	auto faults = open_software_event(tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, 1, From::now);
-	sampler.faults = attach_to(faults, on_major_fault);
-	if (sampler.faults != nullptr) {
-		(void)faults->release();
+	sampler.tid = tid;
+	if (options_.suspicious_ns == 0) {
+		open(sampler);
 	}
 	added_.notify_all();
 }
@@ -102,42 +137,56 @@ void Samplers::add(LoopKey key, std::uint32_t tid, bpf_program *on_sample, bpf_p
 void Samplers::ignore(LoopKey key, bool ignored) {
 	const std::lock_guard lock(mutex_);
 	const auto entry = samplers_.find(key);
-	if (entry != samplers_.end()) {
-		entry->second.ignored = ignored;
-		switch_to(entry->second, options_.suspicious_ns == 0 && !ignored);
-		added_.notify_all();
+	if (entry == samplers_.end()) {
+		return;
 	}
-}
-
-void Samplers::switch_to(Sampler &sampler, bool run) {
-	if (sampler.samples_event >= 0 && sampler.running != run &&
-	    ioctl(sampler.samples_event, run ? PERF_EVENT_IOC_ENABLE : PERF_EVENT_IOC_DISABLE, 0) == 0) {
-		sampler.running = run;
+	entry->second.ignored = ignored;
+	if (ignored) {
+		close(entry->second);
+	} else if (options_.suspicious_ns == 0) {
+		run(entry->second);
 	}
+	added_.notify_all();
 }
 
 void Samplers::watch(const std::stop_token &stop) {
 	(void)prctl(PR_SET_NAME, "loopsnoop-watch");
 	step_forward();
+	// The first event of any thread has the kernel rewrite its own code and wait for all CPUs, which takes many milliseconds: one
+	// of this thread's own, for nothing, so that those of loop threads are there at once.
+	const auto first = open_software_event(0, PERF_COUNT_SW_DUMMY, 0);
 	std::unique_lock lock(mutex_);
 	while (!stop.stop_requested()) {
 		if (!added_.wait(lock, stop, [&] { return !samplers_.empty(); })) {
 			return;
 		}
-		const std::uint64_t pause = look(monotonic_ns());
-		added_.wait_for(lock, stop, std::chrono::nanoseconds(pause), [] { return false; });
+		const std::uint64_t pause_ns = look(monotonic_ns());
+		added_.wait_for(lock, stop, std::chrono::nanoseconds(pause_ns), [] { return false; });
 	}
 }
 
 // Each loop once; how long nothing can become suspicious without being seen in time.
 std::uint64_t Samplers::look(std::uint64_t now_ns) {
 	std::uint64_t due = now_ns + std::min(options_.suspicious_ns, longest_pause_ns);
-	for (auto &[key, sampler] : samplers_) {
-		const std::uint64_t start = sampler.ignored ? 0 : options_.iteration_start(key);
-		const bool suspicious = start != 0 && now_ns >= start + options_.suspicious_ns;
-		switch_to(sampler, suspicious);
-		if (start != 0 && !suspicious) {
-			due = std::min(due, start + options_.suspicious_ns);
+	for (auto entry = samplers_.begin(); entry != samplers_.end();) {
+		const auto start = options_.iteration_start(entry->first);
+		if (!start) {
+			entry = samplers_.erase(entry);
+			continue;
+		}
+		Sampler &sampler = entry->second;
+		++entry;
+		const bool busy = *start != 0 && !sampler.ignored;
+		if (busy && now_ns >= *start + options_.suspicious_ns) {
+			run(sampler);
+			continue;
+		}
+		pause(sampler, now_ns);
+		if (sampler.open && now_ns - sampler.calm_since_ns >= calm_ns) {
+			close(sampler);
+		}
+		if (busy) {
+			due = std::min(due, *start + options_.suspicious_ns);
 		}
 	}
 	return std::max(due - now_ns, shortest_pause_ns);

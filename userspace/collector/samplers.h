@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/result.h"
@@ -17,16 +18,20 @@ namespace loopsnoop::collector {
 struct SamplersOptions {
 	std::uint64_t period_ns = 0;     // of CPU time between two samples of a thread
 	std::uint64_t suspicious_ns = 0; // an iteration of that age is sampled; 0: sampled always
-	// When the loop's running iteration began, on CLOCK_MONOTONIC; 0: none runs. Called from a thread of the samplers.
-	std::function<std::uint64_t(LoopKey)> iteration_start;
+	// When the loop's running iteration began, on CLOCK_MONOTONIC; 0: none runs; nullopt: the loop is gone. Called from a thread
+	// of the samplers.
+	std::function<std::optional<std::uint64_t>(LoopKey)> iteration_start;
+	// Run at each sample, and at each major page fault.
+	bpf_program *on_sample = nullptr;
+	bpf_program *on_major_fault = nullptr;
 };
 
 // The perf events of loop threads: one that interrupts a thread each so many ns of its CPU time, and one at each of its major
-// page faults. The first is a timer that the kernel sets at each context switch of the thread, which costs more than all our
-// hooks do (3.5 us for a sleep and a wake-up, on a virtual machine where those cost 5 us bare): so it runs only while an
-// iteration is suspicious. That is watched by a thread that goes before all others (SCHED_FIFO, where it may): on a machine whose
-// CPUs are all taken, the very iteration would be over before its turn came. What it does takes microseconds, a few dozen times a
-// second. One thread calls; which one is the caller's choice.
+// page faults. A thread that has any, switched off even, pays for them at each of its context switches, as much again as for all
+// our hooks (`scripts/bench events`). So they are opened once an iteration is suspicious, switched off when it is over, and
+// closed when no other has been for a while. That is watched by a thread that goes before all others (SCHED_FIFO, where it may):
+// on a machine whose CPUs are all taken, the very iteration would be over before its turn came. What it does takes microseconds,
+// a few dozen times a second. One thread calls; which one is the caller's choice.
 class Samplers {
 public:
 	explicit Samplers(SamplersOptions options);
@@ -39,19 +44,28 @@ public:
 	// Whether this kernel lets us.
 	[[nodiscard]] static Result<void> possible();
 	// A thread that has ended meanwhile has none, which is no error.
-	void add(LoopKey key, std::uint32_t tid, bpf_program *on_sample, bpf_program *on_major_fault);
+	void add(LoopKey key, std::uint32_t tid);
 	// A loop that is of no interest, or again of some.
 	void ignore(LoopKey key, bool ignored);
 
 private:
+	struct Event {
+		Link link;
+		int descriptor = -1; // the link owns it
+	};
 	struct Sampler {
-		Link samples;
-		int samples_event = -1; // the link owns it
-		Link faults;
+		std::uint32_t tid = 0;
+		Event samples, faults;
+		bool open = false;
 		bool running = false;
 		bool ignored = false;
+		std::uint64_t calm_since_ns = 0; // while it is open and not running
 	};
-	static void switch_to(Sampler &sampler, bool run);
+	[[nodiscard]] static Event attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, bpf_program *program);
+	void open(Sampler &sampler) const;
+	static void close(Sampler &sampler);
+	void run(Sampler &sampler) const;
+	static void pause(Sampler &sampler, std::uint64_t now_ns);
 	void watch(const std::stop_token &stop);
 	[[nodiscard]] std::uint64_t look(std::uint64_t now_ns);
 
