@@ -261,6 +261,10 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		}
 	}
 	drain();
+	for (const collector::FollowRequest &request : *requests) {
+		stalls.first_glance(request.pid);
+	}
+	drain();
 	stalls.prepare();
 	write(start);
 	begun = true;

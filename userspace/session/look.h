@@ -29,6 +29,8 @@ public:
 	}
 	// Reads the user stack and the interpreter's frames of a sleeping thread, and the name that Python gave it.
 	void read_stack(ThreadLook &look);
+	// The interpreter's frames and the name only.
+	void read_python(ThreadLook &look);
 	// What it waits for now, as a wait of a loop. The stack must have been read.
 	[[nodiscard]] RawWait wait(const ThreadLook &look) const;
 	// For people: state, what it waits for, its stack (with names).
@@ -40,8 +42,6 @@ private:
 	Programs &programs_;
 	Resolver &resolver_;
 	std::uint32_t stack_bytes_;
-	void read_python(ThreadLook &look);
-
 	// The interpreter's threads, walked once for the threads of one look.
 	struct Walked {
 		std::uint32_t pid = 0;

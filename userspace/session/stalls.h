@@ -42,7 +42,10 @@ public:
 	void expect(std::uint32_t pid);
 	// Tells the kernel side of interpreters, so that captures have their frames; before the session is said to have begun.
 	void prepare();
-	// After the collector began to follow the process: what its threads are doing at this moment.
+	// After the collector began to follow the process, before the session is said to have begun: a poll() that a thread is asleep in
+	// at this moment and that only a loop would make.
+	void first_glance(std::uint32_t pid);
+	// Then: what all of its threads are doing.
 	void first_look(std::uint32_t pid);
 	void handle(Event &&event);
 	void tick();
@@ -108,7 +111,8 @@ private:
 
 	void look_at_stranger(ThreadLook &look, ProcessInfo &process);
 	void look_at_provisional(Loop &loop, ThreadLook &look);
-	[[nodiscard]] bool has_better_loop(const ThreadLook &look);
+	[[nodiscard]] bool has_better_loop(ThreadLook &look);
+	[[nodiscard]] bool in_callback_of_asyncio(ThreadLook &look);
 	void announce(Loop &loop, const LoopAppeared *event);
 	void learn_python(Loop &loop, const LoopState &state);
 	void view_early(Loop &loop, const LoopState &state, const RawWait &wait);

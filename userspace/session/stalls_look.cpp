@@ -28,11 +28,44 @@ bool looks_like_own_poll(const RawWait &wait) {
 	return one.kind != DescriptorKind::socket || one.type != stream || one.state == listening;
 }
 
+// An epoll descriptor or an io_uring, which loops are made with.
+bool has_event_queue(const process::ProcFs &proc, std::uint32_t pid) {
+	std::error_code ignored;
+	for (const auto &descriptor : std::filesystem::directory_iterator(proc.path_of(pid, "fd"), ignored)) {
+		const std::filesystem::path target = std::filesystem::read_symlink(descriptor.path(), ignored);
+		if (target == "anon_inode:[eventpoll]" || target == "anon_inode:[io_uring]") {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool is_poll_call(const std::optional<std::string> &name) {
 	return name == "poll" || name == "ppoll" || name == "select" || name == "pselect6";
 }
 
 } // namespace
+
+// Before anything that takes long: who waits for what a first_look finds out may be in its next callback by then.
+void Stalls::first_glance(std::uint32_t pid) {
+	const auto entry = processes_.find(pid);
+	if (entry == processes_.end() || entry->second.has_loop || has_event_queue(proc_, pid)) {
+		return;
+	}
+	std::vector<ThreadLook> looks = looker_.look(pid);
+	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
+	for (ThreadLook &look : looks) {
+		if (look.running || !look.stack.have_registers || !is_poll_call(Resolver::syscall_text(look.syscall))) {
+			continue;
+		}
+		const RawWait wait = looker_.wait(look);
+		if (looks_like_own_poll(wait) && !in_callback_of_asyncio(look)) {
+			entry->second.has_loop = true;
+			collector_.adopt_poll(pid, look.tid, wait.target.descriptors_total > 1);
+			return;
+		}
+	}
+}
 
 void Stalls::first_look(std::uint32_t pid) {
 	const auto entry = processes_.find(pid);
@@ -86,23 +119,18 @@ void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
 }
 
 // A poll() in a Python process that has an epoll descriptor, or under asyncio's callbacks, was made inside a callback.
-bool Stalls::has_better_loop(const ThreadLook &look) {
-	if (programs_.interpreter(look.pid) == nullptr) {
-		return false;
+bool Stalls::has_better_loop(ThreadLook &look) {
+	return programs_.interpreter(look.pid) != nullptr && (in_callback_of_asyncio(look) || has_event_queue(proc_, look.pid));
+}
+
+bool Stalls::in_callback_of_asyncio(ThreadLook &look) {
+	if (look.stack.python.empty()) {
+		looker_.read_python(look);
 	}
-	const Stack stack = resolver_.stack(look.stack);
-	if (std::any_of(stack.python.begin(), stack.python.end(), [](const SourceFrame &frame) {
-		    return frame.file.find("/asyncio/events.py") != std::string::npos && frame.function.find("_run") != std::string::npos;
-	    })) {
-		return true;
-	}
-	std::error_code ignored;
-	for (const auto &descriptor : std::filesystem::directory_iterator(proc_.path_of(look.pid, "fd"), ignored)) {
-		if (std::filesystem::read_symlink(descriptor.path(), ignored) == "anon_inode:[eventpoll]") {
-			return true;
-		}
-	}
-	return false;
+	const std::vector<SourceFrame> frames = resolver_.python(look.stack);
+	return std::any_of(frames.begin(), frames.end(), [](const SourceFrame &frame) {
+		return frame.file.find("/asyncio/events.py") != std::string::npos && frame.function.find("_run") != std::string::npos;
+	});
 }
 
 void Stalls::look_at_provisional(Loop &loop, ThreadLook &look) {
