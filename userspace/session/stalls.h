@@ -42,8 +42,8 @@ public:
 	void expect(std::uint32_t pid);
 	// Tells the kernel side of interpreters, so that captures have their frames; before the session is said to have begun.
 	void prepare();
-	// After the collector began to follow the process, before the session is said to have begun: a poll() that a thread is asleep in
-	// at this moment and that only a loop would make.
+	// After the collector began to follow the process, before the session is said to have begun: a poll() that a thread is asleep
+	// in at this moment and that only a loop would make.
 	void first_glance(std::uint32_t pid);
 	// Then: what all of its threads are doing.
 	void first_look(std::uint32_t pid);
