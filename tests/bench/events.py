@@ -64,6 +64,20 @@ def ratios(by_way):
     return tuple(statistics.median(by_way[way]) / empty for way in ("other", "followed"))
 
 
+def program_table(runs):
+    """ns a run of each program, by the kernel's own account, beside the empty program that ran as often there."""
+    rows = []
+    for event, words in EVENTS.items():
+        by_way = {way: [round_.get(event, {}) for round_ in runs[way]] for way in WAYS}
+        names = dict.fromkeys(name for way in WAYS for one in by_way[way] for name, run in one.items() if run["count"] >= 10000)
+        cells = []
+        for name in names:
+            each = {way: [one[name]["ns"] / one[name]["count"] for one in by_way[way] if name in one] for way in WAYS}
+            cells.append((name, *("–" if not each[way] else f"{statistics.median(each[way]):.0f}" for way in WAYS)))
+        rows += [(words if index == 0 else "", f"`{name}`", *ns) for index, (name, *ns) in enumerate(sorted(cells))]
+    return figures.table(("event", "program, ns a run", "empty", "loopsnoop, other processes", "loopsnoop, the followed thread"), rows)
+
+
 def verdict(ratio, bar):
     return "–" if ratio is None else f"{ratio:.2f}" if ratio <= bar else f"**{ratio:.2f}**"
 
@@ -98,16 +112,16 @@ def main():
     if run.returncode != 0:
         sys.exit("bench: bench_events failed")  # it has said why
     measured = json.loads(run.stdout)
-    found, left_out = added(measured)
+    found, left_out = added(measured["rounds"])
     aside = " among others who load and unload BPF programs all the time: not to be relied on" if left_out is None else f", {left_out} of {5 * rounds} figures left out because somebody else loaded BPF programs meanwhile" if left_out else ""
     about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "rounds": rounds}
     text = (f"{table(found)}\n\nns added to one event: median [quartiles] of {rounds} rounds{aside}; {about['loopsnoop']}, kernel {about['kernel']}. "
             "–: the empty program's own cost is within the noise.")
     ratio = {event: dict(zip(("other", "followed"), ratios(found[event]))) for event in EVENTS}
-    figures.write(options.output, "events", text, {"about": about, "added_ns": found, "to_empty": ratio, "rounds": measured})
+    figures.write(options.output, "events", text, {"about": about, "added_ns": found, "to_empty": ratio, **measured})
     if options.readme:
         figures.into_readme("events", text)
-    print(text)
+    print(f"{text}\n\nBy the kernel's own account, its clock reads included (not disturbed by other programs on these hooks):\n\n{program_table(measured['runs'])}")
 
 
 if __name__ == "__main__":

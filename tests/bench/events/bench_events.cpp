@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // bench_events ROUNDS: what one event takes with nothing, an empty BPF program, and loopsnoop on the same hooks; of the followed
-// loop thread and of everybody else. Prints JSON: for each round the ways in the order they were measured, with ns by event.
-// Between any two ways nothing is attached, so that each has its own bare figures on both sides.
+// loop thread and of everybody else. Prints JSON: for each round the ways in the order they were measured, with ns by event; and
+// what the kernel itself counts of each program's runs, taken afterwards, as counting costs something. Between any two ways
+// nothing is attached, so that each has its own bare figures on both sides.
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -23,6 +24,7 @@
 
 #include "collector/collector.h"
 #include "empty_programs.h"
+#include "own_programs.h"
 #include "timed_events.h"
 
 using namespace loopsnoop;
@@ -106,6 +108,28 @@ private:
 	std::jthread drainer_; // stops first
 };
 
+// By event and program: how often it ran, and how long in all, by the kernel's own account; what other programs on the hooks take
+// is not in it.
+nlohmann::json runs_by_event(const bench::TimedEvents &events) {
+	const auto counting = bench::count_runs();
+	if (!counting) {
+		die(counting.error().describe());
+	}
+	nlohmann::json by_event;
+	auto before = bench::own_programs();
+	(void)events.measure([&](const std::string &event) {
+		auto now = bench::own_programs();
+		for (const auto &[name, runs] : now) {
+			const bench::Runs past = before[name];
+			if (runs.count > past.count) {
+				by_event[event][name] = {{"count", runs.count - past.count}, {"ns", runs.ns - past.ns}};
+			}
+		}
+		before = std::move(now);
+	});
+	return by_event;
+}
+
 } // namespace
 
 int main(int argc, char *argv[]) {
@@ -120,6 +144,7 @@ int main(int argc, char *argv[]) {
 		_exit(0);
 	}
 	nlohmann::json all = nlohmann::json::array();
+	nlohmann::json runs;
 	for (int round = 0; round < rounds; round++) {
 		nlohmann::json ways = nlohmann::json::array();
 		const auto measure = [&](const char *way) {
@@ -133,8 +158,11 @@ int main(int argc, char *argv[]) {
 				const unsigned after = usual.now();
 				if (before == after || again == tries) {
 					ways.push_back({{"way", way}, {"ns", std::move(ns)}, {"programs", {before, after}}});
-					return;
+					break;
 				}
+			}
+			if (!bare) {
+				runs[way].push_back(runs_by_event(events));
 			}
 		};
 		measure("nothing");
@@ -163,6 +191,6 @@ int main(int argc, char *argv[]) {
 	}
 	kill(stranger, SIGKILL);
 	waitpid(stranger, nullptr, 0);
-	fmt::print("{}\n", all.dump());
+	fmt::print("{}\n", nlohmann::json{{"rounds", std::move(all)}, {"runs", std::move(runs)}}.dump());
 	return 0;
 }

@@ -20,7 +20,7 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(empty_exit, struct task_struct *task) { return 0; }
 
 SEC("tracepoint")
-int empty_call_enter(void *ctx) { return 0; }
+int empty_sys_enter(void *ctx) { return 0; }
 
 SEC("tracepoint")
-int empty_call_exit(void *ctx) { return 0; }
+int empty_sys_exit(void *ctx) { return 0; }

@@ -65,7 +65,7 @@ Result<EmptyPrograms> EmptyPrograms::attach() {
 				continue; // a call that this kernel does not have
 			}
 			for (const auto &[program, id] :
-			     {std::pair(programs.empty_call_enter, ids->at(enter)), std::pair(programs.empty_call_exit, ids->at(exit))}) {
+			     {std::pair(programs.empty_sys_enter, ids->at(enter)), std::pair(programs.empty_sys_exit, ids->at(exit))}) {
 				if (auto attached = self.attach_to(program, id); !attached) {
 					return attached.error();
 				}

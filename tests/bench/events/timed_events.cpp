@@ -93,26 +93,30 @@ double TimedEvents::time_chunks(int chunks, int events, const std::function<void
 	return times[times.size() / 2];
 }
 
-std::map<std::string, double> TimedEvents::measure() const {
+std::map<std::string, double> TimedEvents::measure(const std::function<void(const std::string &)> &after) const {
 	std::map<std::string, double> ns;
-	ns["sleep in the poll call"] = time_chunks(chunks_of_sleeps, sleeps_in_chunk, [&] {
-		pass(there_[1], true);
-		poll_once(-1);
-		pass(back_[0], false);
-	});
+	const auto told = [&](const std::string &name, double each) {
+		ns[name] = each;
+		if (after) {
+			after(name);
+		}
+	};
+	told("sleep in the poll call", time_chunks(chunks_of_sleeps, sleeps_in_chunk, [&] {
+		     pass(there_[1], true);
+		     poll_once(-1);
+		     pass(back_[0], false);
+	     }));
 	// Away and back.
-	ns["context switch in a callback"] = time_chunks(chunks_of_sleeps, sleeps_in_chunk,
-	                                                 [&] {
-		                                                 pass(there_[1], true);
-		                                                 pass(back_[0], false);
-	                                                 }) /
-	                                     2;
-	ns["poll call"] = time_chunks(chunks_of_calls, calls_in_chunk, [&] { poll_once(0); });
+	told("context switch in a callback", time_chunks(chunks_of_sleeps, sleeps_in_chunk, [&] {
+		                                     pass(there_[1], true);
+		                                     pass(back_[0], false);
+	                                     }) / 2);
+	told("poll call", time_chunks(chunks_of_calls, calls_in_chunk, [&] { poll_once(0); }));
 	int word = 0;
-	ns["futex call"] = time_chunks(chunks_of_calls, calls_in_chunk,
-	                               [&] { (void)syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); });
-	ns["file call"] = time_chunks(chunks_of_calls, calls_in_chunk, [] { (void)openat(AT_FDCWD, "", O_RDONLY | O_CLOEXEC); });
-	ns["other system call"] = time_chunks(chunks_of_calls, calls_in_chunk, [] { (void)syscall(SYS_getppid); });
+	told("futex call", time_chunks(chunks_of_calls, calls_in_chunk,
+	                               [&] { (void)syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }));
+	told("file call", time_chunks(chunks_of_calls, calls_in_chunk, [] { (void)openat(AT_FDCWD, "", O_RDONLY | O_CLOEXEC); }));
+	told("other system call", time_chunks(chunks_of_calls, calls_in_chunk, [] { (void)syscall(SYS_getppid); }));
 	return ns;
 }
 
