@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks themselves, in as few seconds as they take: that they run, and that their figures are there. Not what these are:
+no absolute time is asserted here."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import events  # noqa: E402
+import figures  # noqa: E402
+import sandwich  # noqa: E402
+
+BINARY = os.environ["LOOPSNOOP_BIN"]
+HERE = Path(__file__).parent
+
+
+def bench(name, folder, *options):
+    """Runs it as scripts/bench does; the JSON that it wrote."""
+    command = ["/usr/bin/python3", "-B", str(HERE / f"{name}.py"), "--binary", BINARY, "--output", str(folder), *options]
+    run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
+    assert run.returncode == 0, run.stderr[-3000:]
+    table = (folder / f"{name}.md").read_text(encoding="utf-8")
+    assert table.startswith("| ") or "| --- |" in table or name == "verifier", table[:300]
+    assert table.splitlines()[0] in run.stdout
+    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def one_slice(cpu=100.0, rate=1000.0, p99=1.0, stolen=0.0, strangers=False):
+    return sandwich.Slice(cpu, rate, p99, stolen, strangers)
+
+
+def test_sandwich_is_held_against_bare_on_both_sides():
+    one = sandwich.Sandwich("loopsnoop", one_slice(cpu=100), [one_slice(cpu=110), one_slice(cpu=121)], one_slice(cpu=110), None)
+    assert one.ratio("cpu_us_per_request") == pytest.approx(1.1)
+    assert not one.disturbed()
+
+
+def test_disturbed_sandwiches_are_set_aside():
+    calm = [sandwich.Sandwich("control", one_slice(), [one_slice()], one_slice(), None) for _ in range(3)]
+    stolen = sandwich.Sandwich("control", one_slice(), [one_slice(stolen=0.2)], one_slice(), None)
+    strangers = sandwich.Sandwich("control", one_slice(), [one_slice()], one_slice(strangers=True), None)
+    other = sandwich.Sandwich("loopsnoop", one_slice(), [one_slice()], one_slice(), None)
+    assert sandwich.kept([*calm, stolen, strangers, other], "control") == calm
+    assert sandwich.kept([calm[0], stolen], "control") == [calm[0], stolen]  # too few to be choosy
+
+
+def test_figures():
+    assert figures.quartiles([3, 1, 2]) == (2, 1.5, 2.5)
+    assert figures.spread([2.0], ".1f") == "2.0 [2.0–2.0]"
+    assert figures.spread([None], ".1f") == "–"
+    assert figures.table(("a", "b"), [(1, 2)]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_into_readme_writes_between_its_own_marks_alone(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- bench:x:begin -->\nold\n<!-- bench:x:end -->\nafter\n")
+    figures.into_readme("x", "new", readme)
+    assert readme.read_text() == "before\n<!-- bench:x:begin -->\nnew\n<!-- bench:x:end -->\nafter\n"
+    with pytest.raises(RuntimeError, match="bench:y:begin"):
+        figures.into_readme("y", "new", readme)
+
+
+def test_the_real_readme_has_the_marks():
+    text = figures.README.read_text(encoding="utf-8")
+    for name in ("overhead", "events", "accuracy", "scale"):
+        assert text.index(f"<!-- bench:{name}:begin -->") < text.index(f"<!-- bench:{name}:end -->")
+
+
+def ways(*figures_ns, programs=0):
+    names = ("nothing", "empty", "nothing", "other", "nothing", "followed", "nothing")
+    return [{"way": name, "ns": {event: ns for event in events.EVENTS}, "programs": [programs + (name != "nothing"), programs + (name != "nothing")]}
+            for name, ns in zip(names, figures_ns)]
+
+
+def test_events_are_held_against_bare_on_both_sides():
+    found, left_out = events.added([ways(100, 160, 100, 180, 100, 220, 100)])
+    assert left_out == 0
+    assert events.ratios(found["poll call"]) == (pytest.approx(80 / 60), 2.0)
+    assert found["poll call"]["control"] == [0, 0]
+    noisy = ways(100, 160, 100, 180, 100, 220, 100)
+    noisy[0]["programs"] = [0, 12]
+    found, left_out = events.added([noisy, ways(100, 170, 100, 180, 100, 220, 100)])
+    assert left_out == 2 and found["poll call"]["empty"] == [70]
+
+
+def test_overhead(tmp_path):
+    told = bench("overhead", tmp_path, "--only", "echo", "--rounds", "1", "--no-peers", "--seconds", "0.3")
+    roles = told["workloads"]["echo"]["roles"]
+    assert set(roles) == {"loopsnoop", "control", "stand-in", "empty"}
+    for role in roles.values():
+        assert role["cpu_us_per_request"]["median"] > 0 and role["requests_per_s"]["median"] > 0 and role["sandwiches"] > 0
+    costs = [one["cost"] for one in told["workloads"]["echo"]["sandwiches"] if one["role"] == "loopsnoop"]
+    assert all(cost["attach_s"] > 0 and cost["rss_bytes"] > 1 << 20 for cost in costs)
+
+
+def test_events(tmp_path):
+    told = bench("events", tmp_path, "--rounds", "1")
+    assert set(told["added_ns"]) == set(events.EVENTS)
+    assert all(by_way[way] for by_way in told["added_ns"].values() for way in events.WAYS)
+    ran = told["runs"]["followed"][0]
+    assert ran["sleep in the poll call"]["on_switch"]["count"] >= 2 * 50 * 300
+    assert ran["futex call"]["on_call_enter"]["count"] >= 60 * 2000
+
+
+def test_accuracy(tmp_path):
+    told = bench("accuracy", tmp_path, "--count", "3", "--threshold", "20")
+    assert [one["machine"] for one in told["results"]] == ["idle", "saturated"]
+    for one in told["results"]:
+        waiting = one["waiting"]
+        assert waiting["events"] > 0 and waiting["short"] > 0 and waiting["found"] > 0
+        assert all(right[1] > 0 for right in waiting["right"].values()), waiting["right"]
+        assert one["computing"]["events"] > 0
+
+
+def test_scale(tmp_path):
+    told = bench("scale", tmp_path, "--quick", "--only", "storms", "--only", "python")
+    for storm in told["storms"]:
+        assert storm["made"] > 0 and storm["reported"] > 0
+        assert storm["silent"] == 0, storm  # what was lost was counted
+    assert told["python"]["warm_us"] > 0 and told["python"]["python_frames"] >= 20 and not told["python"]["native_truncated"]
+
+
+def test_verifier(tmp_path):
+    told = subprocess.run(["/usr/bin/python3", "-B", str(HERE / "verifier.py"), "--binary", BINARY, "--output", str(tmp_path)], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=120)
+    assert told.returncode in (0, 1), told.stderr  # 1: a program has grown
+    programs = json.loads((tmp_path / "verifier.json").read_text())["programs"]
+    assert programs["on_switch"]["instructions"] > 0
+
+
+@pytest.mark.parametrize("name", ["overhead", "events", "accuracy", "scale", "verifier"])
+def test_help_and_wrong_options(name):
+    shown = subprocess.run(["/usr/bin/python3", "-B", str(HERE / f"{name}.py"), "--help"], capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0 and f"scripts/bench {name}" in shown.stdout
+    wrong = subprocess.run(["/usr/bin/python3", "-B", str(HERE / f"{name}.py"), "--check", "--nonsense"], capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 2 and "--nonsense" in wrong.stderr.splitlines()[-1]
