@@ -259,6 +259,7 @@ void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::
 		resolved.push_back(std::move(wait));
 	}
 	stall.waits = analysis::report_waits(std::move(resolved));
+	loop.seen_locks.recall(iteration, stall); // what was seen goes before what is inferred
 	std::vector<Stack> stacks;
 	stacks.reserve(samples.size());
 	for (const RawSample &sample : samples) {
@@ -341,9 +342,6 @@ void Stalls::on(IterationEnded &&event) {
 			stall.id = next_id_++;
 		}
 		fill(loop, stall, event.iteration, waits, samples, thinned_by);
-		if (loop.seen_locks.recall(event.iteration, stall)) {
-			analysis::tell_story(stall);
-		}
 		count(loop, stall);
 		sink_(stall);
 	}

@@ -127,8 +127,7 @@ void SeenLocks::add(std::uint64_t iteration, SeenLock &&seen) {
 	locks_.push_back(std::move(seen));
 }
 
-bool SeenLocks::recall(std::uint64_t iteration, Stall &stall) const {
-	bool recalled = false;
+void SeenLocks::recall(std::uint64_t iteration, Stall &stall) const {
 	for (Wait &wait : stall.waits) {
 		auto *lock = wait.resource ? std::get_if<FutexResource>(&wait.resource->is) : nullptr;
 		if (lock == nullptr || lock->holder || iteration != iteration_) {
@@ -146,10 +145,8 @@ bool SeenLocks::recall(std::uint64_t iteration, Stall &stall) const {
 		}
 		if (best != nullptr) {
 			*lock = best->lock;
-			recalled = true;
 		}
 	}
-	return recalled;
 }
 
 } // namespace loopsnoop::session

@@ -38,9 +38,8 @@ class SeenLocks {
 public:
 	// One that says nothing but an address is not kept.
 	void add(std::uint64_t iteration, SeenLock &&seen);
-	// Puts what was seen into the record of that iteration when it is over, into the waits that were going on then. True when
-	// there was something.
-	bool recall(std::uint64_t iteration, Stall &stall) const;
+	// Puts what was seen into the record of that iteration, into the waits that were going on then.
+	void recall(std::uint64_t iteration, Stall &stall) const;
 
 private:
 	std::uint64_t iteration_ = 0;
