@@ -69,7 +69,8 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	if (!call_polls(call))
 		return 0;
 	sp = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), sp);
-	if (loop && is_own_poll(loop, call, sp)) {
+	if (loop && (is_own_poll(loop, call, sp) || is_own_poll_shifted(loop, thread->slot, call->nr, sp))) {
+		learn_poll_place(loop, thread->slot);
 		enter_own_poll(thread->slot, loop, now);
 		return 0;
 	}

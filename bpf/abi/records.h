@@ -261,6 +261,7 @@ struct ls_loop {
 	__u32 poll_syscall;
 	__s32 poll_fd;
 	__u64 poll_sp;
+	__u64 poll_place; /* of poll() and select() in CPython: the innermost frame and its code; 0: not known */
 	__u64 followed_ns;
 	__u64 iteration;
 	__u64 iteration_ns; /* start of the running iteration, 0: idle in its own poll call */

@@ -49,6 +49,7 @@ static __noinline struct ls_loop *open_loop(struct task_struct *task, struct ls_
 	loop->poll_syscall = 0;
 	loop->poll_fd = -1;
 	loop->poll_sp = 0;
+	loop->poll_place = 0;
 	loop->followed_ns = now;
 	loop->iteration = 0;
 	loop->iteration_ns = 0;
@@ -186,12 +187,33 @@ static __always_inline bool is_own_poll(struct ls_loop *loop, struct ls_call *ca
 	return loop->poll_syscall == (u32)call->nr && loop->poll_sp == sp;
 }
 
+/* For poll() and select() the stack pointer is not all: CPython 3.11 and newer make the same call over fewer C frames once they
+ * are warm, and over more when they give an assumption up. Their innermost frame is the same one then. Own calls teach it. */
+LS_FUNCTION int learn_poll_place(struct ls_loop *loop, s32 slot)
+{
+	if (!loop || loop->rank == LS_RANK_STRONG)
+		return 0;
+	loop->poll_place = python_place(config_of(slot, loop), loop->fs_base);
+	return 0;
+}
+
+LS_FUNCTION int is_own_poll_shifted(struct ls_loop *loop, s32 slot, u64 nr, u64 sp)
+{
+	if (!loop || !loop->rank || loop->poll_syscall != (u32)nr || !loop->poll_place)
+		return 0;
+	if (python_place(config_of(slot, loop), loop->fs_base) != loop->poll_place)
+		return 0;
+	loop->poll_sp = sp;
+	return 1;
+}
+
 static __always_inline void set_own_poll(struct ls_loop *loop, struct ls_call *call, u64 sp, u32 rank)
 {
 	loop->rank = rank;
 	loop->poll_syscall = (u32)call->nr;
 	loop->poll_fd = poll_fd_of(call);
 	loop->poll_sp = sp;
+	loop->poll_place = 0;
 	loop->rival_count = 0;
 }
 

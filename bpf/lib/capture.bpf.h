@@ -111,6 +111,22 @@ LS_FUNCTION u32 walk_python(struct ls_slot_config *config, u64 tstate, u64 fs_ba
 	return n;
 }
 
+/* Tells the interpreter's innermost frame, and the function it runs, from others; 0: not known. */
+LS_FUNCTION u64 python_place(struct ls_slot_config *config, u64 fs_base)
+{
+	u64 frame = 0, code = 0;
+
+	if (!config || !config->python || !config->tstate || thread_of_state(config, config->tstate) != fs_base)
+		return 0;
+	if (bpf_probe_read_user(&frame, 8, (void *)(config->tstate + config->tstate_frame)))
+		return 0;
+	if (config->through_cframe && bpf_probe_read_user(&frame, 8, (void *)(frame + config->cframe_current_frame)))
+		return 0;
+	if (!frame || bpf_probe_read_user(&code, 8, (void *)(frame + config->frame_code)))
+		return 0;
+	return frame ^ code * 1099511628211ULL;
+}
+
 /* Two waits with equal keys have equal registers and frames. The words above the stack pointer tell callers apart whose
  * callee-saved registers happen to agree. */
 LS_FUNCTION u64 capture_key(struct ls_wait *wait)

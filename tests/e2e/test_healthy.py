@@ -120,3 +120,34 @@ def test_stopped_in_the_loop_s_own_poll_call(folder):
     assert stalls and {stall["cause"] for stall in stalls} == {"stopped"}
     assert sum(match.part(stall, "stopped") for stall in stalls) <= continued_ns - stopped_ns + 50 * MS
     assert sum(match.part(stall, "stopped") for stall in stalls) >= 1000 * MS
+
+
+WARMS_UP = """\
+import selectors, socket, sys
+selector = getattr(selectors, sys.argv[1])()
+listener = socket.create_server(("127.0.0.1", 0))
+selector.register(listener, selectors.EVENT_READ)
+print("ready", flush=True)
+for _ in range(25):
+    selector.select(0.15)
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("selector", ["PollSelector", "SelectSelector"])
+def test_interpreter_that_warms_up(selector, folder):
+    """Around the tenth time CPython 3.11 makes the same poll call over fewer C frames: it is the loop's own all the same."""
+    script = folder / "warms_up.py"
+    script.write_text(WARMS_UP)
+    with target.Target([places.SYSTEM_PYTHON, script, selector], folder) as loop:
+        loop.hear("ready")
+        with snoop.Snoop("-p", loop.pid, folder=folder) as snooping:
+            snooping.session()
+            before = waiting.delay_ns(loop.pid)
+            loop.hear("done")
+            delay = waiting.delay_ns(loop.pid) - before
+            recording = snooping.stop()
+    match.hold([], recording, match.Expectation(run_delay_ns=delay))
+    assert len(recording.of("loop")) == 1, "its poll call was taken for another one"
+    assert recording.summary["loops"][0]["iterations"] >= 10
