@@ -40,6 +40,10 @@ std::string holder_words(const Holder &holder) {
 }
 
 std::string waits_for(const FutexResource &lock) {
+	if (lock.type == thread_end) {
+		return fmt::format("waits for the end of {} (tid {})", lock.holder->thread.empty() ? "a thread" : lock.holder->thread,
+		                   lock.holder->tid);
+	}
 	return fmt::format("waits for {} {}", lock_words(lock), holder_words(*lock.holder));
 }
 
@@ -50,6 +54,9 @@ std::string name_words(const ThreadView &thread) {
 }
 
 std::string lock_words(const FutexResource &lock) {
+	if (lock.type == thread_end) {
+		return "the end of a thread";
+	}
 	// The kinds of mutexes differ in nothing that the one who waits would do about them.
 	if (lock.type && lock.lock != LockKind::gil && lock.lock != LockKind::pthread_mutex) {
 		const bool is_name = lock.type->starts_with("logging.");

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <variant>
 
+#include "analysis/advice.h"
 #include "analysis/chain_words.h"
 #include "analysis/culprit.h"
 #include "analysis/gil_story.h"
@@ -75,6 +76,10 @@ std::string describe(const PipeResource &pipe, std::string_view call) {
 
 std::string describe(const FutexResource &futex, std::string_view /*call*/) {
 	const std::string lock = futex.lock == LockKind::pthread_mutex ? "a pthread mutex" : lock_words(futex);
+	if (futex.holder && futex.type == thread_end) {
+		return fmt::format("waiting for the end of thread {}(tid {})", futex.holder->thread.empty() ? "" : futex.holder->thread + " ",
+		                   futex.holder->tid);
+	}
 	if (futex.holder) {
 		return fmt::format("waiting for {} {}held by {} (tid {})", lock, futex.holder->inferred ? "probably " : "",
 		                   futex.holder->thread.empty() ? "thread" : "thread " + futex.holder->thread, futex.holder->tid);
@@ -227,46 +232,6 @@ std::string what(const Stall &stall) {
 	}
 	const std::string woken = woken_words(stall, *wait);
 	return woken.empty() ? text : text + "," + woken + (stall.culprit ? ";" : "");
-}
-
-// Calls that are blocking by nature, by how their frames look: only where it is sure.
-struct Advice {
-	std::string_view needle; // in the path of a Python frame or of a native module
-	std::string_view text;
-};
-constexpr std::array advices{
-    Advice{"/redis/", "a synchronous Redis call on the event loop: use redis.asyncio, or run it in a thread (asyncio.to_thread)"},
-    Advice{"/psycopg2/",
-           "a synchronous database call on the event loop: use an async driver, or run it in a thread (asyncio.to_thread)"},
-    Advice{"/sqlalchemy/", "a synchronous database call on the event loop: use SQLAlchemy's asyncio API, or run it in a thread"},
-    Advice{"/pymysql/",
-           "a synchronous database call on the event loop: use an async driver, or run it in a thread (asyncio.to_thread)"},
-    Advice{"/requests/",
-           "a synchronous HTTP request on the event loop: use an async client, or run it in a thread (asyncio.to_thread)"},
-    Advice{"/subprocess.py", "a child process is waited for on the event loop: use asyncio.create_subprocess_exec"},
-    Advice{"/_sqlite3", "a synchronous SQLite call on the event loop: run it in a thread (asyncio.to_thread)"},
-};
-
-std::optional<std::string> advice_for(const Stall &stall) {
-	const Wait *wait = main_wait(stall);
-	if (wait == nullptr || wait->cause != stall.cause || !wait->stack || wait->stack->python.empty()) {
-		return std::nullopt;
-	}
-	for (const Advice &advice : advices) {
-		const auto &python = wait->stack->python;
-		const auto &native = wait->stack->native;
-		if (std::any_of(python.begin(), python.end(),
-		                [&](const SourceFrame &frame) { return frame.file.find(advice.needle) != std::string::npos; }) ||
-		    std::any_of(native.begin(), native.end(), [&](const NativeFrame &frame) {
-			    return frame.module && frame.module->find(advice.needle) != std::string::npos;
-		    })) {
-			return std::string(advice.text);
-		}
-	}
-	if (stall.cause == Cause::sleep && wait->syscall == "clock_nanosleep") {
-		return "time.sleep() on the event loop: use await asyncio.sleep()";
-	}
-	return std::nullopt;
 }
 
 } // namespace

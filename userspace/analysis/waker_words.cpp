@@ -21,7 +21,7 @@ bool is_released_by_its_holder(const FutexResource &lock) {
 	if (lock.lock == LockKind::pthread_mutex || lock.type == "pthread rwlock") {
 		return true;
 	}
-	return lock.type == "threading.Lock" || lock.type == "threading.RLock" || lock.type == "logging.Handler.lock" ||
+	return lock.type == thread_end || lock.type == "threading.Lock" || lock.type == "threading.RLock" || lock.type == "logging.Handler.lock" ||
 	       (lock.type && lock.type->starts_with("import lock"));
 }
 
@@ -45,6 +45,9 @@ std::string woken_words(const Stall &stall, const Wait &wait) {
 	const std::string place = waker->stack ? place_words(*waker->stack) : std::string();
 	const auto *lock = wait.resource ? std::get_if<FutexResource>(&wait.resource->is) : nullptr;
 	if (lock != nullptr && lock->holder && lock->holder->tid == waker->tid) {
+		if (lock->type == thread_end) {
+			return {}; // it has ended
+		}
 		return place.empty() ? place : " released" + place;
 	}
 	return fmt::format(" woken by {} (tid {}){}", waker->thread.empty() ? "a thread" : waker->thread, waker->tid, place);

@@ -102,11 +102,20 @@ std::string plain_lock_type(const std::vector<SourceFrame> &frames) {
 
 LockView view_python(const FutexCall &call, const RawStack &stack, const Stack &named, const LockScene &scene) {
 	LockView view;
+	if (!named.python.empty() && runtimes::cpython::is_thread_join(named.python.front())) {
+		view.lock = LockKind::python_lock;
+		view.type = thread_end;
+		if (scene.joined) {
+			view.holder = steady_holder(scene.joined, scene, scene.by_ident);
+		}
+		return view;
+	}
 	const auto lock = find_python_lock(scene.memory, call.address, stack);
 	if (!lock) {
 		return view;
 	}
 	view.lock = LockKind::python_lock;
+	view.object = lock->object;
 	if (!lock->reentrant && in_import(named)) {
 		view.type = "import lock";
 		if (const auto import = scene.import_lock ? scene.import_lock(lock->object) : std::nullopt) {
@@ -149,7 +158,7 @@ LockView view_lock(const RawStack &stack, const Stack &named, const LockScene &s
 LockView view_lock(const process::ProcFs &proc, const RawStack &stack, const Stack &named,
                    runtimes::cpython::Interpreter *interpreter) {
 	const process::TargetMemory memory(stack.pid);
-	LockScene scene{memory, {}, {}, {}, {}};
+	LockScene scene{memory, {}, {}, {}, {}, {}};
 	scene.still_waits = [&] {
 		const auto now = proc.syscall(stack.pid, stack.tid);
 		const auto call = futex_call(stack);
@@ -162,6 +171,10 @@ LockView view_lock(const process::ProcFs &proc, const RawStack &stack, const Sta
 			const auto state = interpreter->thread_state(stack.tid, 0);
 			return state ? interpreter->import_lock(*state, lock) : std::nullopt;
 		};
+		scene.joined = [&]() -> std::uint64_t {
+			const auto state = interpreter->thread_state(stack.tid, 0);
+			return state ? interpreter->joined_thread(*state).value_or(0) : 0;
+		};
 	}
 	return view_lock(stack, named, scene);
 }
@@ -169,7 +182,7 @@ LockView view_lock(const process::ProcFs &proc, const RawStack &stack, const Sta
 LockView name_lock(const RawStack &stack, const Stack &named, bool has_python) {
 	const process::TargetMemory memory(stack.pid);
 	const auto nobody = [](std::uint64_t) -> std::optional<Holder> { return std::nullopt; };
-	LockScene scene{memory, [] { return false; }, nobody, {}, {}};
+	LockScene scene{memory, [] { return false; }, nobody, {}, {}, {}};
 	if (has_python) {
 		scene.by_ident = nobody;
 	}

@@ -20,6 +20,7 @@ struct LockView {
 	LockKind lock = LockKind::unknown;
 	std::optional<std::string> type; // as FutexResource has it
 	std::optional<Holder> holder;    // nullopt: nobody, not known, or it changed during the look
+	std::uint64_t object = 0;        // as FutexResource has it
 };
 
 // How the target is seen; each part may be stood in for in tests.
@@ -31,6 +32,8 @@ struct LockScene {
 	std::function<std::optional<Holder>(std::uint64_t)> by_ident;     // empty: the process has no CPython
 	// The import lock that the thread waits for by that lock object, if it is one; empty: as above.
 	std::function<std::optional<runtimes::cpython::ImportLock>(std::uint64_t)> import_lock;
+	// pthread_self() of the thread that it joins, 0: none; empty: as above.
+	std::function<std::uint64_t()> joined;
 };
 
 // What the thread that `stack` was taken of waits for, asleep in futex(); `named` are the same frames by name. The owner is read

@@ -61,7 +61,10 @@ struct FutexResource {
 	// What it is called: "recursive pthread mutex", "pthread rwlock", "threading.RLock", "logging.Handler.lock", "import lock of
 	// NAME", "threading.Event", …; unset: not known. NAME is the target's: any bytes.
 	std::optional<std::string> type = std::nullopt;
+	std::uint64_t object = 0; // address of CPython's lock object, 0: none, or not known; it is not told
 };
+// The type of what a thread waits for that joins another one, which then is the holder.
+inline constexpr std::string_view thread_end = "threading.Thread";
 
 struct TimerResource {
 	std::optional<std::uint64_t> requested_ns;

@@ -22,6 +22,9 @@ std::string lock_with_address(const FutexResource &lock) {
 }
 
 std::string held_by(const FutexResource &lock) {
+	if (lock.type == thread_end) {
+		return "waits for the end of";
+	}
 	return fmt::format("waits for {} {}held by", lock_with_address(lock), lock.holder->inferred ? "probably " : "");
 }
 

@@ -23,6 +23,9 @@ std::string peer_words(const std::optional<Peer> &peer) {
 std::string fd_words(const std::optional<int> &fd) { return fd ? fmt::format("fd {}", *fd) : std::string{}; }
 
 std::string lock_name(const FutexResource &futex) {
+	if (futex.type == thread_end) {
+		return "the end of a thread";
+	}
 	if (futex.type && futex.lock != LockKind::gil && futex.lock != LockKind::pthread_mutex) {
 		return fmt::format("{} {:#x}", printable(*futex.type), futex.address);
 	}
@@ -75,6 +78,10 @@ struct ResourceWords {
 	}
 	std::string operator()(const FutexResource &futex) const {
 		std::string text = lock_name(futex);
+		if (futex.holder && futex.type == thread_end) {
+			return fmt::format("the end of {} (tid {})", futex.holder->thread.empty() ? "a thread" : printable(futex.holder->thread),
+			                   futex.holder->tid);
+		}
 		if (futex.holder) {
 			text += fmt::format(", {}held by {} (tid {})", futex.holder->inferred ? "probably " : "",
 			                    futex.holder->thread.empty() ? "thread" : printable(futex.holder->thread), futex.holder->tid);

@@ -201,6 +201,7 @@ void Resolver::view_lock(const RawStack &raw, const Stack &stack, std::optional<
 	futex->lock = view.lock;
 	futex->type = std::move(view.type);
 	futex->holder = std::move(view.holder);
+	futex->object = view.object;
 }
 
 void Resolver::name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource) {
@@ -210,6 +211,7 @@ void Resolver::name_lock(const RawStack &raw, const Stack &stack, std::optional<
 		locks::LockView view = locks::name_lock(raw, stack, programs_.interpreter(raw.pid) != nullptr);
 		futex->lock = view.lock;
 		futex->type = std::move(view.type);
+		futex->object = view.object;
 	}
 }
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
+#include <set>
 #include <utility>
 #include <variant>
 
@@ -56,6 +58,33 @@ void untell_gil(std::vector<ThreadView> &threads) {
 	}
 }
 
+// A plain lock does not know who holds it. Who is inside a `with` block of it does, unless it only wants to be.
+void infer_by_with(Programs &programs, std::uint32_t pid, std::vector<ThreadView> &threads) {
+	std::set<std::uint64_t> objects;
+	for (ThreadView &view : threads) {
+		const FutexResource *lock = lock_of(view);
+		if (lock != nullptr && lock->object != 0 && !lock->holder && lock->type == "threading.Lock") {
+			objects.insert(lock->object);
+		}
+	}
+	auto *interpreter = programs.interpreter(pid);
+	if (objects.empty() || interpreter == nullptr) {
+		return;
+	}
+	std::multimap<std::uint64_t, std::uint32_t> inside = interpreter->threads_in_with(objects);
+	std::erase_if(inside, [&](const auto &one) {
+		const auto view = std::ranges::find(threads, one.second, &ThreadView::tid);
+		const FutexResource *wants = view != threads.end() ? lock_of(*view) : nullptr;
+		return wants != nullptr && wants->object == one.first;
+	});
+	for (ThreadView &view : threads) {
+		FutexResource *lock = lock_of(view);
+		if (lock != nullptr && objects.contains(lock->object) && !lock->holder && inside.count(lock->object) == 1) {
+			lock->holder = Holder{inside.find(lock->object)->second, {}, true};
+		}
+	}
+}
+
 // Locks name their holders by number, the kernel names them by what it knows: the views know better.
 void rename(std::optional<Resource> &resource, std::span<const ThreadView> threads) {
 	auto *lock = resource ? std::get_if<FutexResource>(&resource->is) : nullptr;
@@ -73,6 +102,7 @@ std::optional<std::vector<std::uint32_t>> complete_views(Looker &looker, Program
                                                          std::span<const ThreadLook> looks, std::vector<ThreadView> &threads,
                                                          std::uint32_t start) {
 	tell_gil(programs, pid, threads);
+	infer_by_with(programs, pid, threads);
 	for (ThreadView &view : threads) {
 		rename(view.resource, threads);
 	}

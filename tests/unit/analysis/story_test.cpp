@@ -33,8 +33,7 @@ TEST_CASE("a socket wait names both the end and its process, and the line") {
 	CHECK(stall.cause == Cause::socket);
 	CHECK(stall.summary ==
 	      "blocked 320 ms: waiting for an answer from 127.0.0.1:5432 of postgres (pid 812) in handler (/srv/app/main.py:57)");
-	REQUIRE(stall.advice.has_value());
-	CHECK(stall.advice->find("Redis") != std::string::npos);
+	CHECK_FALSE(stall.advice.has_value());
 }
 
 TEST_CASE("a connection that is not answered says so") {

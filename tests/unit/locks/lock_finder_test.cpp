@@ -68,6 +68,7 @@ LockScene scene_of(const process::Memory &memory) {
 	        [](std::uint64_t ident) {
 		        return ident == 0x7f5000 ? std::optional(Holder{77, "python", false}) : std::nullopt;
 	        },
+	        {},
 	        {}};
 }
 

@@ -2,10 +2,12 @@
 #include "runtimes/cpython/interpreter.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "runtimes/cpython/attributes.h"
 #include "runtimes/cpython/objects.h"
+#include "runtimes/cpython/with_blocks.h"
 
 namespace loopsnoop::runtimes::cpython {
 
@@ -25,6 +27,14 @@ bool leads_to_threads(const process::Memory &memory, const Offsets &offsets, std
 }
 
 } // namespace
+
+bool is_thread_join(const SourceFrame &frame) {
+	// Lib/threading.py: up to 3.12 join() waits in _wait_for_tstate_lock(), since 3.13 in the thread's handle, which is written in C.
+	// Qualified names are known since 3.11.
+	return frame.file.ends_with("/threading.py") &&
+	       (frame.function == "Thread._wait_for_tstate_lock" || frame.function == "_wait_for_tstate_lock" ||
+	        frame.function == "Thread.join" || frame.function == "join");
+}
 
 Interpreter::Interpreter(process::ProcFs proc, std::uint32_t pid, std::unique_ptr<process::Memory> memory,
                          const Location &location, const Offsets &offsets)
@@ -176,6 +186,33 @@ std::optional<ImportLock> Interpreter::import_lock(std::uint64_t thread_state, s
 		return std::nullopt;
 	}
 	return ImportLock{std::move(*name), read_small_int(*memory_, offsets_, *owner).value_or(0)};
+}
+
+std::optional<std::uint64_t> Interpreter::joined_thread(std::uint64_t thread_state) {
+	const auto placed = walk_frames(*memory_, offsets_.frames, thread_state);
+	if (placed.empty() || !is_thread_join(codes_.resolve(*memory_, placed.front().frame))) {
+		return std::nullopt;
+	}
+	const auto ident = read_attribute(*memory_, offsets_, first_argument(placed.front()), "_ident");
+	return ident ? read_small_int(*memory_, offsets_, *ident) : std::nullopt;
+}
+
+std::multimap<std::uint64_t, std::uint32_t> Interpreter::threads_in_with(const std::set<std::uint64_t> &objects) const {
+	constexpr auto enough = std::chrono::milliseconds(100);
+	const auto until = std::chrono::steady_clock::now() + enough;
+	std::multimap<std::uint64_t, std::uint32_t> found;
+	for (const ThreadState &thread : threads()) {
+		const auto frames = walk_frames(*memory_, offsets_.frames, thread.address);
+		const auto in_with = objects_in_with(*memory_, offsets_, frames, objects);
+		const auto tid = in_with.empty() ? std::nullopt : tid_of(thread);
+		for (const std::uint64_t object : tid ? in_with : std::set<std::uint64_t>()) {
+			found.emplace(object, *tid);
+		}
+		if (std::chrono::steady_clock::now() > until) {
+			break;
+		}
+	}
+	return found;
 }
 
 std::vector<SourceFrame> Interpreter::resolve(std::span<const PythonFrameRef> frames) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,6 +40,9 @@ struct ImportLock {
 	std::string module;
 	std::uint64_t owner = 0; // pthread_self() of the thread that imports it; 0: nobody
 };
+
+// The innermost frame of a thread that waits in threading.Thread.join().
+[[nodiscard]] bool is_thread_join(const SourceFrame &frame);
 
 // The CPython of one process, read from outside while it runs; nothing is stopped or written. Holds for the process as it was
 // when `find` looked: after exec(), find anew. One thread at a time.
@@ -86,6 +91,14 @@ public:
 	// What a thread waits for that sleeps in importlib's _ModuleLock.acquire(), by its locals, on the lock object `wakeup`.
 	// nullopt: it is not there (any more), or not on that lock.
 	[[nodiscard]] std::optional<ImportLock> import_lock(std::uint64_t thread_state, std::uint64_t wakeup);
+
+	// pthread_self() of the thread whose end this one waits for, asleep in threading.Thread.join(), by its locals. nullopt: it does
+	// not (any more), or that could not be read.
+	[[nodiscard]] std::optional<std::uint64_t> joined_thread(std::uint64_t thread_state);
+
+	// The threads that are in a `with` block of one of these lock objects, or about to enter one, by tid in our PID namespace;
+	// incomplete when that takes long. See with_blocks.h.
+	[[nodiscard]] std::multimap<std::uint64_t, std::uint32_t> threads_in_with(const std::set<std::uint64_t> &objects) const;
 
 	// The thread's id as the thread itself sees it: in the innermost PID namespace. 0: cannot be told.
 	[[nodiscard]] std::uint64_t native_id(const ThreadState &thread) const;

@@ -245,6 +245,7 @@ std::optional<SelfDescribed> self_described(const process::Memory &memory, std::
 	// pycore_interpframe_structs.h). What these execute is no code object but None.
 	offsets.frames.owner_c_stack = 3;
 	if (version->minor >= 14) {
+		offsets.frame_stack_pointer = numbers.near(at.frame + 48);
 		offsets.frames.pointer_mask = ~3ULL; // f_executable is a _PyStackRef, Include/internal/pycore_stackref.h
 	}
 	offsets.code_filename = numbers.near(at.code + 8);
