@@ -58,7 +58,7 @@ std::string describe(const SocketResource &socket, std::string_view call) {
 std::string describe(const FileResource &file, std::string_view call) {
 	const std::string path = file.path.value_or(file.fd ? fmt::format("descriptor {}", *file.fd) : "a file");
 	if (call == "flock" || call == "fcntl") {
-		return fmt::format("waiting for a lock on {}", path);
+		return fmt::format("waiting for a lock on {}{}", path, of_peer(file.holder, "held by"));
 	}
 	return call.empty() ? fmt::format("waiting for {}", path) : fmt::format("in {}() of {}", call, path);
 }
@@ -84,8 +84,8 @@ std::string describe(const FutexResource &futex, std::string_view /*call*/) {
 		return fmt::format("waiting for {} {}held by {} (tid {})", lock, futex.holder->inferred ? "probably " : "",
 		                   futex.holder->thread.empty() ? "thread" : "thread " + futex.holder->thread, futex.holder->tid);
 	}
-	return futex.lock == LockKind::gil ? fmt::format("waiting for {}", lock)
-	                                   : fmt::format("waiting for {} (futex 0x{:x})", lock, futex.address);
+	return futex.lock == LockKind::gil || futex.type ? fmt::format("waiting for {}", lock)
+	                                                 : fmt::format("waiting for {} (futex 0x{:x})", lock, futex.address);
 }
 
 std::string describe(const TimerResource &timer, std::string_view /*call*/) {

@@ -19,6 +19,7 @@ struct Peer {
 struct FileResource {
 	std::optional<int> fd;           // null when the call took a path
 	std::optional<std::string> path; // as the target sees it
+	std::optional<Peer> holder = std::nullopt; // of the lock on it that is waited for: the process; null: none is, or not known
 };
 
 struct SocketResource {

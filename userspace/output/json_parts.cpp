@@ -11,7 +11,11 @@ Json hexadecimal(std::uint64_t value) { return fmt::format("{:#x}", value); }
 
 struct ResourceToJson {
 	Json operator()(const FileResource &file) const {
-		return {{"kind", "file"}, {"fd", or_null(file.fd)}, {"path", or_null(file.path)}};
+		Json json{{"kind", "file"}, {"fd", or_null(file.fd)}, {"path", or_null(file.path)}};
+		if (file.holder) {
+			json["holder"] = to_json(*file.holder);
+		}
+		return json;
 	}
 	Json operator()(const SocketResource &socket) const {
 		Json json{{"kind", "socket"}, {"fd", or_null(socket.fd)}, {"protocol", socket.protocol}};

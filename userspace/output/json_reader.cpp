@@ -133,6 +133,7 @@ void read(const Fields &from, Holder &holder) {
 void read(const Fields &from, FileResource &file) {
 	from.get("fd", file.fd);
 	from.get("path", file.path);
+	read_object(from, "holder", file.holder);
 }
 
 void read(const Fields &from, SocketResource &socket) {

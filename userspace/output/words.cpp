@@ -40,10 +40,8 @@ std::string lock_name(const FutexResource &futex) {
 
 struct ResourceWords {
 	std::string operator()(const FileResource &file) const {
-		if (file.path) {
-			return printable(*file.path, path_columns);
-		}
-		return file.fd ? fd_words(file.fd) : "a file";
+		const std::string name = file.path ? printable(*file.path, path_columns) : file.fd ? fd_words(file.fd) : "a file";
+		return file.holder ? fmt::format("{}, locked by {} (pid {})", name, printable(file.holder->comm), file.holder->pid) : name;
 	}
 	std::string operator()(const SocketResource &socket) const {
 		std::string text = printable(socket.protocol);

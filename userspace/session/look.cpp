@@ -87,6 +87,7 @@ ThreadView Looker::view(ThreadLook look, bool with_native_stack) {
 	view.resource = resolver_.resource(look.pid, raw.target, cause);
 	view.cause = cause;
 	view.syscall = Resolver::syscall_text(look.syscall);
+	resolver_.view_file_lock(look.pid, view.syscall, raw.target, view.resource);
 	if (!with_native_stack) {
 		look.stack.have_registers = false;
 		look.stack.stack_bytes.clear();

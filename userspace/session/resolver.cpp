@@ -11,6 +11,7 @@
 
 #include "locks/futex_call.h"
 #include "locks/lock_finder.h"
+#include "process/file_locks.h"
 #include "process/resource_of.h"
 #include "process/syscall_names.h"
 
@@ -204,6 +205,18 @@ void Resolver::view_lock(const RawStack &raw, const Stack &stack, std::optional<
 	futex->object = view.object;
 }
 
+void Resolver::view_file_lock(std::uint32_t pid, const std::optional<std::string> &syscall, const WaitTarget &target,
+                              std::optional<Resource> &resource) {
+	auto *file = resource ? std::get_if<FileResource>(&resource->is) : nullptr;
+	if (file == nullptr || (syscall != "flock" && syscall != "fcntl")) {
+		return;
+	}
+	const std::uint64_t inode = target.descriptors.size() == 1 ? target.descriptors.front().inode : 0;
+	if (const auto holder = process::file_lock_holder(proc_, pid, inode)) {
+		file->holder = Peer{*holder, proc_.comm(*holder)};
+	}
+}
+
 void Resolver::name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource) {
 	auto *futex = resource ? std::get_if<FutexResource>(&resource->is) : nullptr;
 	const auto call = futex != nullptr && futex->lock != LockKind::gil ? locks::futex_call(raw) : std::nullopt;
@@ -225,6 +238,9 @@ Wait Resolver::wait(const RawWait &raw, const Stack *known) {
 	wait.count = raw.count;
 	wait.ongoing = raw.ongoing;
 	wait.resource = resource(raw.pid, raw.target, wait.cause);
+	if (raw.ongoing) {
+		view_file_lock(raw.pid, wait.syscall, raw.target, wait.resource);
+	}
 	// Kernel frames alone, of waits whose user stack there was no budget for, would pass for a stack that was taken.
 	if (raw.stack.from != StackFrom::none) {
 		Stack stack = stack_of(raw.stack, known);

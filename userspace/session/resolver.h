@@ -32,6 +32,10 @@ public:
 	// Of a thread that waits at this moment: which lock, and who holds it. Nothing but futexes is touched, and not the GIL.
 	void view_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
 
+	// Likewise which process holds the file lock that it waits for.
+	void view_file_lock(std::uint32_t pid, const std::optional<std::string> &syscall, const WaitTarget &target,
+	                    std::optional<Resource> &resource);
+
 	// Of a wait that is over: which lock that was.
 	void name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
 

@@ -259,7 +259,7 @@ void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::
 		resolved.push_back(std::move(wait));
 	}
 	stall.waits = analysis::report_waits(std::move(resolved));
-	loop.seen_locks.recall(iteration, stall); // what was seen goes before what is inferred
+	loop.seen.recall(iteration, stall); // what was seen goes before what is inferred
 	std::vector<Stack> stacks;
 	stacks.reserve(samples.size());
 	for (const RawSample &sample : samples) {

@@ -18,6 +18,7 @@
 #include "session/look.h"
 #include "session/programs.h"
 #include "session/resolver.h"
+#include "session/seen_resources.h"
 #include "session/thread_views.h"
 #include "session/throttle_watch.h"
 
@@ -88,8 +89,8 @@ private:
 		std::optional<Ongoing> ongoing;
 		std::uint64_t resolved_key = 0; // of the wait whose stack is kept, read while it was going on
 		std::optional<Stack> resolved;
-		SeenLocks seen_locks;
-		std::uint64_t viewed_off_ns = 0; // LoopState::off_ns of the last wait whose lock was looked at
+		SeenResources seen;
+		std::uint64_t viewed_off_ns = 0; // LoopState::off_ns of the last wait whose resource was looked at
 	};
 	struct ProcessInfo {
 		std::uint64_t since_ns = 0;

@@ -159,22 +159,28 @@ void Stalls::resolve_early(Loop &loop, const LoopState &state) {
 	}
 }
 
-// What lock that is, and who holds it, can only be told while the wait goes on. Once a wait.
+// Who holds a lock, or has the other end of a connection, can only be told while the wait goes on. Once a wait.
 void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait) {
-	if (wait.cause != Cause::futex || wait.stack_key == 0 || wait.stack_key != loop.resolved_key ||
-	    state.off_ns == loop.viewed_off_ns) {
+	const std::uint64_t now = monotonic_ns();
+	const bool is_lock = wait.cause == Cause::futex && wait.stack_key != 0 && wait.stack_key == loop.resolved_key;
+	// A search for the process at the other end goes through all processes: only for what is about to be a stall.
+	const bool has_end = wait.cause == Cause::socket || wait.cause == Cause::pipe || wait.cause == Cause::poll || wait.cause == Cause::file_io;
+	const bool is_late = now - std::min(now, state.off_ns) >= options_.threshold_ns / 2;
+	if (state.off_ns == loop.viewed_off_ns || !(is_lock || (has_end && is_late))) {
 		return;
 	}
 	loop.viewed_off_ns = state.off_ns;
-	const std::uint64_t now = monotonic_ns();
 	Cause cause = wait.cause;
 	auto resource = resolver_.resource(wait.pid, wait.target, cause);
-	resolver_.view_lock(wait.stack, *loop.resolved, resource);
-	if (auto *lock = resource ? std::get_if<FutexResource>(&resource->is) : nullptr) {
-		if (lock->holder) {
-			lock->holder->thread = programs_.thread_name(wait.pid, lock->holder->tid, lock->holder->thread);
-		}
-		loop.seen_locks.add(state.iteration, SeenLock{now, *lock});
+	resolver_.view_file_lock(wait.pid, Resolver::syscall_text(wait.syscall), wait.target, resource);
+	if (is_lock) {
+		resolver_.view_lock(wait.stack, *loop.resolved, resource);
+	}
+	if (auto *lock = resource ? std::get_if<FutexResource>(&resource->is) : nullptr; lock != nullptr && lock->holder) {
+		lock->holder->thread = programs_.thread_name(wait.pid, lock->holder->tid, lock->holder->thread);
+	}
+	if (resource) {
+		loop.seen.add(state.iteration, SeenResource{now, std::move(*resource)});
 	}
 }
 
@@ -303,8 +309,8 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 	if (own_view && !own_view->moved && complete_wait(stall, *own_view)) {
 		analysis::tell_story(stall);
 	}
-	if (auto seen = lock_in(stall, looked_ns)) {
-		loop.seen_locks.add(state->iteration, std::move(*seen));
+	if (auto seen = resource_in(stall, looked_ns)) {
+		loop.seen.add(state->iteration, std::move(*seen));
 	}
 	if (word == Word::last) {
 		stall.ongoing = false;

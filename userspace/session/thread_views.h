@@ -28,24 +28,4 @@ namespace loopsnoop::session {
 // name. True when there was something.
 bool complete_wait(Stall &stall, const ThreadView &own);
 
-// A lock as it was seen at a moment of a stall: what it is, and who held it, if that could be told.
-struct SeenLock {
-	std::uint64_t seen_ns = 0;
-	FutexResource lock;
-};
-// The locks that a loop was seen waiting for in one iteration, the latest 16: who holds a lock cannot be read after the wait.
-class SeenLocks {
-public:
-	// One that says nothing but an address is not kept.
-	void add(std::uint64_t iteration, SeenLock &&seen);
-	// Puts what was seen into the record of that iteration, into the waits that were going on then.
-	void recall(std::uint64_t iteration, Stall &stall) const;
-
-private:
-	std::uint64_t iteration_ = 0;
-	std::vector<SeenLock> locks_;
-};
-// What the wait that goes on in this record says of its lock; nullopt: nothing.
-[[nodiscard]] std::optional<SeenLock> lock_in(const Stall &stall, std::uint64_t seen_ns);
-
 } // namespace loopsnoop::session

@@ -125,6 +125,8 @@ def check_resource(at):
         at.at("fd").or_null("integer", -1)
     if kind == "file":
         at.at("path").or_null("text")
+        if at.has("holder"):
+            check_peer(at.at("holder"))
     if kind == "pipe":
         at.at("path").or_null("text")
         check_peer(at.at("peer"))
