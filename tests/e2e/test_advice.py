@@ -4,8 +4,6 @@
 import contextlib
 import socket
 
-import pytest
-
 from harness import places, snoop, target
 
 ADVICE = {

@@ -88,19 +88,21 @@ constexpr std::array rows{
         "computing on the event loop: run it in another process (a ProcessPoolExecutor), or in pieces, awaiting in between"},
     Row{Runtime::node, any_cause, In::native_function, "node::SyncProcessRunner::",
         "a child process is run synchronously on the event loop (execSync, spawnSync): use exec or spawn"},
-    Row{Runtime::node, of_file | of_peer, In::native_function, "node::fs::",
-        "a synchronous file call on the event loop (fs.…Sync): use fs.promises"},
+    Row{Runtime::node, of_file | of_peer, In::native_function,
+        "node::fs::", "a synchronous file call on the event loop (fs.…Sync): use fs.promises"},
     Row{Runtime::node, bit(Cause::cpu), In::anything, "",
         "computing on the event loop: run it in a worker thread (node:worker_threads), or in pieces"},
 };
 
 std::optional<Runtime> runtime_of(const Stack &stack) {
 	// uvloop is started by asyncio, too.
-	if (std::ranges::any_of(stack.python, [](const SourceFrame &frame) { return frame.file.find("/asyncio/") != std::string::npos; })) {
+	if (std::ranges::any_of(stack.python,
+	                        [](const SourceFrame &frame) { return frame.file.find("/asyncio/") != std::string::npos; })) {
 		return Runtime::asyncio;
 	}
 	const auto has = [&](std::string_view name) {
-		return std::ranges::any_of(stack.native, [&](const NativeFrame &frame) { return frame.function && frame.function->starts_with(name); });
+		return std::ranges::any_of(stack.native,
+		                           [&](const NativeFrame &frame) { return frame.function && frame.function->starts_with(name); });
 	};
 	return has("uv_run") && (has("node::") || has("v8::")) ? std::optional(Runtime::node) : std::nullopt;
 }
@@ -119,12 +121,16 @@ bool fits(const Row &row, const Stack &stack, const Wait *wait) {
 		return lock != nullptr && lock->type && lock->type->starts_with(row.needle);
 	}
 	case In::python_file:
-		return std::ranges::any_of(called(stack.python), [&](const SourceFrame &frame) { return frame.file.find(row.needle) != std::string::npos; });
+		return std::ranges::any_of(called(stack.python),
+		                           [&](const SourceFrame &frame) { return frame.file.find(row.needle) != std::string::npos; });
 	case In::native_module:
-		return std::ranges::any_of(stack.native, [&](const NativeFrame &frame) { return frame.module && frame.module->find(row.needle) != std::string::npos; });
+		return std::ranges::any_of(stack.native, [&](const NativeFrame &frame) {
+			return frame.module && frame.module->find(row.needle) != std::string::npos;
+		});
 	case In::native_function: break;
 	}
-	return std::ranges::any_of(stack.native, [&](const NativeFrame &frame) { return frame.function && frame.function->starts_with(row.needle); });
+	return std::ranges::any_of(
+	    stack.native, [&](const NativeFrame &frame) { return frame.function && frame.function->starts_with(row.needle); });
 }
 
 // time.sleep() has no frame of its own: it is the application's line, or a library's, that sleeps.
@@ -152,7 +158,7 @@ std::optional<std::string> advice_for(const Stall &stall) {
 	if (!runtime) {
 		return std::nullopt;
 	}
-	const auto row = std::ranges::find_if(rows, [&](const Row &one) {
+	const auto *const row = std::ranges::find_if(rows, [&](const Row &one) {
 		return one.runtime == *runtime && (one.causes & bit(stall.cause)) != 0 && fits(one, stack, computes ? nullptr : wait);
 	});
 	if (row != rows.end()) {

@@ -77,8 +77,8 @@ std::string describe(const PipeResource &pipe, std::string_view call) {
 std::string describe(const FutexResource &futex, std::string_view /*call*/) {
 	const std::string lock = futex.lock == LockKind::pthread_mutex ? "a pthread mutex" : lock_words(futex);
 	if (futex.holder && futex.type == thread_end) {
-		return fmt::format("waiting for the end of thread {}(tid {})", futex.holder->thread.empty() ? "" : futex.holder->thread + " ",
-		                   futex.holder->tid);
+		return fmt::format("waiting for the end of thread {}(tid {})",
+		                   futex.holder->thread.empty() ? "" : futex.holder->thread + " ", futex.holder->tid);
 	}
 	if (futex.holder) {
 		return fmt::format("waiting for {} {}held by {} (tid {})", lock, futex.holder->inferred ? "probably " : "",

@@ -21,8 +21,8 @@ bool is_released_by_its_holder(const FutexResource &lock) {
 	if (lock.lock == LockKind::pthread_mutex || lock.type == "pthread rwlock") {
 		return true;
 	}
-	return lock.type == thread_end || lock.type == "threading.Lock" || lock.type == "threading.RLock" || lock.type == "logging.Handler.lock" ||
-	       (lock.type && lock.type->starts_with("import lock"));
+	return lock.type == thread_end || lock.type == "threading.Lock" || lock.type == "threading.RLock" ||
+	       lock.type == "logging.Handler.lock" || (lock.type && lock.type->starts_with("import lock"));
 }
 
 } // namespace

@@ -17,8 +17,8 @@ struct Peer {
 
 // Anything with a path, anonymous inodes ("anon_inode:[eventfd]") and devices included.
 struct FileResource {
-	std::optional<int> fd;           // null when the call took a path
-	std::optional<std::string> path; // as the target sees it
+	std::optional<int> fd;                     // null when the call took a path
+	std::optional<std::string> path;           // as the target sees it
 	std::optional<Peer> holder = std::nullopt; // of the lock on it that is waited for: the process; null: none is, or not known
 };
 

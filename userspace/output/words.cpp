@@ -41,7 +41,8 @@ std::string lock_name(const FutexResource &futex) {
 struct ResourceWords {
 	std::string operator()(const FileResource &file) const {
 		const std::string name = file.path ? printable(*file.path, path_columns) : file.fd ? fd_words(file.fd) : "a file";
-		return file.holder ? fmt::format("{}, locked by {} (pid {})", name, printable(file.holder->comm), file.holder->pid) : name;
+		return file.holder ? fmt::format("{}, locked by {} (pid {})", name, printable(file.holder->comm), file.holder->pid)
+		                   : name;
 	}
 	std::string operator()(const SocketResource &socket) const {
 		std::string text = printable(socket.protocol);
@@ -77,8 +78,8 @@ struct ResourceWords {
 	std::string operator()(const FutexResource &futex) const {
 		std::string text = lock_name(futex);
 		if (futex.holder && futex.type == thread_end) {
-			return fmt::format("the end of {} (tid {})", futex.holder->thread.empty() ? "a thread" : printable(futex.holder->thread),
-			                   futex.holder->tid);
+			return fmt::format("the end of {} (tid {})",
+			                   futex.holder->thread.empty() ? "a thread" : printable(futex.holder->thread), futex.holder->tid);
 		}
 		if (futex.holder) {
 			text += fmt::format(", {}held by {} (tid {})", futex.holder->inferred ? "probably " : "",

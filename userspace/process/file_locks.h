@@ -10,8 +10,8 @@
 
 namespace loopsnoop::process {
 
-// A line of /proc/locks (fs/locks.c, lock_get_status): "7: FLOCK  ADVISORY  WRITE 812 fe:00:5678 0 EOF"; who waits for that lock comes
-// after it, with the same number and an arrow: "7: -> FLOCK  ADVISORY  WRITE 4711 fe:00:5678 0 EOF".
+// A line of /proc/locks (fs/locks.c, lock_get_status): "7: FLOCK  ADVISORY  WRITE 812 fe:00:5678 0 EOF"; who waits for that lock
+// comes after it, with the same number and an arrow: "7: -> FLOCK  ADVISORY  WRITE 4711 fe:00:5678 0 EOF".
 struct FileLockLine {
 	std::uint64_t number = 0;
 	bool waits = false;
@@ -20,8 +20,8 @@ struct FileLockLine {
 };
 [[nodiscard]] std::optional<FileLockLine> parse_file_lock(std::string_view line);
 
-// The process that holds the file lock that a thread of this one waits for now (flock, fcntl); `inode`: of the file, 0 where it is
-// not known, and any file will do then. nullopt: it waits for none, or whose it is cannot be told.
+// The process that holds the file lock that a thread of this one waits for now (flock, fcntl); `inode`: of the file, 0 where it
+// is not known, and any file will do then. nullopt: it waits for none, or whose it is cannot be told.
 [[nodiscard]] std::optional<std::uint32_t> file_lock_holder(const ProcFs &proc, std::uint32_t pid, std::uint64_t inode);
 
 } // namespace loopsnoop::process

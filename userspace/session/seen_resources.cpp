@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <ranges>
 #include <utility>
 #include <variant>
 
@@ -39,7 +40,8 @@ void complete(FileResource &file, const FileResource &seen) {
 	}
 }
 void complete(SocketResource &socket, const SocketResource &seen) {
-	if (socket.fd == seen.fd && socket.local == seen.local && socket.remote == seen.remote && socket.path == seen.path && !socket.peer) {
+	if (socket.fd == seen.fd && socket.local == seen.local && socket.remote == seen.remote && socket.path == seen.path &&
+	    !socket.peer) {
 		socket.peer = seen.peer;
 	}
 }
@@ -100,10 +102,10 @@ void SeenResources::recall(std::uint64_t iteration, Stall &stall) const {
 		}
 		// The latest goes first, and of a lock one that names its holder.
 		for (const bool with_holder : {true, false}) {
-			for (auto seen = seen_.rbegin(); seen != seen_.rend(); ++seen) {
-				if (names_holder(seen->resource) == with_holder && wait.start_ns <= seen->seen_ns &&
-				    seen->seen_ns <= wait.start_ns + wait.duration_ns) {
-					complete(*wait.resource, seen->resource);
+			for (const SeenResource &seen : std::ranges::reverse_view(seen_)) {
+				if (names_holder(seen.resource) == with_holder && wait.start_ns <= seen.seen_ns &&
+				    seen.seen_ns <= wait.start_ns + wait.duration_ns) {
+					complete(*wait.resource, seen.resource);
 				}
 			}
 		}

@@ -16,8 +16,8 @@ struct SeenResource {
 	Resource resource;
 };
 
-// What was seen of the waits of one iteration while they went on, the latest 16: who holds a lock, or has the other end of a pipe or
-// a connection, cannot be told any more when the wait is over.
+// What was seen of the waits of one iteration while they went on, the latest 16: who holds a lock, or has the other end of a pipe
+// or a connection, cannot be told any more when the wait is over.
 class SeenResources {
 public:
 	// One that says nothing beyond what can be told later is not kept.

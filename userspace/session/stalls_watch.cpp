@@ -164,7 +164,8 @@ void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait)
 	const std::uint64_t now = monotonic_ns();
 	const bool is_lock = wait.cause == Cause::futex && wait.stack_key != 0 && wait.stack_key == loop.resolved_key;
 	// A search for the process at the other end goes through all processes: only for what is about to be a stall.
-	const bool has_end = wait.cause == Cause::socket || wait.cause == Cause::pipe || wait.cause == Cause::poll || wait.cause == Cause::file_io;
+	const bool has_end =
+	    wait.cause == Cause::socket || wait.cause == Cause::pipe || wait.cause == Cause::poll || wait.cause == Cause::file_io;
 	const bool is_late = now - std::min(now, state.off_ns) >= options_.threshold_ns / 2;
 	if (state.off_ns == loop.viewed_off_ns || !(is_lock || (has_end && is_late))) {
 		return;

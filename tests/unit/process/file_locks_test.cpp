@@ -21,8 +21,9 @@ TEST_CASE("lines of /proc/locks") {
 	const auto of_description = parse_file_lock("8: OFDLCK ADVISORY  WRITE -1 fe:00:5678 0 EOF");
 	REQUIRE(of_description);
 	CHECK(of_description->pid == -1);
-	for (const char *broken : {"", "7", "7:", "7: ->", "x: FLOCK ADVISORY WRITE 1 a:b:1 0 EOF", "7: FLOCK ADVISORY WRITE one a:b:1 0 EOF",
-	                           "7: FLOCK ADVISORY WRITE 1 ab 0 EOF", "7: FLOCK ADVISORY WRITE 1 a:b: 0 EOF"}) {
+	for (const char *broken :
+	     {"", "7", "7:", "7: ->", "x: FLOCK ADVISORY WRITE 1 a:b:1 0 EOF", "7: FLOCK ADVISORY WRITE one a:b:1 0 EOF",
+	      "7: FLOCK ADVISORY WRITE 1 ab 0 EOF", "7: FLOCK ADVISORY WRITE 1 a:b: 0 EOF"}) {
 		CHECK_FALSE(parse_file_lock(broken));
 	}
 }

@@ -29,8 +29,8 @@ bool leads_to_threads(const process::Memory &memory, const Offsets &offsets, std
 } // namespace
 
 bool is_thread_join(const SourceFrame &frame) {
-	// Lib/threading.py: up to 3.12 join() waits in _wait_for_tstate_lock(), since 3.13 in the thread's handle, which is written in C.
-	// Qualified names are known since 3.11.
+	// Lib/threading.py: up to 3.12 join() waits in _wait_for_tstate_lock(), since 3.13 in the thread's handle, which is written
+	// in C. Qualified names are known since 3.11.
 	return frame.file.ends_with("/threading.py") &&
 	       (frame.function == "Thread._wait_for_tstate_lock" || frame.function == "_wait_for_tstate_lock" ||
 	        frame.function == "Thread.join" || frame.function == "join");

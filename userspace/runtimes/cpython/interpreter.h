@@ -92,8 +92,8 @@ public:
 	// nullopt: it is not there (any more), or not on that lock.
 	[[nodiscard]] std::optional<ImportLock> import_lock(std::uint64_t thread_state, std::uint64_t wakeup);
 
-	// pthread_self() of the thread whose end this one waits for, asleep in threading.Thread.join(), by its locals. nullopt: it does
-	// not (any more), or that could not be read.
+	// pthread_self() of the thread whose end this one waits for, asleep in threading.Thread.join(), by its locals. nullopt: it
+	// does not (any more), or that could not be read.
 	[[nodiscard]] std::optional<std::uint64_t> joined_thread(std::uint64_t thread_state);
 
 	// The threads that are in a `with` block of one of these lock objects, or about to enter one, by tid in our PID namespace;

@@ -64,9 +64,9 @@ struct Offsets {
 
 	// Of instances of classes written in Python: see attributes.h
 	AttributeForm attributes = AttributeForm::dictionary;
-	std::uint32_t type_cached_keys = 0; // PyHeapTypeObject.ht_cached_keys, >= 3.11
-	std::uint32_t values_header = 0;    // bytes of a PyDictValues before its values, >= 3.13
-	std::uint32_t frame_locals = 0;     // f_localsplus, localsplus: the arguments come first
+	std::uint32_t type_cached_keys = 0;               // PyHeapTypeObject.ht_cached_keys, >= 3.11
+	std::uint32_t values_header = 0;                  // bytes of a PyDictValues before its values, >= 3.13
+	std::uint32_t frame_locals = 0;                   // f_localsplus, localsplus: the arguments come first
 	std::optional<std::uint32_t> frame_stack_pointer; // >= 3.14: where the top of its stack is kept while it calls something
 
 	PythonLayout frames; // gil_begin and gil_end not set

@@ -48,7 +48,8 @@ std::uint64_t self_of_exit(const process::Memory &memory, std::uint64_t address,
 bool is_exit_descriptor(const process::Memory &memory, const Offsets &offsets, std::uint64_t address) {
 	const auto type = memory.read_value<std::uint64_t>(address + offsets.object_type);
 	const auto name = memory.read_value<std::uint64_t>(address + descriptor_name);
-	return type && name && is_of_type(memory, *type, "method_descriptor") && read_unicode(memory, offsets, *name, 16) == "__exit__";
+	return type && name && is_of_type(memory, *type, "method_descriptor") &&
+	       read_unicode(memory, offsets, *name, 16) == "__exit__";
 }
 
 std::vector<std::uint64_t> words_of(const process::Memory &memory, const Offsets &offsets, std::uint64_t frame) {
