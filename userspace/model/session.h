@@ -27,6 +27,7 @@ struct SessionStart {
 	std::uint64_t threshold_ns = 0;
 	std::vector<std::string> argv;
 	std::vector<std::string> missing; // what this machine does not allow, a sentence each; empty when all is there
+	bool discovery = false;           // processes are looked for (--all, --comm, --cgroup): there may be hundreds
 };
 
 enum class RuntimeKind : std::uint8_t { native, cpython, node };
@@ -49,6 +50,12 @@ struct OwnPoll {
 	std::optional<int> fd; // epoll and io_uring only
 };
 
+// Where a process runs, told from its cgroups; empty: not known.
+struct Placement {
+	std::string container; // id: 64 hexadecimal digits
+	std::string unit;      // of systemd
+};
+
 struct LoopFound {
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
@@ -57,6 +64,7 @@ struct LoopFound {
 	std::uint64_t start_ns = 0;
 	Runtime runtime;
 	std::optional<OwnPoll> poll; // null while the thread was not seen polling
+	Placement placement;
 };
 
 struct ProcessExit {
@@ -91,6 +99,7 @@ struct LoopTotals {
 struct SessionSummary {
 	std::uint64_t duration_ns = 0;
 	std::vector<LoopTotals> loops;
+	std::uint64_t loops_left_out = 0; // that ended, beyond those kept
 	LossCounts lost{};
 };
 
