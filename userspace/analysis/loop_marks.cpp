@@ -51,11 +51,16 @@ bool is_mark(const NativeFrame &frame) {
 	return frame.function && std::ranges::find(native_marks, *frame.function) != native_marks.end();
 }
 
+// A worker that multiprocessing (or billiard) has forked: the frames further out are those its parent had at that moment.
+bool is_fork(const SourceFrame &frame) { return frame.file.ends_with("/popen_fork.py"); }
+
 } // namespace
 
 bool runs_event_loop(const Stack &stack) {
-	return std::ranges::any_of(stack.python, [](const SourceFrame &frame) { return is_mark(frame); }) ||
-	       std::ranges::any_of(stack.native, [](const NativeFrame &frame) { return is_mark(frame); });
+	const auto forked = std::ranges::find_if(stack.python, is_fork);
+	const bool python = std::any_of(stack.python.begin(), forked, [](const SourceFrame &frame) { return is_mark(frame); });
+	return python || (forked == stack.python.end() &&
+	                  std::ranges::any_of(stack.native, [](const NativeFrame &frame) { return is_mark(frame); }));
 }
 
 } // namespace loopsnoop::analysis

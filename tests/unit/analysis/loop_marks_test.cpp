@@ -31,6 +31,16 @@ TEST_CASE("a thread under a loop's own function runs a loop") {
 	CHECK(runs_event_loop(native("aeMain")));
 }
 
+TEST_CASE("a worker that was forked inside a callback is not in its parent's loop") {
+	Stack worker = python("Popen._launch", "/usr/lib/python3.11/multiprocessing/popen_fork.py");
+	worker.python.insert(worker.python.begin(), SourceFrame{"work", "/srv/jobs.py", 7});
+	worker.python.push_back(SourceFrame{"BaseEventLoop.run_forever", "/usr/lib/python3.11/asyncio/base_events.py", 600});
+	worker.native = native("uv_run").native;
+	CHECK_FALSE(runs_event_loop(worker));
+	worker.python.insert(worker.python.begin(), SourceFrame{"Runner.run", "/usr/lib/python3.11/asyncio/runners.py", 118});
+	CHECK(runs_event_loop(worker));
+}
+
 TEST_CASE("names alike elsewhere are no loop") {
 	CHECK_FALSE(runs_event_loop({}));
 	CHECK_FALSE(runs_event_loop(python("run", "/srv/runners.py")));
