@@ -58,6 +58,9 @@ static __noinline int adopt_provisional(struct task_struct *task, struct ls_thre
 	return 0;
 }
 
+/* The process that is looked at; 0: all followed ones. */
+volatile __u32 wanted_process = 0;
+
 SEC("iter/task")
 int look(struct bpf_iter__task *ctx)
 {
@@ -75,6 +78,8 @@ int look(struct bpf_iter__task *ctx)
 	if (!task)
 		return 0;
 	process = process_of(task);
+	if (wanted_process && process != wanted_process)
+		return 0;
 	target = bpf_map_lookup_elem(&targets, &process);
 	if (!target)
 		return 0;
@@ -105,7 +110,9 @@ int look(struct bpf_iter__task *ctx)
 		if (!loop || !loop->rank)
 			adopt_asleep(task, thread, &call, BPF_CORE_READ(regs, sp), target->adopt_rank);
 	}
-	if (thread->slot < 0 && ((adopted && thread->tid == process) || target->forced_tid == thread->tid))
+	if (thread->slot < 0 &&
+	    ((adopted && thread->tid == process && (target->flags & (LS_TARGET_FOUND | LS_TARGET_SERVER)) != LS_TARGET_FOUND) ||
+	     target->forced_tid == thread->tid))
 		adopt_provisional(task, thread, &call, asleep ? state : TASK_RUNNING,
 		                  target->forced_tid == thread->tid ? LS_LOOP_FORCED : 0);
 	view->pid = process;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The loop's own poll calls: where iterations begin and end. Attached to syscalls:sys_enter_* and sys_exit_* of each poll call
  * (user space does it: one program, several tracepoints), or, without tracefs, to raw_syscalls. */
-#include "lib/adopt.bpf.h"
+#include "lib/discover.bpf.h"
 
 static __noinline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 now)
 {
@@ -27,9 +27,11 @@ static __noinline bool becomes_loop(struct task_struct *task, struct ls_thread *
 
 	if (!task || !thread)
 		return false;
+	target = bpf_map_lookup_elem(&targets, &thread->pid);
+	if (target && (target->flags & LS_TARGET_POOL))
+		return false;
 	if (rank == LS_RANK_STRONG)
 		return true;
-	target = bpf_map_lookup_elem(&targets, &thread->pid);
 	if (target && target->forced_tid == thread->tid)
 		return rank >= LS_RANK_SINGLE;
 	if (rank < LS_RANK_FEW)
@@ -38,6 +40,9 @@ static __noinline bool becomes_loop(struct task_struct *task, struct ls_thread *
 	thread->rival_sp = sp;
 	thread->rival_syscall = nr;
 	main_thread = thread->tid == thread->pid;
+	/* Nobody asked for this process: what a shell or a pager does at its terminal, in poll() on one descriptor, is no loop. */
+	if (target && (target->flags & LS_TARGET_FOUND))
+		return main_thread && again && rank == LS_RANK_MANY;
 	if (main_thread && rank == LS_RANK_MANY)
 		return true;
 	/* One descriptor, or not the main thread: once more from the same place, and in a process without a better loop. */
@@ -134,7 +139,7 @@ int on_poll_enter(struct ls_sys_enter *ctx)
 
 	/* Everybody's poll calls come by here: those that are not followed leave first. */
 	if (!thread)
-		return 0;
+		return knobs.discover ? discover(task, ctx->id) : 0;
 	/* From the registers, not from the context: a program may read no further in it than the call has arguments. */
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	loop = loop_at(thread->slot);
@@ -166,7 +171,7 @@ int BPF_PROG(on_any_enter, struct pt_regs *regs, long id)
 		return 0;
 	task = bpf_get_current_task_btf();
 	if (!thread_of(task))
-		return 0;
+		return knobs.discover ? discover(task, id) : 0;
 	read_call(regs, &call);
 	call.nr = id;
 	call.shape = shape;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What to follow and what to forget: threads and processes that begin, become another program, and end. */
-#include "lib/adopt.bpf.h"
+#include "lib/discover.bpf.h"
 
 #define NO_SLOT 0xffff
 
@@ -64,10 +64,10 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	}
 	if (!follow)
 		return 0;
-	fresh.flags = LS_TARGET_CHILDREN;
+	fresh.flags = thread->flags & (LS_TARGET_CHILDREN | LS_TARGET_FOUND);
 	bpf_map_update_elem(&targets, &process, &fresh, BPF_ANY);
-	thread = adopt(child, process, LS_TARGET_CHILDREN, now);
-	if (thread && open_provisional(child, thread, now, 0))
+	thread = adopt(child, process, fresh.flags, now);
+	if (thread && !(fresh.flags & LS_TARGET_FOUND) && open_provisional(child, thread, now, 0))
 		announce_loop(child, thread->slot, loop_at(thread->slot));
 	return 0;
 }
@@ -80,6 +80,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	struct ls_loop *loop;
 	u64 now;
 
+	if (knobs.discover)
+		forget_candidate(task);
 	if (!thread)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -103,6 +105,12 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	}
 	if (loop)
 		close_loop(thread, loop);
+	/* Whether this program is to be followed as the one before was is for user space to say again. */
+	if (thread->flags & LS_TARGET_FOUND) {
+		bpf_map_delete_elem(&targets, &thread->pid);
+		bpf_task_storage_delete(&threads, task);
+		return 0;
+	}
 	if (open_provisional(task, thread, now, 0))
 		announce_loop(task, thread->slot, loop_at(thread->slot));
 	return 0;

@@ -13,4 +13,6 @@ struct ls_knobs {
 	__u32 capture_per_s; /* refill of a thread's token bucket */
 	__u32 capture_burst;
 	__u32 sample_period_ns;
+	__u32 discover; /* 1: threads that nobody follows are told when they poll like a loop */
+	__u32 pad;
 };

@@ -31,8 +31,9 @@ enum ls_record_type {
 	LS_RECORD_FORK = 5,
 	LS_RECORD_EXEC = 6,
 	LS_RECORD_EXIT = 7,
-	LS_RECORD_GIL = 8,   /* a wait for the GIL has ended: who held it when it began */
-	LS_RECORD_WAKER = 9, /* who ended a wait, where it stood then; the wait's own record follows */
+	LS_RECORD_GIL = 8,        /* a wait for the GIL has ended: who held it when it began */
+	LS_RECORD_WAKER = 9,      /* who ended a wait, where it stood then; the wait's own record follows */
+	LS_RECORD_CANDIDATE = 10, /* a thread that nobody follows polls as a loop does; with knobs.discover */
 };
 
 /* What a blocked system call waits on decides the cause; the table syscall -> shape is filled by user space. */
@@ -299,6 +300,34 @@ struct ls_loop {
 	__u64 poll_delay_histogram[LS_HISTOGRAM];
 };
 
+/* LS_RECORD_CANDIDATE; h.slot and h.generation are not used. */
+struct ls_candidate {
+	struct ls_header h;
+	__u32 poll_syscall;
+	__s32 poll_fd; /* -1: none */
+	__u32 weak;    /* poll, select */
+	__u32 pad;
+	char process_comm[LS_COMM_BYTES];
+};
+
+enum ls_census_flags {
+	LS_CENSUS_EPOLL = 1, /* asleep in epoll_wait, or for io_uring */
+	LS_CENSUS_POLL = 2,  /* asleep in poll or select on more than one descriptor */
+	LS_CENSUS_COPY = 4,  /* its process was forked and has not called exec() since: its descriptors may be its parent's */
+};
+
+/* One thread that nobody follows, as the census saw it: main threads, and others that are asleep in an epoll call. */
+struct ls_census {
+	__u32 pid;
+	__u32 tid;
+	__u32 exec_id; /* another one: another program */
+	__u32 flags;   /* enum ls_census_flags */
+	__u64 start_boottime_ns;
+	__s32 poll_fd;
+	__u32 pad;
+	char comm[LS_COMM_BYTES];
+};
+
 /* One thread as the iterator saw it. */
 struct ls_look {
 	__u32 pid;
@@ -326,7 +355,10 @@ struct ls_look {
 /* Targets: processes user space asked to follow, by pid. */
 enum ls_target_flags {
 	LS_TARGET_CHILDREN = 1,
-	LS_TARGET_WEAK = 2, /* take poll() and select() loops of any thread: no better loop was found */
+	LS_TARGET_WEAK = 2,    /* take poll() and select() loops of any thread: no better loop was found */
+	LS_TARGET_FOUND = 4,   /* nobody named it: only what polls like a loop counts, and exec() ends it */
+	LS_TARGET_SERVER = 16, /* LS_TARGET_FOUND, but a known server: its main thread counts before it polls */
+	LS_TARGET_POOL = 8,    /* its threads take turns at one poll descriptor: no more of them are loops */
 };
 
 struct ls_target {
@@ -343,6 +375,8 @@ static_assert(sizeof(struct ls_fd) == 80 + LS_PATH_BYTES);
 static_assert(sizeof(struct ls_wait) % 8 == 0);
 static_assert(sizeof(struct ls_gil_wait) == 72 + 16 * LS_PYTHON_FRAMES);
 static_assert(sizeof(struct ls_loop) % 8 == 0);
+static_assert(sizeof(struct ls_candidate) == 56);
+static_assert(sizeof(struct ls_census) == 48);
 #else
 _Static_assert(sizeof(struct ls_header) == 24, "ls_header");
 _Static_assert(sizeof(struct ls_part) == 16, "ls_part");
@@ -350,4 +384,6 @@ _Static_assert(sizeof(struct ls_fd) == 80 + LS_PATH_BYTES, "ls_fd");
 _Static_assert(sizeof(struct ls_wait) % 8 == 0, "ls_wait");
 _Static_assert(sizeof(struct ls_gil_wait) == 72 + 16 * LS_PYTHON_FRAMES, "ls_gil_wait");
 _Static_assert(sizeof(struct ls_loop) % 8 == 0, "ls_loop");
+_Static_assert(sizeof(struct ls_candidate) == 56, "ls_candidate");
+_Static_assert(sizeof(struct ls_census) == 48, "ls_census");
 #endif

@@ -222,6 +222,8 @@ struct task_struct {
 	unsigned long nvcsw;
 	unsigned long nivcsw;
 	__u64 start_boottime;
+	__u32 parent_exec_id;
+	__u32 self_exec_id;
 	char comm[16];
 	struct signal_struct *signal;
 	struct sched_info sched_info;

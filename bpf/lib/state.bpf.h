@@ -73,7 +73,6 @@ struct {
  * stack_bytes, because the first piece of a stack ends at a page boundary. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(u32));
 	__uint(value_size, sizeof(struct ls_wait) + LS_STACK_BYTES_MAX + LS_PAGE_BYTES);

@@ -52,6 +52,33 @@ template <typename T> std::optional<T> consistent_copy(const std::byte *from) {
 	return std::nullopt;
 }
 
+// What an iterator program writes, one whole T after the other.
+template <typename T, typename See> void read_iterator(bpf_link *link, const See &see) {
+	const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link)));
+	if (!iterator.valid()) {
+		return;
+	}
+	std::vector<std::byte> buffer;
+	std::array<std::byte, 65536> piece{};
+	for (;;) {
+		const ssize_t n = read(iterator.get(), piece.data(), piece.size());
+		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			continue;
+		}
+		if (n <= 0) {
+			return;
+		}
+		buffer.insert(buffer.end(), piece.begin(), piece.begin() + n);
+		std::size_t used = 0;
+		for (; used + sizeof(T) <= buffer.size(); used += sizeof(T)) {
+			T wire{};
+			std::memcpy(&wire, buffer.data() + used, sizeof(wire));
+			see(wire);
+		}
+		buffer.erase(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(used));
+	}
+}
+
 class KernelSide final : public Collector {
 public:
 	KernelSide(CollectorOptions options, TracepointPlan plan) : options_(std::move(options)), plan_(std::move(plan)) {}
@@ -69,7 +96,12 @@ public:
 	void accept_weak_loops(std::uint32_t pid) override;
 	void drain(std::chrono::milliseconds timeout, const std::function<void(Event &&)> &sink) override;
 	[[nodiscard]] int poll_fd() const override { return ring_buffer__epoll_fd(ring_.get()); }
+	void follow_all(const std::vector<FollowRequest> &requests) override;
+	[[nodiscard]] std::vector<Stranger> census() override;
+	void is_pool(std::uint32_t pid) override;
 	[[nodiscard]] std::vector<LoopState> loops() const override;
+	[[nodiscard]] std::vector<LoopState> busy_loops() const override;
+	[[nodiscard]] std::optional<LoopState> loop(LoopKey key) const override;
 	[[nodiscard]] std::optional<RawWait> current_wait(LoopKey key) const override;
 	[[nodiscard]] std::vector<ThreadLook> look(std::uint32_t pid) override;
 	void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) override;
@@ -81,6 +113,9 @@ public:
 
 private:
 	[[nodiscard]] std::optional<std::uint64_t> iteration_start(LoopKey key) const;
+	[[nodiscard]] std::optional<LoopState> loop_in(std::size_t slot) const;
+	[[nodiscard]] bool add_target(const FollowRequest &request);
+	void walk(std::uint32_t pid, const std::function<void(const ls_look &)> &see);
 	[[nodiscard]] ls_slot_config *config_for(LoopKey key);
 	void change_target(std::uint32_t pid, const std::function<void(ls_target &)> &change);
 	static int on_record(void *context, void *data, std::size_t size);
@@ -89,10 +124,12 @@ private:
 	TracepointPlan plan_;
 	Skeleton skeleton_;
 	// Destroyed before the skeleton: links first.
-	MappedTable loops_, configs_, captures_;
+	MappedTable loops_, configs_;
+	mutable std::vector<std::byte> capture_; // one element of the table of captures, as it was read last
 	RingBuffer ring_;
 	Attachments attachments_;
 	Link iterator_;
+	Link census_;
 	std::optional<Samplers> samplers_; // none: switched off, or this kernel has none; reads loops_ from a thread of its own
 	const std::function<void(Event &&)> *sink_ = nullptr;
 	LossCounts dropped_{};
@@ -114,6 +151,7 @@ Result<void> KernelSide::load() {
 	knobs.capture_per_s = captures_per_s;
 	knobs.capture_burst = capture_burst;
 	knobs.sample_period_ns = sample_period_ns;
+	knobs.discover = options_.discover ? 1 : 0;
 	const auto shapes = syscall_shapes();
 	std::copy(shapes.begin(), shapes.end(), std::begin(skeleton_->rodata->shapes));
 
@@ -125,6 +163,7 @@ Result<void> KernelSide::load() {
 	bpf_map__set_value_size(skeleton_->maps.captures, capture_bytes);
 	bpf_map__set_value_size(skeleton_->maps.scratch, capture_bytes);
 	bpf_map__set_max_entries(skeleton_->maps.scratch, static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
+	bpf_program__set_autoload(skeleton_->progs.census, options_.discover);
 	bpf_program__set_autoload(skeleton_->progs.on_any_enter, !plan_.per_call);
 	bpf_program__set_autoload(skeleton_->progs.on_any_exit, !plan_.per_call);
 	if (!plan_.per_call) {
@@ -157,15 +196,15 @@ Result<void> KernelSide::load() {
 	}
 	auto loops = MappedTable::map(bpf_map__fd(skeleton_->maps.loops), sizeof(ls_loop), options_.max_loops, false);
 	auto configs = MappedTable::map(bpf_map__fd(skeleton_->maps.configs), sizeof(ls_slot_config), options_.max_loops, true);
-	auto captures = MappedTable::map(bpf_map__fd(skeleton_->maps.captures), capture_bytes, options_.max_loops, false);
-	for (const auto *table : {&loops, &configs, &captures}) {
+	for (const auto *table : {&loops, &configs}) {
 		if (!*table) {
 			return table->error();
 		}
 	}
 	loops_ = std::move(*loops);
 	configs_ = std::move(*configs);
-	captures_ = std::move(*captures);
+	// Not mapped: all of it would count as ours, and little of it is ever looked at.
+	capture_.resize((capture_bytes + 7) / 8 * 8);
 	ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.records), on_record, this, nullptr));
 	if (ring_ == nullptr) {
 		return errno_error("map the ring buffer");
@@ -185,6 +224,12 @@ Result<void> KernelSide::attach() {
 	if (iterator_ == nullptr) {
 		return errno_error("attach the task iterator");
 	}
+	if (options_.discover) {
+		census_.reset(bpf_program__attach_iter(skeleton_->progs.census, nullptr));
+		if (census_ == nullptr) {
+			return errno_error("attach the task iterator");
+		}
+	}
 	if (options_.without.contains("cpu-samples")) {
 		attachments_.missing.emplace_back("stacks of iterations that compute: switched off by --without cpu-samples");
 		return {};
@@ -201,10 +246,7 @@ Result<void> KernelSide::attach() {
 }
 
 Result<void> KernelSide::follow(const FollowRequest &request) {
-	ls_target target{};
-	target.flags = request.children ? LS_TARGET_CHILDREN : 0;
-	target.forced_tid = request.forced_tid.value_or(0);
-	if (bpf_map_update_elem(bpf_map__fd(skeleton_->maps.targets), &request.pid, &target, BPF_ANY) != 0) {
+	if (!add_target(request)) {
 		return errno_error("follow the process", std::to_string(request.pid));
 	}
 	// Twice: a thread made while the first look went by is inherited only if its maker was followed by then.
@@ -213,6 +255,41 @@ Result<void> KernelSide::follow(const FollowRequest &request) {
 	}
 	(void)look(request.pid);
 	return {};
+}
+
+bool KernelSide::add_target(const FollowRequest &request) {
+	ls_target target{};
+	for (const auto &[wanted, flag] : {std::pair{request.children, LS_TARGET_CHILDREN},
+	                                   {request.found, LS_TARGET_FOUND},
+	                                   {request.server, LS_TARGET_SERVER}}) {
+		target.flags |= wanted ? static_cast<std::uint32_t>(flag) : 0U;
+	}
+	target.forced_tid = request.forced_tid.value_or(0);
+	return bpf_map_update_elem(bpf_map__fd(skeleton_->maps.targets), &request.pid, &target, BPF_ANY) == 0;
+}
+
+void KernelSide::follow_all(const std::vector<FollowRequest> &requests) {
+	for (const FollowRequest &request : requests) {
+		if (!add_target(request)) {
+			dropped_.at(static_cast<std::size_t>(Loss::no_slot))++;
+		}
+	}
+	// Twice, as above. One of many is looked for alone: what the others do now is of no interest.
+	for (int i = 0; i < 2 && !requests.empty(); i++) {
+		walk(requests.size() == 1 ? requests.front().pid : 0, [](const ls_look &) {});
+	}
+}
+
+std::vector<Stranger> KernelSide::census() {
+	std::vector<Stranger> strangers;
+	if (census_ != nullptr) {
+		read_iterator<ls_census>(census_.get(), [&](const ls_census &entry) { strangers.push_back(decode_census(entry)); });
+	}
+	return strangers;
+}
+
+void KernelSide::is_pool(std::uint32_t pid) {
+	change_target(pid, [](ls_target &target) { target.flags |= LS_TARGET_POOL; });
 }
 
 void KernelSide::accept_weak_loops(std::uint32_t pid) {
@@ -246,26 +323,53 @@ void KernelSide::drain(std::chrono::milliseconds timeout, const std::function<vo
 	sink_ = nullptr;
 }
 
+std::optional<LoopState> KernelSide::loop_in(std::size_t slot) const {
+	const auto *loop = reinterpret_cast<const ls_loop *>(loops_.at(slot));
+	if (loop->in_use == 0) {
+		return std::nullopt;
+	}
+	// A loop that runs flat out changes all the time; the copy is taken as it is then, and `changes` odd says so.
+	ls_loop copy{};
+	if (auto consistent = consistent_copy<ls_loop>(loops_.at(slot))) {
+		copy = *consistent;
+	} else {
+		std::memcpy(&copy, loop, sizeof(copy));
+		copy.changes |= 1;
+	}
+	if (copy.tid == 0) {
+		return std::nullopt;
+	}
+	return decode_loop(copy, static_cast<std::uint32_t>(slot));
+}
+
 std::vector<LoopState> KernelSide::loops() const {
 	std::vector<LoopState> states;
 	for (std::size_t slot = 0; slot < loops_.count(); slot++) {
-		const auto *loop = reinterpret_cast<const ls_loop *>(loops_.at(slot));
-		if (loop->in_use == 0) {
-			continue;
-		}
-		// A loop that runs flat out changes all the time; the copy is taken as it is then, and `changes` odd says so.
-		ls_loop copy{};
-		if (auto consistent = consistent_copy<ls_loop>(loops_.at(slot))) {
-			copy = *consistent;
-		} else {
-			std::memcpy(&copy, loop, sizeof(copy));
-			copy.changes |= 1;
-		}
-		if (copy.tid != 0) {
-			states.push_back(decode_loop(copy, static_cast<std::uint32_t>(slot)));
+		if (auto state = loop_in(slot)) {
+			states.push_back(std::move(*state));
 		}
 	}
 	return states;
+}
+
+std::vector<LoopState> KernelSide::busy_loops() const {
+	std::vector<LoopState> states;
+	for (std::size_t slot = 0; slot < loops_.count(); slot++) {
+		// Read while it changes: one that is missed now is there at the next look.
+		const auto *loop = reinterpret_cast<const volatile ls_loop *>(loops_.at(slot));
+		if (loop->in_use == 0 || (loop->iteration_ns == 0 && loop->wake_ns == 0 && loop->rank != LS_RANK_NONE)) {
+			continue;
+		}
+		if (auto state = loop_in(slot)) {
+			states.push_back(std::move(*state));
+		}
+	}
+	return states;
+}
+
+std::optional<LoopState> KernelSide::loop(LoopKey key) const {
+	auto state = key.slot < loops_.count() ? loop_in(key.slot) : std::nullopt;
+	return state && state->key == key ? std::move(state) : std::nullopt;
 }
 
 std::optional<std::uint64_t> KernelSide::iteration_start(LoopKey key) const {
@@ -282,10 +386,12 @@ std::optional<RawWait> KernelSide::current_wait(LoopKey key) const {
 	if (!before || before->generation != key.generation || before->group == 0) {
 		return std::nullopt;
 	}
-	const std::byte *capture = captures_.at(key.slot);
-	const auto &wire = *reinterpret_cast<const ls_wait *>(capture);
+	if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.captures), &key.slot, capture_.data()) != 0) {
+		return std::nullopt;
+	}
+	const auto &wire = *reinterpret_cast<const ls_wait *>(capture_.data());
 	const std::size_t bytes = std::min<std::size_t>(wire.stack_bytes, options_.stack_bytes + LS_PAGE_BYTES);
-	RawWait wait = decode_wait(wire, {capture + sizeof(ls_wait), bytes});
+	RawWait wait = decode_wait(wire, std::span(capture_).subspan(sizeof(ls_wait), bytes));
 	const auto after = consistent_copy<ls_loop>(loops_.at(key.slot));
 	if (!after || after->changes != before->changes) {
 		return std::nullopt;
@@ -293,33 +399,15 @@ std::optional<RawWait> KernelSide::current_wait(LoopKey key) const {
 	return wait;
 }
 
+void KernelSide::walk(std::uint32_t pid, const std::function<void(const ls_look &)> &see) {
+	// The others cost a comparison each; and with hundreds of followed processes, their threads' stacks are not taken.
+	skeleton_->bss->wanted_process = pid;
+	read_iterator<ls_look>(iterator_.get(), see);
+}
+
 std::vector<ThreadLook> KernelSide::look(std::uint32_t pid) {
 	std::vector<ThreadLook> looks;
-	UniqueFd iterator(bpf_iter_create(bpf_link__fd(iterator_.get())));
-	if (!iterator.valid()) {
-		return looks;
-	}
-	std::vector<std::byte> buffer;
-	std::array<std::byte, 65536> piece{};
-	for (;;) {
-		const ssize_t n = read(iterator.get(), piece.data(), piece.size());
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			continue;
-		}
-		if (n <= 0) {
-			break;
-		}
-		buffer.insert(buffer.end(), piece.begin(), piece.begin() + n);
-		std::size_t used = 0;
-		for (; used + sizeof(ls_look) <= buffer.size(); used += sizeof(ls_look)) {
-			ls_look wire{};
-			std::memcpy(&wire, buffer.data() + used, sizeof(wire));
-			if (wire.pid == pid) {
-				looks.push_back(decode_look(wire));
-			}
-		}
-		buffer.erase(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(used));
-	}
+	walk(pid, [&](const ls_look &wire) { looks.push_back(decode_look(wire)); });
 	return looks;
 }
 

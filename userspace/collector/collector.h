@@ -21,16 +21,20 @@ namespace loopsnoop::collector {
 struct CollectorOptions {
 	std::uint64_t threshold_ns = 100'000'000;
 	std::uint32_t stack_bytes = 65536; // a multiple of 4096, at most 65536
-	std::uint32_t max_loops = 64;      // loop threads followed at once; each costs some 25 KiB of kernel memory
-	std::set<std::string> without;     // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
-	bool look_only = false;            // nothing but `look`: no hook is attached, and leaving takes no time
-	bool verbose = false;              // libbpf's messages and the verifier's log to stderr
+	std::uint32_t max_loops =
+	    64; // loop threads followed at once, 4096 at most; each costs stack_bytes and 12 KiB of kernel memory
+	std::set<std::string> without; // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
+	bool discover = false;         // tells of threads that poll like a loop and are not followed
+	bool look_only = false;        // nothing but `look`: no hook is attached, and leaving takes no time
+	bool verbose = false;          // libbpf's messages and the verifier's log to stderr
 };
 
 struct FollowRequest {
 	std::uint32_t pid = 0;
 	bool children = false;
 	std::optional<std::uint32_t> forced_tid;
+	bool found = false;  // by discovery: only threads that poll are loops, and an exec() ends it
+	bool server = false; // of those found: a server by its name, so its main thread's time counts before it polls
 };
 
 // The kernel side: programs, their attachments, and what they hand up. One thread calls it all. When it is destroyed, or its
@@ -51,6 +55,12 @@ public:
 
 	// Begins to follow a process that runs: every thread of it, those that it makes meanwhile included.
 	virtual Result<void> follow(const FollowRequest &request) = 0;
+	// The same for many at once, whose ends meanwhile are no errors. What the table has no room for is a loss (no_slot).
+	virtual void follow_all(const std::vector<FollowRequest> &requests) = 0;
+	// Everybody who is not followed. Takes about a millisecond for a thousand threads. Only with CollectorOptions::discover.
+	[[nodiscard]] virtual std::vector<Stranger> census() = 0;
+	// No other thread of the process is taken for a loop: they take turns at one poll descriptor.
+	virtual void is_pool(std::uint32_t pid) = 0;
 	// Takes poll() and select() loops of any thread of the process, because no better one was found.
 	virtual void accept_weak_loops(std::uint32_t pid) = 0;
 
@@ -61,6 +71,9 @@ public:
 
 	// The loops as they are now.
 	[[nodiscard]] virtual std::vector<LoopState> loops() const = 0;
+	// Those that are not asleep in their own poll call.
+	[[nodiscard]] virtual std::vector<LoopState> busy_loops() const = 0;
+	[[nodiscard]] virtual std::optional<LoopState> loop(LoopKey key) const = 0;
 	// The wait a loop is in now or had last (waits in a row of one stack); nullopt: none, or it moved during the look.
 	[[nodiscard]] virtual std::optional<RawWait> current_wait(LoopKey key) const = 0;
 	// One look at every thread of a followed process.

@@ -228,6 +228,23 @@ std::optional<Event> decode_life(std::span<const std::byte> record) {
 	}
 }
 
+std::optional<Event> decode_candidate(std::span<const std::byte> record) {
+	const auto wire = whole<ls_candidate>(record);
+	if (!wire) {
+		return std::nullopt;
+	}
+	Candidate candidate;
+	candidate.pid = wire->h.pid;
+	candidate.tid = wire->h.tid;
+	candidate.comm = comm(wire->process_comm);
+	candidate.poll_syscall = static_cast<long>(wire->poll_syscall);
+	candidate.weak = wire->weak != 0;
+	if (wire->poll_fd >= 0) {
+		candidate.poll_fd = wire->poll_fd;
+	}
+	return candidate;
+}
+
 } // namespace
 
 std::optional<Event> decode_record(std::span<const std::byte> record) {
@@ -245,6 +262,7 @@ std::optional<Event> decode_record(std::span<const std::byte> record) {
 	case LS_RECORD_FORK:
 	case LS_RECORD_EXEC:
 	case LS_RECORD_EXIT: return decode_life(record);
+	case LS_RECORD_CANDIDATE: return decode_candidate(record);
 	default: return std::nullopt;
 	}
 }
@@ -312,6 +330,25 @@ LoopState decode_loop(const ls_loop &loop, std::uint32_t slot) {
 	std::copy(std::begin(loop.iteration_histogram), std::end(loop.iteration_histogram), state.iteration_times.begin());
 	std::copy(std::begin(loop.poll_delay_histogram), std::end(loop.poll_delay_histogram), state.poll_delays.begin());
 	return state;
+}
+
+Stranger decode_census(const ls_census &wire) {
+	Stranger stranger;
+	stranger.pid = wire.pid;
+	stranger.tid = wire.tid;
+	stranger.program = wire.exec_id;
+	stranger.born_ns = wire.start_boottime_ns;
+	stranger.copy = (wire.flags & LS_CENSUS_COPY) != 0;
+	stranger.thread = comm(wire.comm);
+	if ((wire.flags & LS_CENSUS_EPOLL) != 0) {
+		stranger.in = Stranger::In::epoll;
+		if (wire.poll_fd >= 0) {
+			stranger.poll_fd = wire.poll_fd;
+		}
+	} else if ((wire.flags & LS_CENSUS_POLL) != 0) {
+		stranger.in = Stranger::In::poll;
+	}
+	return stranger;
 }
 
 ThreadLook decode_look(const ls_look &wire) {

@@ -15,5 +15,6 @@ namespace loopsnoop::collector {
 [[nodiscard]] RawWait decode_wait(const ls_wait &wire, std::span<const std::byte> stack);
 [[nodiscard]] LoopState decode_loop(const ls_loop &loop, std::uint32_t slot);
 [[nodiscard]] ThreadLook decode_look(const ls_look &wire);
+[[nodiscard]] Stranger decode_census(const ls_census &wire);
 
 } // namespace loopsnoop::collector

@@ -155,7 +155,30 @@ struct ThreadExited {
 	std::optional<LoopEnd> loop;
 };
 
-using Event = std::variant<LoopAppeared, RawWait, RawWaker, RawGilWait, IterationEnded, RawSample, Forked, Execed, ThreadExited>;
+// A thread that nobody follows polls as a loop does.
+struct Candidate {
+	std::uint32_t pid = 0;
+	std::uint32_t tid = 0;
+	std::string comm; // of the process
+	std::optional<long> poll_syscall;
+	std::optional<int> poll_fd; // epoll and io_uring only
+	bool weak = false;          // in poll or select
+};
+
+using Event =
+    std::variant<LoopAppeared, RawWait, RawWaker, RawGilWait, IterationEnded, RawSample, Forked, Execed, ThreadExited, Candidate>;
+
+// A thread that nobody follows, as a census found it: main threads, and others that are asleep in an epoll call.
+struct Stranger {
+	std::uint32_t pid = 0;
+	std::uint32_t tid = 0;
+	std::uint32_t program = 0; // another number of the same process: it has become another program (exec)
+	std::uint64_t born_ns = 0; // CLOCK_BOOTTIME: tells processes with the same pid apart
+	bool copy = false;         // forked, and not exec()ed since: its descriptors may be its parent's
+	std::string thread;        // of a main thread: the process's name
+	enum class In : std::uint8_t { something, poll, epoll } in = In::something;
+	std::optional<int> poll_fd; // epoll and io_uring only
+};
 
 // Bucket i counts times below 2^i microseconds (and not below 2^(i-1)); the last one counts all others.
 using Histogram = std::array<std::uint64_t, 32>;
