@@ -7,22 +7,35 @@ namespace loopsnoop::output {
 
 namespace {
 
+// Most have none: absent when empty.
+void add_text(Json &json, const char *name, const std::string &text) {
+	if (!text.empty()) {
+		json[name] = text;
+	}
+}
+
 struct RecordToJson {
 	Json operator()(const SessionStart &session) const {
-		return {{"type", "session"},
-		        {"schema", schema_version},
-		        {"version", session.version},
-		        {"started_at", session.started_at},
-		        {"start_ns", session.start_ns},
-		        {"host", session.host},
-		        {"kernel", session.kernel},
-		        {"threshold_ns", session.threshold_ns},
-		        {"argv", session.argv},
-		        {"missing", session.missing}};
+		Json json{{"type", "session"},
+		          {"schema", schema_version},
+		          {"version", session.version},
+		          {"started_at", session.started_at},
+		          {"start_ns", session.start_ns},
+		          {"host", session.host},
+		          {"kernel", session.kernel},
+		          {"threshold_ns", session.threshold_ns},
+		          {"argv", session.argv},
+		          {"missing", session.missing}};
+		if (session.discovery) {
+			json["discovery"] = true;
+		}
+		return json;
 	}
 	Json operator()(const LoopFound &loop) const {
 		Json json{{"type", "loop"},        {"pid", loop.pid},           {"tid", loop.tid},    {"comm", loop.comm},
 		          {"thread", loop.thread}, {"start_ns", loop.start_ns}, {"runtime", nullptr}, {"poll", nullptr}};
+		add_text(json, "container", loop.placement.container);
+		add_text(json, "unit", loop.placement.unit);
 		json["runtime"] = {{"name", name_of(loop.runtime.kind)}, {"version", or_null(loop.runtime.version)}};
 		if (loop.poll) {
 			json["poll"] = {{"syscall", loop.poll->syscall}, {"fd", or_null(loop.poll->fd)}};
@@ -72,8 +85,12 @@ struct RecordToJson {
 		for (std::size_t i = 0; i < loss_count; i++) {
 			lost[std::string(loss_texts.at(i).name)] = summary.lost.at(i);
 		}
-		return {
-		    {"type", "summary"}, {"duration_ns", summary.duration_ns}, {"loops", std::move(loops)}, {"lost", std::move(lost)}};
+		Json json{{"type", "summary"}, {"duration_ns", summary.duration_ns}, {"loops", std::move(loops)}};
+		if (summary.loops_left_out != 0) {
+			json["loops_left_out"] = summary.loops_left_out;
+		}
+		json["lost"] = std::move(lost);
+		return json;
 	}
 };
 

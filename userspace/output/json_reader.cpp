@@ -302,6 +302,7 @@ void read(const Fields &from, SessionStart &session) {
 	from.get("threshold_ns", session.threshold_ns);
 	from.values("argv", session.argv);
 	from.values("missing", session.missing);
+	from.get("discovery", session.discovery);
 }
 
 void read(const Fields &from, LoopFound &loop) {
@@ -319,6 +320,8 @@ void read(const Fields &from, LoopFound &loop) {
 		poll.get("syscall", own.syscall);
 		poll.get("fd", own.fd);
 	});
+	from.get("container", loop.placement.container);
+	from.get("unit", loop.placement.unit);
 }
 
 void read(const Fields &from, Stall &stall) {
@@ -401,6 +404,7 @@ void read(const Fields &from, LoopTotals &loop) {
 void read(const Fields &from, SessionSummary &summary) {
 	from.need("duration_ns", summary.duration_ns);
 	read_list(from, "loops", summary.loops);
+	from.get("loops_left_out", summary.loops_left_out);
 	from.object("lost", [&](const Fields &lost) {
 		for (std::size_t i = 0; i < loss_count; i++) {
 			lost.get(std::string(loss_texts.at(i).name).c_str(), summary.lost.at(i));

@@ -38,20 +38,6 @@ std::string table(const std::vector<Row> &rows, std::size_t left, const Palette 
 	return out;
 }
 
-std::string loop_lines(const SessionSummary &summary) {
-	std::string out;
-	for (const LoopTotals &loop : summary.loops) {
-		const std::uint64_t all = loop.busy_ns + loop.idle_ns;
-		out += fmt::format("  loop pid {} tid {}: {}, {} busy, {} idle", loop.pid, loop.tid, plural(loop.iterations, "iteration"),
-		                   percent(loop.busy_ns, all), percent(loop.idle_ns, all));
-		if (loop.longest_ns > 0) {
-			out += fmt::format(", longest {}", format_duration(loop.longest_ns));
-		}
-		out += '\n';
-	}
-	return out;
-}
-
 } // namespace
 
 std::string loss_lines(const LossCounts &lost) {
@@ -60,6 +46,42 @@ std::string loss_lines(const LossCounts &lost) {
 		if (lost.at(i) > 0) {
 			out += fmt::format("  lost: {} {}\n", thousands(lost.at(i)), loss_texts.at(i).words);
 		}
+	}
+	return out;
+}
+
+void Tally::name(const LoopFound &loop) {
+	if (names_.size() < most_names || names_.contains({loop.pid, loop.tid})) {
+		names_[{loop.pid, loop.tid}] = loop.comm;
+	}
+}
+
+// Of many loops those that were stalled longest.
+std::string Tally::loop_lines(const SessionSummary &summary) const {
+	std::vector<const LoopTotals *> order;
+	order.reserve(summary.loops.size());
+	for (const LoopTotals &loop : summary.loops) {
+		order.push_back(&loop);
+	}
+	if (order.size() > most_rows) {
+		std::stable_sort(order.begin(), order.end(),
+		                 [](const LoopTotals *a, const LoopTotals *b) { return a->stalled_ns > b->stalled_ns; });
+	}
+	std::string out;
+	for (std::size_t i = 0; i < std::min(order.size(), most_rows); i++) {
+		const LoopTotals &loop = *order[i];
+		const std::uint64_t all = loop.busy_ns + loop.idle_ns;
+		const auto known = names_.find({loop.pid, loop.tid});
+		const std::string name = known == names_.end() || names_.size() < 2 ? "" : " of " + printable(known->second);
+		out += fmt::format("  loop{} pid {} tid {}: {}, {} busy, {} idle", name, loop.pid, loop.tid,
+		                   plural(loop.iterations, "iteration"), percent(loop.busy_ns, all), percent(loop.idle_ns, all));
+		if (loop.longest_ns > 0) {
+			out += fmt::format(", longest {}", format_duration(loop.longest_ns));
+		}
+		out += '\n';
+	}
+	if (const std::uint64_t more = order.size() - std::min(order.size(), most_rows) + summary.loops_left_out; more != 0) {
+		out += fmt::format("  … {} more loops\n", thousands(more));
 	}
 	return out;
 }

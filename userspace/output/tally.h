@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "model/session.h"
 #include "output/palette.h"
@@ -14,6 +15,8 @@ namespace loopsnoop::output {
 // Adds up a session's stalls for the tables at its end. Bounded: places beyond `most_places` are one row, "elsewhere".
 class Tally {
 public:
+	// Whose loop that is, for the lines about loops.
+	void name(const LoopFound &loop);
 	// Once a stall: its last record.
 	void add(const Stall &stall);
 
@@ -25,6 +28,7 @@ public:
 private:
 	static constexpr std::size_t most_places = 1024; // kept
 	static constexpr std::size_t most_rows = 15;     // shown
+	static constexpr std::size_t most_names = 4096;
 
 	struct Sum {
 		std::uint64_t count = 0;
@@ -38,12 +42,14 @@ private:
 		Sum sum;
 	};
 
+	[[nodiscard]] std::string loop_lines(const SessionSummary &summary) const;
 	[[nodiscard]] std::string cause_table(std::uint64_t loop_ns, const Palette &palette) const;
 	[[nodiscard]] std::string place_table(const Palette &palette) const;
 
 	Sum all_;
 	std::array<Sum, cause_count> by_cause_{};
-	std::map<std::string, Place> by_place_; // key: cause and place
+	std::map<std::string, Place> by_place_;                                // key: cause and place
+	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> names_; // by pid and tid; bounded
 };
 
 // Losses that are not zero, in words; empty when there are none.

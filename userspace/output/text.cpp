@@ -95,6 +95,7 @@ void TextReport::finish() {
 	if (finished_) {
 		return;
 	}
+	tell_newcomers(true);
 	tell_repeats(true);
 	const bool broken_off = !summary_;
 	if (broken_off) {
@@ -133,7 +134,12 @@ void TextReport::add(const SessionStart &session) {
 void TextReport::add(const LoopFound &loop) {
 	advance(loop.start_ns);
 	if (loops_.size() < most_loops) {
-		loops_.insert({loop.pid, loop.tid});
+		loops_[{loop.pid, loop.tid}] = loop.comm;
+	}
+	tally_.name(loop);
+	if (many()) {
+		newcomers_.add(loop);
+		return;
 	}
 	line(loop_words(loop));
 }
@@ -203,12 +209,25 @@ void TextReport::show_update(const Stall &stall) {
 
 void TextReport::add(const ProcessExit &exit) {
 	advance(exit.start_ns);
+	const auto first = loops_.lower_bound({exit.pid, 0});
+	const bool was_loop = first != loops_.end() && first->first.first == exit.pid;
+	const std::string name = was_loop ? printable(first->second) : std::string{};
+	if (session_ && session_->discovery) {
+		std::erase_if(loops_, [&](const auto &loop) { return loop.first.first == exit.pid; });
+	}
+	if (many()) {
+		if (was_loop && exit.signal) {
+			line(fmt::format("{}  {} ({}) was killed by {}", palette_.faint(clock_.time_of_day(exit.start_ns)), name,
+			                 fmt::format("pid {}", exit.pid), printable(*exit.signal)));
+		}
+		return;
+	}
 	line(fmt::format("{}  {}", palette_.faint(clock_.time_of_day(exit.start_ns)), exit_words(exit)));
 }
 
 void TextReport::add(const ProcessExec &exec) {
 	advance(exec.start_ns);
-	if (options_.detail != Detail::headlines) {
+	if (options_.detail != Detail::headlines && !many()) {
 		line(fmt::format("{}  pid {} became {} (exec)", palette_.faint(clock_.time_of_day(exec.start_ns)), exec.pid,
 		                 printable(exec.comm)));
 	}
@@ -216,7 +235,7 @@ void TextReport::add(const ProcessExec &exec) {
 
 void TextReport::add(const ProcessFork &fork) {
 	advance(fork.start_ns);
-	if (options_.detail != Detail::headlines) {
+	if (options_.detail != Detail::headlines && !many()) {
 		line(fmt::format("{}  pid {} forked pid {}", palette_.faint(clock_.time_of_day(fork.start_ns)), fork.pid, fork.child));
 	}
 }
@@ -229,7 +248,7 @@ void TextReport::add(const Dump &dump) {
 
 // Which loop, where there are several.
 std::string TextReport::who(const Stall &stall) const {
-	if (loops_.size() < 2) {
+	if (loops_.size() < 2 && !(session_ && session_->discovery)) {
 		return {};
 	}
 	std::string text = fmt::format("{} (pid {}", printable(stall.comm), stall.pid);
@@ -249,7 +268,14 @@ void TextReport::line(std::string_view text) { pending_.append(text).append("\n"
 
 void TextReport::advance(std::uint64_t now_ns) {
 	now_ns_ = std::max(now_ns_, now_ns);
+	tell_newcomers(false);
 	tell_repeats(false);
+}
+
+void TextReport::tell_newcomers(bool all) {
+	if (const std::string text = newcomers_.due(now_ns_, all); !text.empty()) {
+		line(palette_.faint(clock_.time_of_day(now_ns_)) + "  " + text);
+	}
 }
 
 void TextReport::flush() {
@@ -275,7 +301,7 @@ std::string TextReport::status_text() const {
 	const Status &now = *status_;
 	std::string text = now.loops > 1 ? plural(now.loops, "loop") : fmt::format("pid {} {}", now.pid, printable(now.comm));
 	if (now.loops == 0) {
-		text += " · no loop yet";
+		text = now.pid == 0 ? "no loop yet" : text + " · no loop yet";
 	}
 	text += fmt::format(" · {} it/s · busy {:.0f} % · stalls {}",
 	                    thousands(static_cast<std::uint64_t>(std::max(now.iterations_per_s, 0.0))),

@@ -5,12 +5,12 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "model/session.h"
+#include "output/newcomers.h"
 #include "output/palette.h"
 #include "output/repeats.h"
 #include "output/tally.h"
@@ -88,6 +88,9 @@ private:
 	void advance(std::uint64_t now_ns);
 	void flush();
 	[[nodiscard]] std::string status_text() const;
+	// A host is watched as a whole: single processes that come and go are not worth a line each.
+	[[nodiscard]] bool many() const { return session_ && session_->discovery && options_.detail != Detail::everything; }
+	void tell_newcomers(bool all);
 
 	TextOptions options_;
 	Sink sink_;
@@ -103,8 +106,9 @@ private:
 
 	std::uint64_t now_ns_ = 0; // session time: the latest seen
 	std::optional<SessionStart> session_;
-	std::set<std::pair<std::uint32_t, std::uint32_t>> loops_; // pid, tid; bounded
-	std::map<std::uint64_t, Shown> ongoing_;                  // by stall id; bounded
+	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> loops_; // pid, tid: the process's name; bounded
+	Newcomers newcomers_;
+	std::map<std::uint64_t, Shown> ongoing_; // by stall id; bounded
 	std::optional<SessionSummary> summary_;
 };
 

@@ -21,11 +21,11 @@ std::string started_at(std::uint64_t monotonic_ns) {
 }
 
 SessionStart session() {
-	return {"0.1.0", started_at(begin), begin, "web1", "6.18.5", 100 * ms, {"loopsnoop", "-p", "4711"}, {}};
+	return {"0.1.0", started_at(begin), begin, "web1", "6.18.5", 100 * ms, {"loopsnoop", "-p", "4711"}, {}, false};
 }
 
 LoopFound loop() {
-	return {4711, 4711, "uvicorn", "uvicorn", begin, Runtime{RuntimeKind::cpython, "3.11.2"}, OwnPoll{"epoll_wait", 6}};
+	return {4711, 4711, "uvicorn", "uvicorn", begin, Runtime{RuntimeKind::cpython, "3.11.2"}, OwnPoll{"epoll_wait", 6}, {}};
 }
 
 SessionSummary summary(std::uint64_t stalls) {

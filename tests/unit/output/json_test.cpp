@@ -18,9 +18,9 @@ TEST_CASE("session, loop and life records are written as the contract has them")
 	      R"({"type":"loop","pid":4711,"tid":4711,"comm":"uvicorn","thread":"uvicorn","start_ns":1000000000000,)"
 	      R"("runtime":{"name":"cpython","version":"3.11.2"},"poll":{"syscall":"epoll_wait","fd":6}})");
 	CHECK(
-	    to_json_line(LoopFound{5, 6, "c", "t", 7, Runtime{}, std::nullopt}) ==
+	    to_json_line(LoopFound{5, 6, "c", "t", 7, Runtime{}, std::nullopt, {}}) ==
 	    R"({"type":"loop","pid":5,"tid":6,"comm":"c","thread":"t","start_ns":7,"runtime":{"name":"native","version":null},"poll":null})");
-	CHECK(to_json_line(LoopFound{5, 6, "c", "t", 7, Runtime{RuntimeKind::node, {}}, OwnPoll{"select", {}}})
+	CHECK(to_json_line(LoopFound{5, 6, "c", "t", 7, Runtime{RuntimeKind::node, {}}, OwnPoll{"select", {}}, {}})
 	          .ends_with(R"("runtime":{"name":"node","version":null},"poll":{"syscall":"select","fd":null}})"));
 	CHECK(to_json_line(ProcessExit{5, 9, 3, {}}) == R"({"type":"exit","pid":5,"start_ns":9,"status":3,"signal":null})");
 	CHECK(to_json_line(ProcessExit{5, 9, {}, "SIGKILL"}) ==
