@@ -110,7 +110,9 @@ struct Families {
 
 void Book::write(const Record &record) {
 	if (const auto *found = std::get_if<LoopFound>(&record)) {
-		loops_[{found->pid, found->tid}].comm = found->comm;
+		Loop &loop = loops_[{found->pid, found->tid}];
+		loop.comm = found->comm;
+		loop.placement = found->placement;
 	} else if (const auto *stall = std::get_if<Stall>(&record)) {
 		stall->ongoing ? note(*stall) : count(*stall);
 	} else if (const auto *exit = std::get_if<ProcessExit>(&record)) {
@@ -177,8 +179,15 @@ std::vector<MetricFamily> Book::families(std::uint64_t now_ns, const std::vector
 			continue; // not taken for a loop (yet)
 		}
 		Loop &loop = entry->second;
-		const std::vector<ClientMetric::Label> base{
+		std::vector<ClientMetric::Label> base{
 		    {"pid", std::to_string(state.pid)}, {"comm", label_value(loop.comm)}, {"tid", std::to_string(state.tid)}};
+		// To Prometheus an empty label and none are the same.
+		if (!loop.placement.container.empty()) {
+			base.push_back({"container", label_value(loop.placement.container)});
+		}
+		if (!loop.placement.unit.empty()) {
+			base.push_back({"unit", label_value(loop.placement.unit)});
+		}
 		const Breakdown now = running(state, now_ns);
 		const std::uint64_t age = state.iteration_ns != 0 && now_ns > state.iteration_ns ? now_ns - state.iteration_ns : 0;
 		const bool stuck = age >= threshold_ns_;
@@ -216,8 +225,11 @@ std::vector<MetricFamily> Book::families(std::uint64_t now_ns, const std::vector
 		    counter(labelled({}, {{"reason", std::string(loss_texts.at(i).name)}}), static_cast<double>(lost.at(i))));
 	}
 	out.build.metric.push_back(gauge(labelled({}, {{"version", version_}}), 1));
-	std::vector<MetricFamily> all{out.iterations, out.iteration_times, out.run_delays,       out.busy,     out.idle, out.stalls,
-	                              out.stalled,    out.ongoing,         out.ongoing_culprits, out.culprits, out.lost, out.build};
+	std::vector<MetricFamily> all;
+	for (MetricFamily *family : {&out.iterations, &out.iteration_times, &out.run_delays, &out.busy, &out.idle, &out.stalls,
+	                             &out.stalled, &out.ongoing, &out.ongoing_culprits, &out.culprits, &out.lost, &out.build}) {
+		all.push_back(std::move(*family)); // tens of thousands of series on a busy host
+	}
 	std::erase_if(all, [](const MetricFamily &family) { return family.metric.empty(); });
 	return all;
 }

@@ -42,6 +42,7 @@ private:
 	using PerCause = std::array<double, cause_count>;
 	struct Loop {
 		std::string comm;
+		Placement placement;
 		std::array<std::uint64_t, cause_count> stalls{};
 		Breakdown stalled{};                    // of stalls that have ended
 		PerCause stalled_shown{}, busy_shown{}; // what the last scrape said, in seconds: a later one never says less

@@ -9,6 +9,8 @@
 
 namespace loopsnoop::exporter {
 
+constexpr std::size_t short_id = 12; // of a container's id, as docker ps and crictl ps show it
+
 Overview Book::overview(std::uint64_t now_ns, const std::vector<LoopState> &states, const LossCounts &lost) const {
 	Overview out;
 	out.version = version_;
@@ -27,6 +29,7 @@ Overview Book::overview(std::uint64_t now_ns, const std::vector<LoopState> &stat
 		row.pid = state.pid;
 		row.tid = state.tid;
 		row.comm = label_value(loop.comm);
+		row.place = label_value(loop.placement.unit.empty() ? loop.placement.container.substr(0, short_id) : loop.placement.unit);
 		row.iterations = state.iterations;
 		row.busy_ns = state.busy_ns + age;
 		row.idle_ns =

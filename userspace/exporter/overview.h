@@ -21,7 +21,8 @@ struct Overview {
 	struct Loop {
 		std::uint32_t pid = 0;
 		std::uint32_t tid = 0;
-		std::string comm; // a label value
+		std::string comm;  // a label value
+		std::string place; // the unit or the container, a label value; empty: not known
 		std::uint64_t iterations = 0;
 		std::uint64_t busy_ns = 0; // since it is followed, the running iteration included
 		std::uint64_t idle_ns = 0;

@@ -33,9 +33,10 @@ std::string count(std::uint64_t number, std::string_view noun) {
 	return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
-std::string process(std::string_view comm, std::uint32_t pid, std::uint32_t tid) {
+std::string process(std::string_view comm, std::uint32_t pid, std::uint32_t tid, std::string_view where = {}) {
 	const std::string thread = tid == pid ? "" : fmt::format(", thread {}", tid);
-	return fmt::format("{} <span class=dim>pid {}{}</span>", in_bdi(comm), pid, thread);
+	const std::string in = where.empty() ? "" : ", in " + in_bdi(where);
+	return fmt::format("{} <span class=dim>pid {}{}{}</span>", in_bdi(comm), pid, thread, in);
 }
 
 std::string place(const Culprit &culprit) {
@@ -87,7 +88,7 @@ std::string stuck_section(const Overview &now) {
 		}
 		const std::string looked_at_later = "<span class=dim>not looked at yet</span>";
 		rows.push_back({fmt::format("<span class=bad>{}</span>", format_duration(loop.stuck_ns)),
-		                time_cell(loop.stuck_since, now.now), process(loop.comm, loop.pid, loop.tid),
+		                time_cell(loop.stuck_since, now.now), process(loop.comm, loop.pid, loop.tid, loop.place),
 		                loop.stuck ? cause_cell(*loop.stuck) : looked_at_later, loop.stuck ? place(*loop.stuck) : ""});
 	}
 	return rows.empty() ? "" : "<h2>Stuck now</h2>\n" + table({"#for", "since, UTC", "process", "cause", "where"}, rows);
@@ -144,9 +145,9 @@ std::string loops_section(const Overview &now) {
 		const std::uint64_t all = loop.busy_ns + loop.idle_ns;
 		const std::string busy =
 		    all == 0 ? "-" : fmt::format("{:.1f} %", 100 * static_cast<double>(loop.busy_ns) / static_cast<double>(all));
-		rows.push_back({process(loop.comm, loop.pid, loop.tid), loop.stuck_ns != 0 ? "<span class=bad>stuck</span>" : "running",
-		                std::to_string(loop.iterations), busy, std::to_string(loop.stalls),
-		                loop.stalls == 0 ? "-" : format_duration(loop.stalled_ns)});
+		rows.push_back({process(loop.comm, loop.pid, loop.tid, loop.place),
+		                loop.stuck_ns != 0 ? "<span class=bad>stuck</span>" : "running", std::to_string(loop.iterations), busy,
+		                std::to_string(loop.stalls), loop.stalls == 0 ? "-" : format_duration(loop.stalled_ns)});
 	}
 	out += table({"process", "state", "#iterations", "#busy", "#stalls", "#in stalls"}, rows);
 	if (now.loops.size() > rows.size()) {
