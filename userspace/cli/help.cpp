@@ -11,12 +11,15 @@ std::string follow_help(bool with_advanced) {
   loopsnoop -p "$(pgrep -nx uvicorn)" -d 60s -j stalls.jsonl
                                                 text here, every record in a file, for one minute
   loopsnoop --children -- uvicorn app:app       start a server, follow it from its first instruction
+  loopsnoop --all                               every event loop of this host, as processes come and go
+  loopsnoop --all --listen 9464 -q              the same for Prometheus, and a page for people
   loopsnoop report stalls.jsonl                 read that file again: no root, no kernel
   loopsnoop dump -p "$(pgrep -nx uvicorn)"      what every thread does now: any process, hung or not
   loopsnoop doctor -p "$(pgrep -nx uvicorn)"    what this machine and this process allow
 
 Usage:
   loopsnoop [OPTIONS] -p PID [-p PID ...]
+  loopsnoop [OPTIONS] --all | --comm REGEX | --cgroup PATH
   loopsnoop [OPTIONS] -- COMMAND [ARGUMENT ...]
   loopsnoop report FILE | doctor [-p PID] | dump -p PID      (each has its own --help)
 
@@ -24,6 +27,12 @@ What to follow:
   -p, --pid PID             process to follow; several: -p 4711 -p 4712, or -p 4711,4712
   -t, --tid TID             follow this thread as the loop, whatever it looks like  (default: found)
       --children            follow processes that the target forks, too             (default: off)
+      --all                 each process of this host that has an event loop        (default: off)
+      --comm REGEX          the same, but only where the process's name matches; extended,
+                            matches anywhere, as in pgrep; several: one of them
+      --cgroup PATH         the same, but only in this cgroup and below: a container, a pod,
+                            a unit (/system.slice/nginx.service); several: one of them
+      --max-loops N         loop threads followed at once, 1 to 4096  (default: 64; 1024 with --all)
 
 When to report:
   -T, --threshold DURATION  report iterations of the loop at least this long        (default: 100ms)
@@ -40,7 +49,8 @@ Where to:
       --fail-on-stall       exit 3 when a stall was reported                        (default: off)
   -q, --quiet               one line a stall, no stacks, no status line
   -v, --verbose             every frame and wait, the verifier's log
-      --stack-bytes BYTES   user stack that a capture copies, 4096 to 65536         (default: 65536)
+      --stack-bytes BYTES   user stack that a capture copies, 4096 to 65536         (default: 65536;
+                            16384 with --all, --comm or --cgroup)
       --version             print the version
   -h, --help                print this; with -v the options for testing, too
 

@@ -23,11 +23,15 @@ struct Without {
 	bool cpu_samples = false;      // no perf events
 };
 
-// Follow processes: `-p`, `-t`, or `-- COMMAND`. Exactly one of (pids or tids) and command is set.
+// Follow processes: `-p`, `-t`, those found (`--all`, `--comm`, `--cgroup`), or `-- COMMAND`, which goes with none of the others.
 struct FollowOptions {
 	std::vector<std::uint32_t> pids;
 	std::vector<std::uint32_t> tids; // with no pid: the process is the one the thread belongs to
 	std::vector<std::string> command;
+	bool all = false;                 // --all
+	std::vector<std::string> comms;   // --comm: extended regular expressions, checked
+	std::vector<std::string> cgroups; // --cgroup: as given
+	std::uint32_t max_loops = 0;      // loop threads followed at once; 0: not given
 	bool children = false;
 	std::uint64_t threshold_ns = 100'000'000;
 	std::uint64_t hang_after_ns = 1'000'000'000; // never below threshold_ns
@@ -39,6 +43,8 @@ struct FollowOptions {
 	Verbosity verbosity = Verbosity::normal;
 	Without without;
 	std::vector<std::string> argv; // the command line as typed, for the session record
+
+	[[nodiscard]] bool discovers() const { return all || !comms.empty() || !cgroups.empty(); }
 };
 
 struct ReportOptions {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/pattern.h"
 #include "base/version.h"
 #include "cli/help.h"
 #include "cli/options.h"
@@ -21,6 +22,8 @@ namespace {
 constexpr std::uint64_t us = 1'000;
 constexpr std::uint64_t ms = 1'000'000;
 constexpr std::uint64_t hour = 3'600'000'000'000;
+// Each of a thousand slots has room for one. The interpreter's frames are had apart; of native code the outermost are cut.
+constexpr std::uint32_t discovery_stack_bytes = 16384;
 constexpr DurationRange threshold_range{us, hour, "1us to 1h"};
 constexpr DurationRange hang_after_range{ms, 24 * hour, "1ms to 24h"};
 constexpr DurationRange duration_range{ms, 100'000 * hour, "1ms to 100000h"};
@@ -148,7 +151,7 @@ std::optional<Exit> take_duration(std::string_view option, const Value &value, c
 }
 
 struct FollowWords {
-	Value pid, tid, threshold, hang_after, duration, json, listen, stack, without;
+	Value pid, tid, comm, cgroup, max_loops, threshold, hang_after, duration, json, listen, stack, without;
 };
 
 // Which processes and threads; `options.command` is set already.
@@ -176,8 +179,33 @@ std::optional<Exit> take_targets(const FollowWords &given, const std::vector<std
 	if (have_separator && !options.tids.empty()) {
 		return wrong("--tid and -- COMMAND exclude each other: the command's threads are not there yet");
 	}
-	if (!have_separator && options.pids.empty() && options.tids.empty()) {
-		return wrong("nothing to follow; give -p PID, or -- COMMAND to start one");
+	if (have_separator && options.discovers()) {
+		return wrong(fmt::format("{} and -- COMMAND exclude each other: follow what runs on this host or start a program",
+		                         options.all             ? "--all"
+		                         : options.comms.empty() ? "--cgroup"
+		                                                 : "--comm"));
+	}
+	if (!have_separator && options.pids.empty() && options.tids.empty() && !options.discovers()) {
+		return wrong("nothing to follow; give -p PID, --all for the whole host, or -- COMMAND to start a program");
+	}
+	return std::nullopt;
+}
+
+// Which of the host's processes; `options.all` is set already.
+std::optional<Exit> take_discovery(const FollowWords &given, FollowOptions &options) {
+	for (const std::string &expression : given.comm.given) {
+		if (const auto pattern = Pattern::compile(expression); !pattern) {
+			return wrong(fmt::format("--comm: {}", pattern.error().describe()));
+		}
+		options.comms.push_back(expression);
+	}
+	options.cgroups = given.cgroup.given;
+	if (!given.max_loops.given.empty()) {
+		const Result<std::uint32_t> loops = loop_count(given.max_loops.given.front());
+		if (!loops) {
+			return wrong(loops.error().what);
+		}
+		options.max_loops = *loops;
 	}
 	return std::nullopt;
 }
@@ -216,6 +244,9 @@ std::optional<Exit> take_outputs(const FollowWords &given, FollowOptions &option
 		}
 		options.listen = listen.value();
 	}
+	if (options.discovers()) {
+		options.stack_bytes = discovery_stack_bytes;
+	}
 	if (!given.stack.given.empty()) {
 		const Result<std::uint32_t> bytes = stack_bytes(given.stack.given.front());
 		if (!bytes) {
@@ -247,6 +278,9 @@ Parsed parse_follow(std::vector<std::string> arguments) {
 	bool version_wanted = false;
 	given.pid.add(words.app, "-p,--pid", "PID");
 	given.tid.add(words.app, "-t,--tid", "TID");
+	given.comm.add(words.app, "--comm", "REGEX");
+	given.cgroup.add(words.app, "--cgroup", "PATH");
+	given.max_loops.add(words.app, "--max-loops", "N");
 	given.threshold.add(words.app, "-T,--threshold", "DURATION");
 	given.hang_after.add(words.app, "--hang-after", "DURATION");
 	given.duration.add(words.app, "-d,--duration", "DURATION");
@@ -254,6 +288,7 @@ Parsed parse_follow(std::vector<std::string> arguments) {
 	given.listen.add(words.app, "--listen", "ADDR:PORT");
 	given.stack.add(words.app, "--stack-bytes", "BYTES");
 	given.without.add(words.app, "--without", "FEATURE");
+	words.app.add_flag("--all", options.all);
 	words.app.add_flag("--children", options.children);
 	words.app.add_flag("--fail-on-stall", options.fail_on_stall);
 	words.app.add_flag("--version", version_wanted);
@@ -272,7 +307,11 @@ Parsed parse_follow(std::vector<std::string> arguments) {
 	                                      {"--duration", &given.duration},
 	                                      {"--json", &given.json},
 	                                      {"--listen", &given.listen},
+	                                      {"--max-loops", &given.max_loops},
 	                                      {"--stack-bytes", &given.stack}})) {
+		return *exit;
+	}
+	if (std::optional<Exit> exit = take_discovery(given, options)) {
 		return *exit;
 	}
 	if (std::optional<Exit> exit = take_targets(given, words.app.remaining(), have_separator, options)) {

@@ -23,12 +23,21 @@ namespace loopsnoop::cli {
 
 namespace {
 
+constexpr std::uint32_t discovery_loops = 1024;
+
 session::FollowSettings settings_of(const FollowOptions &options) {
 	session::FollowSettings settings;
 	settings.pids = options.pids;
 	settings.tids = options.tids;
 	settings.command = options.command;
 	settings.children = options.children;
+	if (options.discovers()) {
+		settings.discovery = session::DiscoverySettings{options.comms, options.cgroups, options.children};
+		settings.max_loops = discovery_loops;
+	}
+	if (options.max_loops != 0) {
+		settings.max_loops = options.max_loops;
+	}
 	settings.threshold_ns = options.threshold_ns;
 	settings.hang_after_ns = options.hang_after_ns;
 	settings.duration_ns = options.duration_ns;

@@ -89,6 +89,15 @@ Result<std::uint32_t> stack_bytes(std::string_view text) {
 	return (*bytes + page_bytes - 1) / page_bytes * page_bytes;
 }
 
+Result<std::uint32_t> loop_count(std::string_view text) {
+	constexpr std::uint32_t most = 4096; // what the kernel side searches for a free place
+	const std::optional<std::uint32_t> loops = whole_number<std::uint32_t>(text);
+	if (!loops || *loops == 0 || *loops > most) {
+		return wrong(fmt::format("--max-loops: '{}' is not a number from 1 to {}", text, most));
+	}
+	return *loops;
+}
+
 Result<ListenAddress> listen_address(std::string_view text) {
 	const std::size_t colon = text.rfind(':');
 	const std::string_view port_text = colon == std::string_view::npos ? text : text.substr(colon + 1);

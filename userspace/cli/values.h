@@ -27,6 +27,9 @@ struct DurationRange {
 // 4096 to 65536, rounded up to pages of 4096.
 [[nodiscard]] Result<std::uint32_t> stack_bytes(std::string_view text);
 
+// 1 to 4096.
+[[nodiscard]] Result<std::uint32_t> loop_count(std::string_view text);
+
 // "9464", ":9464" and "localhost:9464" are loopback; "0.0.0.0:9464", "[::]:9464" must be given in full.
 [[nodiscard]] Result<ListenAddress> listen_address(std::string_view text);
 

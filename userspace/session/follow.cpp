@@ -2,6 +2,7 @@
 #include "session/follow.h"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "collector/collector.h"
 #include "process/procfs.h"
 #include "session/children.h"
+#include "session/discovery.h"
 #include "session/launch.h"
 #include "session/look.h"
 #include "session/programs.h"
@@ -97,6 +99,7 @@ SessionStart session_start(const FollowSettings &settings, const collector::Coll
 	start.threshold_ns = settings.threshold_ns;
 	start.argv = settings.argv;
 	start.missing = collector.missing();
+	start.discovery = settings.discovery.has_value();
 	return start;
 }
 
@@ -142,6 +145,15 @@ private:
 	std::uint64_t iterations_ = 0;
 	std::uint64_t busy_ = 0;
 };
+
+// Each loop has two perf events, and shells allow 1024 descriptors unless asked.
+void allow_many_descriptors() {
+	rlimit limit{};
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
 
 struct Signals {
 	bool stop = false;
@@ -204,6 +216,15 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	if (!requests) {
 		return requests.error();
 	}
+	std::optional<Discovery> discovery;
+	if (settings.discovery) {
+		auto created = Discovery::create(*settings.discovery, proc);
+		if (!created) {
+			return created.error();
+		}
+		discovery.emplace(std::move(*created));
+		allow_many_descriptors();
+	}
 	auto signals = take_signals();
 	if (!signals) {
 		return signals.error();
@@ -211,6 +232,8 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	collector::CollectorOptions options;
 	options.threshold_ns = settings.threshold_ns;
 	options.stack_bytes = settings.stack_bytes;
+	options.max_loops = settings.max_loops;
+	options.discover = discovery.has_value();
 	options.without = settings.without;
 	options.verbose = settings.verbose;
 	auto started = collector::Collector::start(options);
@@ -248,14 +271,35 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	              programs, children, resolver, looker,
 	              [&](const Record &record) { begun ? write(record) : early.push_back(record); });
 	const auto drain = [&] {
-		collector.drain(std::chrono::milliseconds(0), [&](Event &&event) { stalls.handle(std::move(event)); });
+		collector.drain(std::chrono::milliseconds(0), [&](Event &&event) {
+			if (const auto *candidate = std::get_if<Candidate>(&event); candidate != nullptr && discovery) {
+				discovery->on(*candidate);
+			}
+			stalls.handle(std::move(event));
+		});
+	};
+	// Begins to follow what was found meanwhile.
+	const auto take_up = [&] {
+		const auto found = discovery->take(collector, monotonic_ns(), [&](std::uint32_t pid) { return stalls.follows(pid); });
+		for (const collector::FollowRequest &request : found) {
+			stalls.expect(request.pid, Stalls::Asked::found);
+		}
+		collector.follow_all(found);
+		drain();
+		return found;
+	};
+	const auto look_at = [&](const std::vector<collector::FollowRequest> &found) {
+		for (const collector::FollowRequest &request : found) {
+			stalls.forget_unseen(request.pid);
+			stalls.first_look(request.pid);
+		}
 	};
 
 	SessionStart start = session_start(settings, collector);
 	start.start_ns = monotonic_ns();
 	start.started_at = rfc3339_utc(realtime_ns());
 	for (const collector::FollowRequest &request : *requests) {
-		stalls.expect(request.pid);
+		stalls.expect(request.pid, Stalls::Asked::by_name);
 		if (auto followed = collector.follow(request); !followed) {
 			return followed.error();
 		}
@@ -265,6 +309,10 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		stalls.first_glance(request.pid);
 	}
 	drain();
+	std::vector<collector::FollowRequest> found;
+	if (discovery) {
+		found = take_up();
+	}
 	stalls.prepare();
 	write(start);
 	begun = true;
@@ -282,6 +330,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 			stalls.first_look(request.pid);
 		}
 	}
+	look_at(found);
 	stalls.tick();
 
 	const LiveLook live(outputs.live, collector);
@@ -304,6 +353,9 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		}
 		drain();
 		if (monotonic_ns() >= next_tick) {
+			if (discovery) {
+				look_at(take_up());
+			}
 			stalls.tick();
 			const std::uint64_t after = monotonic_ns();
 			next_tick = std::clamp(stalls.next_due_ns(), after + shortest_tick_ns, after + tick_ns);
@@ -325,13 +377,14 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 			}
 			interrupted = true;
 		}
-		if (!stalls.any_process_left()) {
+		if (!discovery && !stalls.any_process_left()) {
 			break;
 		}
 	}
 	drain();
 	SessionSummary summary;
 	summary.loops = stalls.end();
+	summary.loops_left_out = stalls.loops_left_out();
 	summary.lost = collector.losses();
 	summary.lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += stalls.dropped_waits();
 	summary.duration_ns = monotonic_ns() - start.start_ns;

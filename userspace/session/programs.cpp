@@ -17,6 +17,7 @@ namespace {
 // An interpreter begins within milliseconds of its process; a library that embeds one may be loaded at any time.
 constexpr std::uint64_t first_pause_ns = 20'000'000;
 constexpr std::uint64_t longest_pause_ns = 10'000'000'000;
+constexpr std::uint64_t seldom_pause_ns = 600'000'000'000;
 
 } // namespace
 
@@ -54,9 +55,14 @@ runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) {
 		program.interpreter = std::make_unique<runtimes::cpython::Interpreter>(std::move(*found));
 		return program.interpreter.get();
 	}
-	program.pause_ns = std::clamp(program.pause_ns * 2, first_pause_ns, longest_pause_ns);
+	const std::uint64_t growth = program.seldom ? 4 : 2;
+	program.pause_ns = std::clamp(program.pause_ns * growth, first_pause_ns, program.seldom ? seldom_pause_ns : longest_pause_ns);
 	program.next_try_ns = now + program.pause_ns;
 	return nullptr;
+}
+
+void Programs::forget_gone() {
+	std::erase_if(programs_, [&](const auto &entry) { return !proc_.exists(entry.first); });
 }
 
 void Programs::learn_thread_names(std::uint32_t pid) {

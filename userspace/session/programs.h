@@ -30,6 +30,10 @@ public:
 	// Learns the names of the threads that there are now and were not at the last call.
 	void learn_thread_names(std::uint32_t pid);
 
+	// One of perhaps hundreds: what is not CPython after some seconds is asked about ever more rarely still.
+	void seldom(std::uint32_t pid) { programs_[pid].seldom = true; }
+	// Forgets the processes that are gone; of those that are not followed nobody tells.
+	void forget_gone();
 	void exec(std::uint32_t pid) { programs_.erase(pid); }
 	void forget(std::uint32_t pid) { programs_.erase(pid); }
 
@@ -40,6 +44,7 @@ private:
 		std::unique_ptr<runtimes::cpython::Interpreter> interpreter;
 		std::uint64_t next_try_ns = 0;
 		std::uint64_t pause_ns = 0;
+		bool seldom = false;
 		struct ThreadName {
 			std::uint64_t thread_state = 0; // another one under the same id is another thread
 			std::string name;

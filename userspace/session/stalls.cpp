@@ -12,10 +12,13 @@
 #include "analysis/story.h"
 #include "analysis/waits.h"
 #include "base/clock.h"
+#include "process/placement.h"
 
 namespace loopsnoop::session {
 
 namespace {
+
+constexpr std::size_t most_finished = 4096; // loops that have ended, kept for the summary
 
 std::string started_at(std::uint64_t start_ns) {
 	const std::uint64_t ago = monotonic_ns() - start_ns;
@@ -36,9 +39,24 @@ Stalls::Stalls(StallOptions options, collector::Collector &collector, process::P
     : options_(std::move(options)), collector_(collector), proc_(std::move(proc)), programs_(programs), children_(children),
       resolver_(resolver), looker_(looker), sink_(std::move(sink)), gil_(proc_, programs_), throttling_(proc_) {}
 
-void Stalls::expect(std::uint32_t pid) {
-	processes_[pid].since_ns = monotonic_ns();
-	throttling_.tick(pid, processes_[pid].since_ns);
+void Stalls::expect(std::uint32_t pid, Asked asked) {
+	ProcessInfo &process = processes_[pid];
+	process.since_ns = monotonic_ns();
+	process.found = asked == Asked::found;
+	if (process.found) {
+		throttling_.seldom(pid);
+		programs_.seldom(pid);
+	}
+	throttling_.tick(pid, process.since_ns);
+}
+
+void Stalls::forget_unseen(std::uint32_t pid) {
+	const auto entry = processes_.find(pid);
+	if (entry != processes_.end() && !proc_.exists(pid)) {
+		processes_.erase(entry);
+		programs_.forget(pid);
+		throttling_.forget(pid);
+	}
 }
 
 void Stalls::prepare() {
@@ -71,7 +89,8 @@ void Stalls::on(LoopAppeared &&event) {
 		loop.in_callback = process.frozen_loops.contains(event.tid);
 	}
 	loop.provisional = event.provisional;
-	if (!wanted(loop)) {
+	loop.poll_fd = event.poll_fd;
+	if (!wanted(loop) || (process.found && takes_turns(loop))) {
 		leave(loop);
 		return;
 	}
@@ -86,6 +105,23 @@ void Stalls::on(LoopAppeared &&event) {
 	}
 }
 
+// Threads of one process that wait on one epoll descriptor are a pool: whoever waits next hands over the work of the one before,
+// and a thread that does something else for an hour keeps nobody waiting.
+bool Stalls::takes_turns(const Loop &loop) {
+	bool any = false;
+	for (auto &[key, other] : loops_) {
+		if (loop.poll_fd && other.poll_fd == loop.poll_fd && other.totals.pid == loop.totals.pid &&
+		    other.totals.tid != loop.totals.tid) {
+			leave(other);
+			any = true;
+		}
+	}
+	if (any) {
+		collector_.is_pool(loop.totals.pid);
+	}
+	return any;
+}
+
 void Stalls::announce(Loop &loop, const LoopAppeared *event) {
 	loop.announced = true;
 	LoopFound found;
@@ -95,6 +131,7 @@ void Stalls::announce(Loop &loop, const LoopAppeared *event) {
 	found.thread = loop.thread;
 	found.start_ns = event != nullptr ? event->time_ns : processes_[loop.totals.pid].since_ns;
 	found.runtime = programs_.runtime(loop.totals.pid);
+	found.placement = process::placement_of(proc_.cgroups(loop.totals.pid));
 	if (event != nullptr && event->poll_syscall) {
 		found.poll = OwnPoll{Resolver::syscall_text(event->poll_syscall).value_or("unknown"), event->poll_fd};
 	}
@@ -133,7 +170,11 @@ void Stalls::on(RawGilWait &&event) {
 void Stalls::on(Forked &&event) {
 	children_.forked(event.pid, event.child, event.time_ns);
 	if (event.followed) {
-		processes_[event.child].since_ns = event.time_ns;
+		const auto parent = processes_.find(event.pid);
+		const bool found = parent != processes_.end() && parent->second.found;
+		ProcessInfo &child = processes_[event.child];
+		child.since_ns = event.time_ns;
+		child.found = found;
 	}
 	sink_(ProcessFork{event.pid, event.time_ns, event.child});
 }
@@ -146,8 +187,12 @@ void Stalls::on(Execed &&event) {
 	resolver_.exec(event.pid);
 	programs_.set_comm(event.pid, event.comm);
 	ProcessInfo &process = processes_[event.pid];
-	process = {};
-	process.since_ns = event.time_ns;
+	if (process.found) { // what it is now is for discovery to say
+		processes_.erase(event.pid);
+	} else {
+		process = {};
+		process.since_ns = event.time_ns;
+	}
 	sink_(ProcessExec{event.pid, event.time_ns, event.comm});
 }
 
@@ -207,6 +252,10 @@ void Stalls::close_loop(const LoopEnd &end) {
 		loop.totals.idle_ns = end.idle_ns;
 		loop.totals.longest_ns = end.longest_ns;
 		finished_.push_back(loop.totals);
+		if (finished_.size() > most_finished) {
+			finished_.pop_front();
+			left_out_++;
+		}
 	}
 	dropped_waits_ += loop.buffer.dropped_waits();
 	gil_.forget(end.key);
@@ -271,10 +320,9 @@ void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::
 	}
 	stall.cpu = analysis::report_samples(std::move(stacks), collector::Collector::sample_period_ns * thinned_by);
 	analysis::balance(stall.breakdown, stall.duration_ns);
-	// The counter is of the whole cgroup and all CPUs: no more of it than this thread waited for a CPU.
-	if (const auto throttled =
-	        throttling_.since(stall.pid, stall.start_ns, monotonic_ns(), part_of(stall.breakdown, Cause::runqueue).ns)) {
-		stall.throttled_ns = *throttled;
+	if (const auto throttled = throttling_.since(stall.pid, stall.start_ns, monotonic_ns())) {
+		// The counter is of the whole cgroup and all CPUs: no more of it than this thread waited for a CPU.
+		stall.throttled_ns = std::min(*throttled, part_of(stall.breakdown, Cause::runqueue).ns);
 	}
 	analysis::tell_gil(stall, gil_.holders(loop.key, iteration));
 	analysis::tell_story(stall);
@@ -401,7 +449,7 @@ std::vector<LoopTotals> Stalls::end() {
 		}
 		report_ongoing(loop, now, Word::last);
 	}
-	std::vector<LoopTotals> totals = finished_;
+	std::vector<LoopTotals> totals(finished_.begin(), finished_.end());
 	for (const auto &[key, loop] : loops_) {
 		if (loop.announced) {
 			totals.push_back(loop.totals);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -39,8 +41,12 @@ public:
 	Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, Programs &programs, Children &children,
 	       Resolver &resolver, Looker &looker, Sink sink);
 
-	// The process is about to be followed.
-	void expect(std::uint32_t pid);
+	enum class Asked : std::uint8_t { by_name, found };
+	// The process is about to be followed; `found`: by discovery, one of perhaps hundreds.
+	void expect(std::uint32_t pid, Asked asked);
+	[[nodiscard]] bool follows(std::uint32_t pid) const { return processes_.contains(pid); }
+	// The processes that were expected and whose threads have all ended before they could be followed.
+	void forget_unseen(std::uint32_t pid);
 	// Tells the kernel side of interpreters, so that captures have their frames; before the session is said to have begun.
 	void prepare();
 	// After the collector began to follow the process, before the session is said to have begun: a poll() that a thread is asleep
@@ -62,6 +68,9 @@ public:
 	// When the next running iteration will be old enough to be reported; ~0: none is running.
 	[[nodiscard]] std::uint64_t next_due_ns() const { return next_due_ns_; }
 	[[nodiscard]] bool any_process_left() const { return !processes_.empty(); }
+	[[nodiscard]] std::size_t processes() const { return processes_.size(); }
+	// Loops that ended, beyond the number that is kept for the summary.
+	[[nodiscard]] std::uint64_t loops_left_out() const { return left_out_; }
 
 private:
 	struct Ongoing {
@@ -82,7 +91,9 @@ private:
 		bool announced = false;
 		bool ignored = false;
 		bool python_known = false;
+		std::optional<int> poll_fd;
 		std::uint64_t next_python_ns = 0;
+		std::uint64_t next_care_ns = 0; // of one that was found; the others are cared for at each tick
 		analysis::IterationBuffer buffer;
 		std::optional<RawWait> live; // a wait that could only be read from outside
 		Cause live_kernel_cause{};   // what the kernel's account takes it for
@@ -98,6 +109,7 @@ private:
 		std::set<std::uint32_t> frozen_loops; // threads that were in the middle of a loop when they were first looked at
 		bool weak_accepted = false;
 		bool missed = false; // was not there at the last look for it
+		bool found = false;  // by discovery
 	};
 
 	void on(LoopAppeared &&event);
@@ -109,12 +121,14 @@ private:
 	void on(Forked &&event);
 	void on(Execed &&event);
 	void on(ThreadExited &&event);
+	static void on(const Candidate &) {} // the session's business
 
 	void look_at_stranger(ThreadLook &look, ProcessInfo &process);
 	void look_at_provisional(Loop &loop, ThreadLook &look);
 	[[nodiscard]] bool has_better_loop(ThreadLook &look);
 	[[nodiscard]] bool in_callback_of_asyncio(ThreadLook &look);
 	void announce(Loop &loop, const LoopAppeared *event);
+	[[nodiscard]] bool takes_turns(const Loop &loop);
 	void learn_python(Loop &loop, const LoopState &state);
 	void view_early(Loop &loop, const LoopState &state, const RawWait &wait);
 	void watch(Loop &loop, const LoopState &state, std::uint64_t now_ns);
@@ -146,12 +160,14 @@ private:
 
 	std::map<LoopKey, Loop> loops_;
 	std::map<std::uint32_t, ProcessInfo> processes_;
-	std::vector<LoopTotals> finished_;
+	std::deque<LoopTotals> finished_; // the latest; bounded
+	std::uint64_t left_out_ = 0;
 	std::uint64_t next_id_ = 1;
 	std::uint64_t stall_count_ = 0;
 	std::uint64_t stalled_ns_ = 0;
 	std::uint64_t dropped_waits_ = 0;
 	std::uint64_t next_rest_ns_ = 0;
+	std::uint32_t next_missed_pid_ = 0; // where the next look for those that are gone begins
 	std::uint64_t next_due_ns_ = ~0ULL;
 };
 

@@ -73,6 +73,9 @@ void Stalls::first_look(std::uint32_t pid) {
 		return; // it has ended already
 	}
 	ProcessInfo &process = entry->second;
+	if (process.found && process.has_loop) {
+		return; // nothing is frozen; what its stacks take is read when one is to be told
+	}
 	std::vector<ThreadLook> looks = looker_.look(pid);
 	// The main thread first: what it is decides what the others can be.
 	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
@@ -113,6 +116,9 @@ void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
 		return;
 	}
 	const RawWait wait = looker_.wait(look);
+	if (process.found && (look.tid != look.pid || wait.target.descriptors_total < 2)) {
+		return;
+	}
 	if (looks_like_own_poll(wait) && !has_better_loop(look)) {
 		collector_.adopt_poll(look.pid, look.tid, wait.target.descriptors_total > 1);
 	}
@@ -142,14 +148,12 @@ void Stalls::look_at_provisional(Loop &loop, ThreadLook &look) {
 		return;
 	}
 	loop.in_callback = analysis::runs_event_loop(resolver_.stack(look.stack));
-	for (const LoopState &state : collector_.loops()) {
-		// Reading the stack may have taken long: this is about the same sleep only if it had begun by then.
-		if (state.key == loop.key && state.off_cause && state.off_ns != 0 && state.off_ns <= look.now_ns) {
-			wait.iteration = state.iteration;
-			loop.live_kernel_cause = *state.off_cause;
-			loop.live = std::move(wait);
-			return;
-		}
+	// Reading the stack may have taken long: this is about the same sleep only if it had begun by then.
+	const auto state = collector_.loop(loop.key);
+	if (state && state->off_cause && state->off_ns != 0 && state->off_ns <= look.now_ns) {
+		wait.iteration = state->iteration;
+		loop.live_kernel_cause = *state->off_cause;
+		loop.live = std::move(wait);
 	}
 }
 

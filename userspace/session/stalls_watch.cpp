@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::uint64_t python_pause_ns = 20'000'000;
 constexpr std::uint64_t rest_pause_ns = 2'000'000'000;
+constexpr std::uint64_t care_pause_ns = 1'000'000'000;
 // Native stacks of that many other threads; beyond, interpreter and kernel frames only, to keep the look short.
 constexpr std::size_t threads_with_native_stack = 64;
 
@@ -44,39 +45,60 @@ void Stalls::tick() {
 	const std::uint64_t now = monotonic_ns();
 	next_due_ns_ = ~0ULL;
 	children_.refresh(now);
-	for (const LoopState &state : collector_.loops()) {
-		const auto entry = loops_.find(state.key);
-		if (entry != loops_.end()) {
-			learn_python(entry->second, state);
-			throttling_.tick(state.pid, now);
+	for (auto &[key, loop] : loops_) {
+		if (now < loop.next_care_ns) {
+			continue;
+		}
+		if (const auto process = processes_.find(loop.totals.pid); process != processes_.end() && process->second.found) {
+			loop.next_care_ns = now + care_pause_ns;
+		}
+		throttling_.tick(loop.totals.pid, now);
+		if (!loop.python_known && now >= loop.next_python_ns) {
+			if (const auto state = collector_.loop(key)) {
+				learn_python(loop, *state);
+			}
+		}
+	}
+	// Those that are idle have nothing to tell.
+	for (const LoopState &state : collector_.busy_loops()) {
+		if (const auto entry = loops_.find(state.key); entry != loops_.end()) {
 			watch(entry->second, state, now);
 		}
 	}
 	if (now >= next_rest_ns_) {
 		next_rest_ns_ = now + rest_pause_ns;
 		malloc_trim(0); // what reading the last stacks left free goes back to the system
+		programs_.forget_gone();
 		notice_gone(now);
 	}
 }
 
 // Processes whose end was not told, because its record was lost: without this the session would wait for them for ever. Twice
-// gone, because the record may only be on its way.
+// gone, because the record may only be on its way. Of many only some each time.
 void Stalls::notice_gone(std::uint64_t now_ns) {
-	for (auto entry = processes_.begin(); entry != processes_.end();) {
-		const std::uint32_t pid = entry->first;
-		const auto status = proc_.status(pid);
-		const bool gone = !status || status->state == 'Z' || status->state == 'X';
-		if (!gone || !std::exchange(entry->second.missed, true)) {
-			entry->second.missed = gone;
-			++entry;
-			continue;
+	constexpr std::size_t most = 64;
+	std::vector<std::uint32_t> gone;
+	auto entry = processes_.lower_bound(next_missed_pid_);
+	for (std::size_t i = 0; i < std::min(most, processes_.size()); i++, ++entry) {
+		if (entry == processes_.end()) {
+			entry = processes_.begin();
 		}
-		entry = processes_.erase(entry);
+		const auto status = proc_.status(entry->first);
+		const bool missing = !status || status->state == 'Z' || status->state == 'X';
+		if (missing && std::exchange(entry->second.missed, true)) {
+			gone.push_back(entry->first);
+		}
+		entry->second.missed = missing;
+	}
+	next_missed_pid_ = entry == processes_.end() ? 0 : entry->first;
+	for (const std::uint32_t pid : gone) {
+		processes_.erase(pid);
 		ProcessExit exit;
 		exit.pid = pid;
 		exit.start_ns = now_ns;
 		sink_(exit);
 		programs_.forget(pid);
+		throttling_.forget(pid);
 		resolver_.forget(pid);
 	}
 }
@@ -214,14 +236,7 @@ std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, cons
 }
 
 void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
-	const auto state_now = [&]() -> std::optional<LoopState> {
-		for (LoopState &state : collector_.loops()) {
-			if (state.key == loop.key) {
-				return state;
-			}
-		}
-		return std::nullopt;
-	};
+	const auto state_now = [&] { return collector_.loop(loop.key); };
 	// A thread that moves while it is looked at is looked at again; one that never holds still is reported by its account alone.
 	constexpr int tries = 3;
 	std::optional<LoopState> state;

@@ -101,6 +101,23 @@ TEST_CASE("every option is taken, short and long") {
 	CHECK(follow("-p 1 -T 5s").hang_after_ns == 5'000'000'000);
 }
 
+TEST_CASE("what to look for on the host") {
+	const FollowOptions all = follow("--all");
+	CHECK(all.all);
+	CHECK(all.discovers());
+	CHECK(all.stack_bytes == 16384);
+	CHECK(follow("--all --stack-bytes 65536").stack_bytes == 65536);
+	CHECK(follow("--all --max-loops 4096").max_loops == 4096);
+	const FollowOptions some = follow("--comm ^nginx$ --comm node --cgroup /system.slice/x.service --cgroup=y -p 7 --children");
+	CHECK_FALSE(some.all);
+	CHECK(some.discovers());
+	CHECK(some.comms == std::vector<std::string>{"^nginx$", "node"});
+	CHECK(some.cgroups == std::vector<std::string>{"/system.slice/x.service", "y"});
+	CHECK(some.pids == std::vector<std::uint32_t>{7});
+	CHECK(some.children);
+	CHECK_FALSE(follow("-p 1").discovers());
+}
+
 TEST_CASE("the option --json takes a file or none") {
 	CHECK(follow("-p 1 -j").json == "-");
 	CHECK(follow("-j -p 1").json == "-");
@@ -147,7 +164,16 @@ TEST_CASE("a wrong command line gets one line that says what is wrong") {
 	CHECK(wrong("-p 5 -p 5") == "--pid: process 5 is named twice");
 	CHECK(wrong("-p 5 -- true") == "--pid and -- COMMAND exclude each other: follow a running process or start one");
 	CHECK(wrong("-t 5 -- true").starts_with("--tid and -- COMMAND exclude each other"));
-	CHECK(wrong("-q") == "nothing to follow; give -p PID, or -- COMMAND to start one");
+	CHECK(wrong("-q") == "nothing to follow; give -p PID, --all for the whole host, or -- COMMAND to start a program");
+	CHECK(wrong("--all -- true") == "--all and -- COMMAND exclude each other: follow what runs on this host or start a program");
+	CHECK(wrong("--comm x -- true").starts_with("--comm and -- COMMAND exclude each other"));
+	CHECK(wrong("--cgroup / -- true").starts_with("--cgroup and -- COMMAND exclude each other"));
+	CHECK(wrong("--comm [") == "--comm: cannot read the regular expression ('['); Invalid regular expression");
+	CHECK(wrong("--comm") == "--comm needs a value");
+	CHECK(wrong("--cgroup=") == "--cgroup needs a value");
+	for (const char *junk : {"0", "4097", "x", "-1"}) {
+		CHECK(wrong(std::string("--all --max-loops ") + junk).find("is not a number from 1 to 4096") != std::string::npos);
+	}
 	CHECK(wrong("--") == "-- is not followed by a command");
 	CHECK(wrong("uvicorn app:app") == "'uvicorn' is not expected here; put -- before a command that is to be started");
 	CHECK(wrong("-p 1 -T 0") == "--threshold: 0 is out of range (1us to 1h)");
