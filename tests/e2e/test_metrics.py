@@ -4,20 +4,14 @@
 import contextlib
 import re
 import socket
-import subprocess
 import time
-import urllib.request
 
 from harness import match, places, servers, snoop, target, waiting
+from harness.prometheus import check_with_promtool, scrape
 
 MS = 1_000_000
 LINE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
-
-
-def scrape(port):
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=waiting.PATIENCE_S) as answer:
-        return answer.read().decode()
 
 
 def values(text):
@@ -37,11 +31,6 @@ def total(found, name, **labels):
     wanted = set(labels.items())
     picked = [value for (each, has), value in found.items() if each == name and wanted <= set(has)]
     return sum(picked) if picked else None
-
-
-def check_with_promtool(text):
-    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=waiting.PATIENCE_S)
-    assert done.returncode == 0 and not done.stderr, f"promtool: {done.stderr}\n{text[:2000]}"
 
 
 def check_never_down(before, after):

@@ -22,6 +22,16 @@ scrape_configs:
 """
 
 
+def scrape(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=waiting.PATIENCE_S) as answer:
+        return answer.read().decode()
+
+
+def check_with_promtool(text):
+    done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=waiting.PATIENCE_S)
+    assert done.returncode == 0 and not done.stderr, f"promtool: {done.stderr}\n{text[:2000]}"
+
+
 class Prometheus:
     """Use as a context: at its end the server is gone."""
 

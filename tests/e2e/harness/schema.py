@@ -301,6 +301,8 @@ def check_session(at):
     at.at("threshold_ns").integer(1)
     for word in at.at("argv").each():
         word.text(True)
+    if at.has("discovery"):
+        at.at("discovery").one_of([True])
 
 
 def check_loop(at):
@@ -315,6 +317,10 @@ def check_loop(at):
     if poll.value is not None:
         poll.at("syscall").one_of(POLL_CALLS)
         poll.at("fd").or_null("integer")
+    if at.has("container"):
+        at.at("container").matches("[0-9a-f]{64}")
+    if at.has("unit"):
+        at.at("unit").text()
 
 
 def check_dump(at):
