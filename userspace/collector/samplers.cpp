@@ -13,6 +13,7 @@
 #include <chrono>
 #include <utility>
 
+#include "base/capabilities.h"
 #include "base/clock.h"
 #include "base/unique_fd.h"
 
@@ -152,6 +153,7 @@ void Samplers::ignore(LoopKey key, bool ignored) {
 void Samplers::watch(const std::stop_token &stop) {
 	(void)prctl(PR_SET_NAME, "loopsnoop-watch");
 	step_forward();
+	(void)keep_capabilities({CAP_BPF, CAP_PERFMON}); // to open events and to attach to them
 	// The first event of any thread has the kernel rewrite its own code and wait for all CPUs, which takes many milliseconds: one
 	// of this thread's own, for nothing, so that those of loop threads are there at once.
 	const auto first = open_software_event(0, PERF_COUNT_SW_DUMMY, 0);

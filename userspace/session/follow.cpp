@@ -11,8 +11,10 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <mutex>
 #include <utility>
 
+#include "base/capabilities.h"
 #include "base/clock.h"
 #include "base/unique_fd.h"
 #include "base/version.h"
@@ -155,6 +157,15 @@ void allow_many_descriptors() {
 	}
 }
 
+// What loading and attaching took, and is not needed to follow what comes later. To keep: the tables and the links of new loops'
+// perf events (BPF, PERFMON); memory, descriptors and files of other users' processes (SYS_PTRACE, DAC_READ_SEARCH); their
+// network namespaces, and files that are mapped and gone (SYS_ADMIN); names of kernel functions, read when first wanted (SYSLOG).
+Result<void> give_up_capabilities(bool has_command) {
+	constexpr unsigned nothing = CAP_BPF;
+	return keep_capabilities({CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SYSLOG,
+	                          has_command ? CAP_KILL : nothing}); // the command may have become another user
+}
+
 struct Signals {
 	bool stop = false;
 	int forward = 0; // sent by a process, not by the terminal: the command has not got it
@@ -190,8 +201,9 @@ std::uint64_t important_losses(const LossCounts &losses) {
 class LiveLook {
 public:
 	LiveLook(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector) : lend_(lend) {
+		update(collector);
 		if (lend_) {
-			lend_([&collector] { return LiveNumbers{monotonic_ns(), collector.loops(), collector.losses()}; });
+			lend_([this, &collector] { return LiveNumbers{monotonic_ns(), collector.loops(), lost()}; });
 		}
 	}
 	~LiveLook() {
@@ -204,7 +216,20 @@ public:
 	LiveLook(LiveLook &&) = delete;
 	LiveLook &operator=(LiveLook &&) = delete;
 
+	// The losses are read by this thread alone: the other one may have no right to.
+	void update(const collector::Collector &collector) {
+		const std::lock_guard lock(mutex_);
+		lost_ = collector.losses();
+	}
+
 private:
+	[[nodiscard]] LossCounts lost() const {
+		const std::lock_guard lock(mutex_);
+		return lost_;
+	}
+
+	mutable std::mutex mutex_;
+	LossCounts lost_{};
 	const std::function<void(std::function<LiveNumbers()>)> &lend_;
 };
 
@@ -250,6 +275,10 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		}
 		launch.emplace(std::move(*forked));
 		requests->push_back({static_cast<std::uint32_t>(launch->pid()), settings.children, std::nullopt});
+	}
+
+	if (auto given_up = give_up_capabilities(launch.has_value()); !given_up) {
+		return given_up.error();
 	}
 
 	FollowEnd end;
@@ -333,7 +362,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	look_at(found);
 	stalls.tick();
 
-	const LiveLook live(outputs.live, collector);
+	LiveLook live(outputs.live, collector);
 	StatusMeter meter;
 	const std::uint64_t until = settings.duration_ns ? start.start_ns + *settings.duration_ns : ~0ULL;
 	std::uint64_t next_tick = monotonic_ns() + tick_ns;
@@ -357,6 +386,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 				look_at(take_up());
 			}
 			stalls.tick();
+			live.update(collector);
 			const std::uint64_t after = monotonic_ns();
 			next_tick = std::clamp(stalls.next_due_ns(), after + shortest_tick_ns, after + tick_ns);
 		}
