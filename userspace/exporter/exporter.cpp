@@ -13,6 +13,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/capabilities.h"
 #include "exporter/book.h"
 #include "exporter/own_process.h"
 #include "exporter/page.h"
@@ -62,8 +63,41 @@ private:
 // there is one exporter a process.
 std::atomic<const Source *> page_source = nullptr;
 
+// An answer takes megabytes when there are hundreds of loops: not more than so many at a time, whoever asks.
+constexpr int most_answers = 4;
+std::atomic<int> answers = 0;
+thread_local bool has_turn = false; // a request begins and ends in one thread
+
+bool take_turn() {
+	if (answers.fetch_add(1) >= most_answers) {
+		answers.fetch_sub(1);
+		return false;
+	}
+	has_turn = true;
+	return true;
+}
+
+void end_turn(const mg_connection * /*connection*/, int /*status*/) {
+	if (std::exchange(has_turn, false)) {
+		answers.fetch_sub(1);
+	}
+}
+
+// The threads that speak with whoever connects can do nothing but that.
+void *give_up_rights(const mg_context * /*context*/, int /*kind*/) {
+	(void)keep_capabilities({});
+	return nullptr;
+}
+
 // civetweb asks this before it looks for a handler of the URI: 0 leaves the request to those that prometheus-cpp has set.
 int serve_page(mg_connection *connection) {
+	if (!take_turn()) {
+		constexpr std::string_view answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"
+		                                    "Connection: close\r\n\r\n";
+		mg_write(connection, answer.data(), answer.size());
+		constexpr int too_many = 503;
+		return too_many;
+	}
 	const mg_request_info *request = mg_get_request_info(connection);
 	const std::string_view method = request->request_method != nullptr ? request->request_method : "";
 	const Source *source = page_source;
@@ -82,6 +116,8 @@ int serve_page(mg_connection *connection) {
 CivetCallbacks page_callbacks() {
 	CivetCallbacks callbacks;
 	callbacks.begin_request = serve_page;
+	callbacks.end_request = end_turn;
+	callbacks.init_thread = give_up_rights;
 	return callbacks;
 }
 
@@ -121,9 +157,9 @@ Result<std::unique_ptr<Exporter>> Exporter::start(const std::string &host, std::
 	std::unique_ptr<Exporter> server;
 	std::string why;
 	try {
-		// Few threads and short patience: a client that dawdles keeps others waiting for seconds, never the profiling.
-		server = std::make_unique<Server>(std::vector<std::string>{"listening_ports", address, "num_threads", "4",
-		                                                           "request_timeout_ms", "5000", "keep_alive_timeout_ms", "500",
+		// Short patience: a client that dawdles keeps others waiting for seconds at most, never the profiling.
+		server = std::make_unique<Server>(std::vector<std::string>{"listening_ports", address, "num_threads", "32",
+		                                                           "request_timeout_ms", "2000", "keep_alive_timeout_ms", "500",
 		                                                           "enable_keep_alive", "no", "decode_url", "no"},
 		                                  std::move(version), threshold_ns);
 	} catch (const std::exception &error) {
