@@ -6,7 +6,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-from machine import OTHER_CORE, family, on_core, rss_bytes, switches, whole_cpu_s
+from machine import OTHER_CORE, cpu_s, family, on_core, rss_bytes, switches
 
 ATTACH_TIMEOUT_S = 15.0
 SETTLE_S = 1.0  # loopsnoop reads the target's symbols after its session record; what that costs is told apart from what following costs
@@ -63,7 +63,7 @@ class Follower:
         return self
 
     def own_cpu_s(self):
-        return sum(whole_cpu_s(pid) for pid in self.processes)
+        return sum(cpu_s(pid) for pid in self.processes)
 
     def own_switches(self):
         return sum(switches(pid) for pid in self.processes)

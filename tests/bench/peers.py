@@ -117,7 +117,7 @@ class BccOffCpuTime(Peer):
         if not cls._why_not:
             tried = subprocess.run([*WITH_TRACEFS, cls.program, "-p", "1", "1"], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
             said = [line for line in (tried.stdout + tried.stderr).splitlines() if line and "modprobe" not in line]
-            cls._why_not = (None if tried.returncode == 0 else f"does not run here: {said[0][:160] if said else tried.returncode}",)
+            cls._why_not = (None if tried.returncode == 0 else f"does not run here: {said[0][:250] if said else tried.returncode}",)
         return cls._why_not[0]
 
     @classmethod

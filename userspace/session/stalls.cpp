@@ -320,9 +320,10 @@ void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::
 	}
 	stall.cpu = analysis::report_samples(std::move(stacks), collector::Collector::sample_period_ns * thinned_by);
 	analysis::balance(stall.breakdown, stall.duration_ns);
-	if (const auto throttled = throttling_.since(stall.pid, stall.start_ns, monotonic_ns())) {
-		// The counter is of the whole cgroup and all CPUs: no more of it than this thread waited for a CPU.
-		stall.throttled_ns = std::min(*throttled, part_of(stall.breakdown, Cause::runqueue).ns);
+	// The counter is of the whole cgroup and all CPUs: no more of it than this thread waited for a CPU.
+	if (const auto throttled =
+	        throttling_.since(stall.pid, stall.start_ns, monotonic_ns(), part_of(stall.breakdown, Cause::runqueue).ns)) {
+		stall.throttled_ns = *throttled;
 	}
 	analysis::tell_gil(stall, gil_.holders(loop.key, iteration));
 	analysis::tell_story(stall);

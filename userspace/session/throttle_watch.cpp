@@ -15,6 +15,9 @@ namespace {
 constexpr std::uint64_t still_pause_ns = 1'000'000'000;
 constexpr std::uint64_t seldom_pause_ns = 10'000'000'000;
 constexpr std::uint64_t lively_ns = 10'000'000'000;
+// A stall that waited for a CPU for less than that is told by what was read up to so long ago.
+constexpr std::uint64_t little_ns = 1'000'000;
+constexpr std::uint64_t fresh_ns = 50'000'000;
 
 } // namespace
 
@@ -31,6 +34,7 @@ void ThrottleWatch::thin_out(std::deque<Reading> &readings) {
 
 void ThrottleWatch::read(std::uint32_t pid, Process &process, std::uint64_t now_ns) {
 	const auto now = process::cpu_throttling(proc_, pid);
+	process.read_ns = now_ns;
 	process.readable = now.has_value();
 	// Less than before: it was moved to another cgroup, whose counter says nothing of the time until now.
 	if (!now || (!process.readings.empty() && now->throttled_ns < process.readings.back().throttled_ns)) {
@@ -53,15 +57,18 @@ void ThrottleWatch::tick(std::uint32_t pid, std::uint64_t now_ns) {
 	}
 }
 
-std::optional<std::uint64_t> ThrottleWatch::since(std::uint32_t pid, std::uint64_t start_ns, std::uint64_t now_ns) {
+std::optional<std::uint64_t> ThrottleWatch::since(std::uint32_t pid, std::uint64_t start_ns, std::uint64_t now_ns,
+                                                  std::uint64_t most_ns) {
 	Process &process = processes_[pid];
-	read(pid, process, now_ns);
+	if (most_ns >= little_ns || now_ns - process.read_ns >= fresh_ns) {
+		read(pid, process, now_ns);
+	}
 	const auto later = std::find_if(process.readings.begin(), process.readings.end(),
 	                                [&](const Reading &reading) { return reading.time_ns > start_ns; });
 	if (!process.readable || later == process.readings.begin()) {
 		return std::nullopt;
 	}
-	return process.readings.back().throttled_ns - std::prev(later)->throttled_ns;
+	return std::min(process.readings.back().throttled_ns - std::prev(later)->throttled_ns, most_ns);
 }
 
 } // namespace loopsnoop::session

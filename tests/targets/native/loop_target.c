@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// loop_target --truth FILE --poll KIND --wait KIND [--count N] [--loops 1|2] [--thread] [--ms N] [--freeze]
+// loop_target --truth FILE --poll KIND --wait KIND [--count N] [--loops 1|2] [--thread] [--ms N[,N…]] [--freeze]
 //
 // A loop that waits in the poll call asked for, and blocks N times in the way asked for, 30 ms of idle between. It says
 // "ready" once it loops, begins at "go" on its stdin, says "done" after its last event and ends at the end of its stdin.
 // --thread: the loop is not the main thread's. --loops 2: two loops in two threads. --ms: blocks
-// for that long instead of as planned. --freeze: blocks for an hour, and writes that down before.
+// for that long, these in turn, instead of as planned. --freeze: blocks for an hour, and writes that down before.
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@
 #include "truth.h"
 #include "waits.h"
 
-enum { MAX_LOOPS = 8, HOUR_MS = 3600000 };
+enum { MAX_LOOPS = 8, MAX_FIXED = 32, HOUR_MS = 3600000 };
 
 static const char *truth_path;
 static const struct poll_kind *poll_kind;
@@ -31,7 +31,8 @@ static int count = 13;
 static int loops = 1;
 static int in_thread;
 static int freeze;
-static int fixed_ms;
+static int fixed_ms[MAX_FIXED];
+static int fixed;
 static int control_fds[MAX_LOOPS][2];
 static atomic_int ready;
 static atomic_int finished;
@@ -111,7 +112,7 @@ static void *run_loop(void *argument) {
 	word_from(control, word, sizeof word);
 	for (int index = 0; index < count; ++index) {
 		idle(call, PLAN_IDLE_MS);
-		block_once(wait, freeze ? HOUR_MS : fixed_ms > 0 ? fixed_ms : planned_ms(index + number * 3));
+		block_once(wait, freeze ? HOUR_MS : fixed > 0 ? fixed_ms[index % fixed] : planned_ms(index + number * 3));
 	}
 	idle(call, PLAN_IDLE_MS);
 	if (atomic_fetch_add(&finished, 1) == loops - 1) {
@@ -137,7 +138,12 @@ static void parse(int argc, char **argv) {
 		case 'l': loops = atoi(optarg); break;
 		case 't': in_thread = 1; break;
 		case 'f': freeze = 1; break;
-		case 'm': fixed_ms = atoi(optarg); break;
+		case 'm':
+			for (char *rest = NULL, *word = strtok_r(optarg, ",", &rest); word != NULL && fixed < MAX_FIXED;
+			     word = strtok_r(NULL, ",", &rest)) {
+				fixed_ms[fixed++] = atoi(word);
+			}
+			break;
 		default: exit(2);
 		}
 	}

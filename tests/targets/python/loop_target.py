@@ -32,7 +32,7 @@ def parse():
     parser.add_argument("--loop", choices=LOOPS, default="asyncio")
     parser.add_argument("--wait", required=True)
     parser.add_argument("--count", type=int, default=13)
-    parser.add_argument("--ms", type=int, help="block for that long instead of as planned")
+    parser.add_argument("--ms", type=lambda text: [int(word) for word in text.split(",")], help="block for that long, these in turn, instead of as planned")
     parser.add_argument("--freeze", action="store_true", help="block for an hour instead of as planned")
     parser.add_argument("--options", type=json.loads, default={}, help="servers: a JSON object")
     return parser.parse_args()
@@ -56,6 +56,10 @@ class Control:
         return await self.words.get()
 
 
+def duration_ms(arguments, index):
+    return arguments.ms[index % len(arguments.ms)] if arguments.ms else planned_ms(index)
+
+
 async def follow_plan(arguments, truth, wait):
     control = Control()
     truth.write({"kind": "loop", "pid": os.getpid(), "tid": threading.get_native_id()})
@@ -66,7 +70,7 @@ async def follow_plan(arguments, truth, wait):
         return
     for index in range(arguments.count):
         await asyncio.sleep(IDLE_S)
-        truth.measure(wait, HOUR_MS if arguments.freeze else arguments.ms or planned_ms(index), arguments.freeze)
+        truth.measure(wait, HOUR_MS if arguments.freeze else duration_ms(arguments, index), arguments.freeze)
     await asyncio.sleep(IDLE_S)
     say("done")
     while await control.next():
