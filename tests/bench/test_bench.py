@@ -125,6 +125,18 @@ def test_scale(tmp_path):
     assert told["python"]["warm_us"] > 0 and told["python"]["python_frames"] >= 20 and not told["python"]["native_truncated"]
 
 
+def test_hosts(tmp_path):
+    told = bench("hosts", tmp_path, "--quick", "--crowd", "30,3", "--no-others")
+    (crowd,) = told["crowds"]
+    assert crowd["found"] >= 33 and crowd["cpu"] > 0 and crowd["scrape_ms"] > 0 and crowd["rss_at_most_mib"] >= crowd["rss_mib"] > 1
+
+
+def test_soak(tmp_path):
+    """The real thing, only shorter: what it complains about is a failure here, too."""
+    told = bench("soak", tmp_path, "--minutes", "0.8", "--a-minute", "300")
+    assert told["scrapes"] > 10 and all(count > 0 for count in told["started"].values()) and told["loops_seen"] > 5
+
+
 def test_verifier(tmp_path):
     told = subprocess.run(["/usr/bin/python3", "-B", str(HERE / "verifier.py"), "--binary", BINARY, "--output", str(tmp_path)], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=120)
@@ -133,7 +145,7 @@ def test_verifier(tmp_path):
     assert programs["on_switch"]["instructions"] > 0
 
 
-@pytest.mark.parametrize("name", ["overhead", "events", "accuracy", "scale", "verifier"])
+@pytest.mark.parametrize("name", ["overhead", "events", "accuracy", "scale", "hosts", "soak", "verifier"])
 def test_help_and_wrong_options(name):
     shown = subprocess.run(["/usr/bin/python3", "-B", str(HERE / f"{name}.py"), "--help"], capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0 and f"scripts/bench {name}" in shown.stdout

@@ -2,6 +2,7 @@
 #include "exporter/exporter.h"
 
 #include <CivetServer.h>
+#include <malloc.h>
 #include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
 
@@ -149,6 +150,8 @@ private:
 Result<std::unique_ptr<Exporter>> Exporter::start(const std::string &host, std::uint16_t port, std::string version,
                                                   std::uint64_t threshold_ns) {
 	const std::string address = (host.find(':') != std::string::npos ? "[" + host + "]" : host) + ":" + std::to_string(port);
+	// Whichever thread answers, what an answer takes comes from the same place again, and not from one place for each thread.
+	(void)mallopt(M_ARENA_MAX, 2);
 	// Its threads take no signals: those are for the session.
 	sigset_t all;
 	sigset_t before;

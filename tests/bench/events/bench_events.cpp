@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench_events ROUNDS: what one event takes with nothing, an empty BPF program, and loopsnoop on the same hooks; of the followed
-// loop thread and of everybody else. Prints JSON: for each round the ways in the order they were measured, with ns by event; and
-// what the kernel itself counts of each program's runs, taken afterwards, as counting costs something. Between any two ways
-// nothing is attached, so that each has its own bare figures on both sides.
+// bench_events ROUNDS [all]: what one event takes with nothing, an empty BPF program, and loopsnoop on the same hooks; of the
+// followed loop thread and of everybody else; with `all` a loopsnoop that watches the whole host. Prints JSON: for each round the
+// ways in the order they were measured, with ns by event; and what the kernel itself counts of each program's runs, taken
+// afterwards, as counting costs something. Between any two ways nothing is attached, so that each has its own bare figures on
+// both sides.
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <sched.h>
@@ -76,9 +77,11 @@ private:
 // A collector with what it needs around it: somebody who drains it, on the other core.
 class Following {
 public:
-	explicit Following(std::uint32_t pid) {
+	Following(std::uint32_t pid, bool discover) {
 		pin_to(1);
-		auto started = collector::Collector::start({});
+		collector::CollectorOptions options;
+		options.discover = discover;
+		auto started = collector::Collector::start(options);
 		pin_to(0);
 		if (!started) {
 			die(started.error().describe());
@@ -134,6 +137,7 @@ nlohmann::json runs_by_event(const bench::TimedEvents &events) {
 
 int main(int argc, char *argv[]) {
 	const int rounds = argc > 1 ? std::atoi(argv[1]) : 7;
+	const bool discover = argc > 2 && std::string_view(argv[2]) == "all";
 	pin_to(0);
 	Usual usual;
 	bench::TimedEvents events;
@@ -175,13 +179,13 @@ int main(int argc, char *argv[]) {
 		}
 		measure("nothing");
 		{
-			Following following(static_cast<std::uint32_t>(stranger));
+			Following following(static_cast<std::uint32_t>(stranger), discover);
 			following.settle(events);
 			measure("other");
 		}
 		measure("nothing");
 		{
-			Following following(static_cast<std::uint32_t>(getpid()));
+			Following following(static_cast<std::uint32_t>(getpid()), discover);
 			following.settle(events);
 			measure("followed");
 		}
