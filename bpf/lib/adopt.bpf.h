@@ -109,20 +109,20 @@ static __always_inline void close_loop(struct ls_thread *thread, struct ls_loop 
 	loop->in_use = 0;
 }
 
-/* Begins to follow a thread. Main threads get a provisional slot at once: their time counts from now on, whether or not they
- * come to a poll call. */
+/* Begins to follow a thread that is not followed yet. Main threads get a provisional slot at once: their time counts from now on,
+ * whether or not they come to a poll call. */
 static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process, u32 target_flags, u64 now)
 {
 	struct ls_thread *thread;
 
 	if (!task)
 		return 0;
-	perhaps_followed[(u32)task->tgid % LS_FILTER] = 1;
 	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!thread) {
 		count_loss(LS_LOSS_no_storage);
 		return 0;
 	}
+	__sync_fetch_and_add(filter_of(task), 1);
 	thread->slot = -1;
 	thread->pid = process;
 	thread->tid = pid_of(task);

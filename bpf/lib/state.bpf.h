@@ -48,10 +48,11 @@ struct {
 	__type(value, struct ls_thread);
 } threads __weak SEC(".maps");
 
-/* Not 0 for every process that has a followed thread, by its number modulo the size; for a few others, too. What keeps the
- * switches, wake-ups and poll calls of everybody else at the price of one load. Never cleared: a wrong 1 costs a look-up. */
+/* How many threads are followed of the processes whose number is that modulo the size. What keeps the switches, wake-ups and poll
+ * calls of everybody else at the price of one load; a number shared with a followed process costs a look-up. Counted, so that
+ * after weeks of processes that come and go it is as empty as at the start. */
 #define LS_FILTER 8192
-__u8 perhaps_followed[LS_FILTER] __weak SEC(".bss");
+__u32 perhaps_followed[LS_FILTER] __weak SEC(".bss");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -151,11 +152,20 @@ static __always_inline u32 process_of(struct task_struct *task)
 	return pid_of(BPF_CORE_READ(task, group_leader));
 }
 
+static __always_inline u32 *filter_of(struct task_struct *task) { return &perhaps_followed[(u32)task->tgid % LS_FILTER]; }
+
 static __always_inline struct ls_thread *thread_of(struct task_struct *task)
 {
-	if (!perhaps_followed[(u32)task->tgid % LS_FILTER])
+	if (!*filter_of(task))
 		return 0;
 	return bpf_task_storage_get(&threads, task, 0, 0);
+}
+
+/* The thread's state goes: it is not followed any more. */
+static __always_inline void forget_thread(struct task_struct *task)
+{
+	if (!bpf_task_storage_delete(&threads, task))
+		__sync_fetch_and_add(filter_of(task), -1);
 }
 
 static __always_inline struct ls_loop *loop_at(s32 slot)
