@@ -67,6 +67,7 @@ int look(struct bpf_iter__task *ctx)
 	struct task_struct *task = ctx->task;
 	struct ls_target *target;
 	struct ls_thread *thread;
+	struct ls_loop *loop;
 	struct ls_look *view;
 	struct pt_regs *regs;
 	struct ls_call call = {};
@@ -105,8 +106,7 @@ int look(struct bpf_iter__task *ctx)
 				adopt_asleep(task, thread, &call, BPF_CORE_READ(regs, sp), LS_RANK_STRONG);
 		}
 	} else if (asleep && target->adopt_tid == thread->tid) {
-		struct ls_loop *loop = loop_at(thread->slot);
-
+		loop = loop_at(thread->slot);
 		if (!loop || !loop->rank)
 			adopt_asleep(task, thread, &call, BPF_CORE_READ(regs, sp), target->adopt_rank);
 	}
@@ -120,7 +120,8 @@ int look(struct bpf_iter__task *ctx)
 	view->slot = thread->slot;
 	view->state = asleep ? state : 0;
 	view->now_ns = now;
-	view->off_ns = thread->off_ns;
+	loop = loop_at(thread->slot);
+	view->off_ns = loop ? loop->off_ns : thread->off_ns;
 	/* Its own count, which no hook of ours has to be attached for: the same twice, and it did not run in between. */
 	view->switches = BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
 	view->syscall = call.nr;
@@ -129,7 +130,7 @@ int look(struct bpf_iter__task *ctx)
 	view->fs_base = BPF_CORE_READ(task, thread.fsbase);
 	view->start_boottime_ns = BPF_CORE_READ(task, start_boottime);
 	view->shape = call.shape;
-	view->cause = thread->off_cause;
+	view->cause = loop ? loop->off_cause : thread->off_cause;
 	view->on_cpu = BPF_CORE_READ(task, on_cpu);
 	view->adopted = adopted;
 	bpf_core_read_str(view->comm, LS_COMM_BYTES, &task->comm);

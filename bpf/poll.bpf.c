@@ -105,18 +105,23 @@ static __noinline int poll_exit(struct task_struct *task, s64 ret)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
+	s32 slot;
 	u64 now;
 
 	if (!task)
 		return 0;
-	thread = thread_of(task);
-	if (!thread)
-		return 0;
-	loop = loop_at(thread->slot);
+	slot = quick_slot(task);
+	if (slot < 0) {
+		thread = thread_of(task);
+		if (!thread)
+			return 0;
+		slot = thread->slot;
+	}
+	loop = loop_at(slot);
 	if (!loop || !(loop->flags & LS_LOOP_IN_OWN_POLL))
 		return 0;
 	now = bpf_ktime_get_ns();
-	catch_up(task, thread, now);
+	catch_up_loop(task, slot, loop, now);
 	begin_change(loop);
 	loop->flags &= ~LS_LOOP_IN_OWN_POLL;
 	if (ret == -ERESTART_RESTARTBLOCK)
@@ -127,37 +132,54 @@ static __noinline int poll_exit(struct task_struct *task, s64 ret)
 	return 0;
 }
 
+/* Of a thread that is followed, or that some BPF program keeps something else for. */
+static __noinline int known_poll_enter(struct task_struct *task, s64 nr)
+{
+	struct pt_regs *regs;
+	struct ls_loop *loop;
+	struct ls_call call;
+	s32 slot;
+	u64 now;
+
+	if (!task)
+		return 0;
+	/* From the registers, not from the context: a program may read no further in it than the call has arguments. */
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	slot = quick_slot(task);
+	loop = loop_at(slot);
+	/* First a healthy loop, which comes by here all the time: its own epoll descriptor again. */
+	if (loop && loop->rank == LS_RANK_STRONG && loop->poll_fd >= 0 && shape_of(nr) == LS_SHAPE_EPOLL &&
+	    loop->poll_fd == (s32)regs->di) {
+		now = bpf_ktime_get_ns();
+		catch_up_loop(task, slot, loop, now);
+		return enter_own_poll(slot, loop, now);
+	}
+	if (!thread_of(task))
+		return knobs.discover ? discover(task, nr) : 0;
+	read_call(regs, &call);
+	call.nr = nr;
+	call.shape = shape_of(nr);
+	return poll_enter(task, &call);
+}
+
+/* Everybody's poll calls come by here: those that are not followed leave first. */
 SEC("tracepoint")
 int on_poll_enter(struct ls_sys_enter *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct ls_thread *thread = thread_of(task);
-	struct pt_regs *regs;
-	struct ls_loop *loop;
-	struct ls_call call;
-	u64 now;
 
-	/* Everybody's poll calls come by here: those that are not followed leave first. */
-	if (!thread)
-		return knobs.discover ? discover(task, ctx->id) : 0;
-	/* From the registers, not from the context: a program may read no further in it than the call has arguments. */
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	loop = loop_at(thread->slot);
-	/* Next a healthy loop, which comes by here all the time: its own epoll descriptor again. */
-	if (loop && loop->rank == LS_RANK_STRONG && loop->poll_fd >= 0 && shape_of(ctx->id) == LS_SHAPE_EPOLL &&
-	    loop->poll_fd == (s32)regs->di) {
-		now = bpf_ktime_get_ns();
-		catch_up(task, thread, now);
-		return enter_own_poll(thread->slot, loop, now);
-	}
-	read_call(regs, &call);
-	call.nr = ctx->id;
-	call.shape = shape_of(call.nr);
-	return poll_enter(task, &call);
+	if (may_be_followed(task))
+		return known_poll_enter(task, ctx->id);
+	return knobs.discover ? discover(task, ctx->id) : 0;
 }
 
 SEC("tracepoint")
-int on_poll_exit(struct ls_sys_exit *ctx) { return poll_exit(bpf_get_current_task_btf(), ctx->ret); }
+int on_poll_exit(struct ls_sys_exit *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return may_be_followed(task) ? poll_exit(task, ctx->ret) : 0;
+}
 
 /* Without tracefs: every system call of the host comes by here. */
 SEC("?tp_btf/sys_enter")

@@ -108,7 +108,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	/* Whether this program is to be followed as the one before was is for user space to say again. */
 	if (thread->flags & LS_TARGET_FOUND) {
 		bpf_map_delete_elem(&targets, &thread->pid);
-		forget_thread(task);
+		bpf_task_storage_delete(&threads, task);
 		return 0;
 	}
 	if (open_provisional(task, thread, now, 0))
@@ -153,6 +153,6 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		close_loop(thread, loop);
 	if (group_dead)
 		bpf_map_delete_elem(&targets, &thread->pid);
-	forget_thread(task);
+	bpf_task_storage_delete(&threads, task);
 	return 0;
 }

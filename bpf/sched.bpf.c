@@ -5,21 +5,16 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __noinline int loop_away(struct task_struct *task, struct ls_thread *thread, u32 state, u64 now)
+static __noinline int loop_away(struct task_struct *task, s32 slot, struct ls_loop *loop, u32 state, u64 now)
 {
-	struct ls_loop *loop;
 	struct ls_call call = {};
 	struct pt_regs *regs;
 	struct ls_slot_config *config;
 
-	if (!task || !thread)
-		return 0;
-	loop = loop_at(thread->slot);
-	if (!loop)
+	if (!task || !loop)
 		return 0;
 	begin_change(loop);
 	loop->off_ns = now;
-	loop->wake_ns = 0;
 	loop->queued_ns = run_queue_time(task);
 	loop->off_syscall = -1;
 	/* A healthy loop, which sleeps here and nowhere else. */
@@ -29,7 +24,7 @@ static __noinline int loop_away(struct task_struct *task, struct ls_thread *thre
 			withdraw_iteration(loop, now);
 		goto out;
 	}
-	config = config_of(thread->slot, loop);
+	config = config_of(slot, loop);
 	if (config && config->ignore)
 		goto out;
 	if (state == TASK_RUNNING) {
@@ -52,44 +47,76 @@ static __noinline int loop_away(struct task_struct *task, struct ls_thread *thre
 		loop->off_cause = cause_of_call(bpf_get_current_task(), &call);
 	if (loop->off_cause == LS_CAUSE_futex && config && call.args[0] >= config->gil_begin && call.args[0] < config->gil_end)
 		loop->off_cause = LS_CAUSE_gil;
-	begin_wait(bpf_get_current_task(), regs, thread->slot, loop, &call);
+	begin_wait(bpf_get_current_task(), regs, slot, loop, &call);
 	if (loop->off_cause == LS_CAUSE_gil)
-		begin_gil_wait(thread->slot, loop, config);
+		begin_gil_wait(slot, loop, config);
 out:
 	end_change(loop);
-	thread->off_cause = loop->off_cause;
 	return 0;
+}
+
+static __noinline int went_away(struct task_struct *task, u32 state)
+{
+	struct ls_thread *thread;
+	struct ls_loop *loop;
+	s32 slot;
+	u64 now;
+
+	if (!task)
+		return 0;
+	slot = quick_slot(task);
+	if (slot < 0) {
+		thread = thread_of(task);
+		if (!thread)
+			return 0;
+		slot = thread->slot;
+		if (slot < 0) {
+			if (thread->off_ns) /* its switch back was not traced */
+				thread->wake_ns = 0;
+			thread->off_ns = bpf_ktime_get_ns();
+			return 0;
+		}
+	}
+	loop = loop_at(slot);
+	if (!loop)
+		return 0;
+	now = bpf_ktime_get_ns();
+	catch_up_loop(task, slot, loop, now);
+	return loop_away(task, slot, loop, state, now);
+}
+
+static __noinline int came_back(struct task_struct *task)
+{
+	struct ls_thread *thread;
+	struct ls_loop *loop;
+	s32 slot;
+
+	if (!task)
+		return 0;
+	slot = quick_slot(task);
+	if (slot < 0) {
+		thread = thread_of(task);
+		if (!thread)
+			return 0;
+		slot = thread->slot;
+		if (slot < 0) {
+			thread->off_ns = thread->wake_ns = 0;
+			return 0;
+		}
+	}
+	loop = loop_at(slot);
+	if (!loop)
+		return 0;
+	return loop_back(task, slot, loop, bpf_ktime_get_ns(), 0);
 }
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct ls_thread *thread;
-	u64 now = 0;
-
-	if (prev->pid) {
-		thread = thread_of(prev);
-		if (thread) {
-			u32 state = preempt ? TASK_RUNNING : task_state(prev);
-
-			now = bpf_ktime_get_ns();
-			catch_up(prev, thread, now);
-			thread->off_ns = now;
-			if (thread->slot >= 0)
-				loop_away(prev, thread, state, now);
-		}
-	}
-	if (next->pid) {
-		thread = thread_of(next);
-		if (thread) {
-			if (!now)
-				now = bpf_ktime_get_ns();
-			if (thread->slot >= 0)
-				loop_back(next, thread, now, 0);
-			thread->off_ns = 0;
-			thread->wake_ns = 0;
-		}
-	}
+	if (may_be_followed(prev))
+		went_away(prev, preempt ? TASK_RUNNING : task_state(prev));
+	if (may_be_followed(next))
+		came_back(next);
 	return 0;
 }
 
@@ -144,26 +171,35 @@ static __noinline int capture_waker(struct task_struct *current, s32 slot, struc
 }
 
 /* Runs where the waker runs, so it may be on another CPU than the thread it wakes: it writes nothing but the wake-up. */
-SEC("tp_btf/sched_waking")
-int BPF_PROG(on_waking, struct task_struct *task)
+static __noinline int woken(void *ctx, struct task_struct *task)
 {
-	struct ls_thread *thread = thread_of(task);
+	struct ls_thread *thread;
 	struct task_struct *current;
 	struct ls_wait *wait;
 	struct ls_loop *loop;
 	long bytes;
+	s32 slot;
 
-	if (!thread)
-		return 0;
 	/* Woken before it slept: no sleep, no wake-up. What is recorded here belongs to a real sleep, even when its switch is only
 	 * being traced now on the other CPU. */
-	if (!task_asleep(task) || thread->wake_ns)
+	if (!task || !task_asleep(task))
 		return 0;
-	thread->wake_ns = bpf_ktime_get_ns();
-	loop = loop_at(thread->slot);
-	if (!loop)
+	slot = quick_slot(task);
+	if (slot < 0) {
+		thread = thread_of(task);
+		if (!thread)
+			return 0;
+		slot = thread->slot;
+		if (slot < 0) {
+			if (!thread->wake_ns)
+				thread->wake_ns = bpf_ktime_get_ns();
+			return 0;
+		}
+	}
+	loop = loop_at(slot);
+	if (!loop || loop->wake_ns)
 		return 0;
-	loop->wake_ns = thread->wake_ns;
+	loop->wake_ns = bpf_ktime_get_ns();
 	if (!loop->iteration_ns)
 		return 0;
 	current = bpf_get_current_task_btf();
@@ -173,10 +209,10 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	bpf_core_read_str(loop->waker.process_comm, LS_COMM_BYTES, &current->group_leader->comm);
 	/* The sleeper cannot touch its capture now, nor its tokens. Its waker's stacks are dear, so only for waits worth it, and of
 	 * those in a row only for the longest so far. */
-	if (!loop->group || !loop->off_ns || thread->wake_ns - loop->off_ns < knobs.floor_ns)
+	if (!loop->group || !loop->off_ns || loop->wake_ns - loop->off_ns < knobs.floor_ns)
 		return 0;
-	wait = capture_of(thread->slot);
-	if (!wait || thread->wake_ns - loop->off_ns < wait->waker_ns)
+	wait = capture_of(slot);
+	if (!wait || loop->wake_ns - loop->off_ns < wait->waker_ns)
 		return 0;
 	bytes = bpf_get_stack(ctx, wait->waker_kernel, sizeof(wait->waker_kernel), 0);
 	wait->waker_frames = bytes > 0 ? (u32)bytes / 8 : 0;
@@ -188,6 +224,9 @@ int BPF_PROG(on_waking, struct task_struct *task)
 	/* Timers end sleeps, and most waits for the GIL, whose holder is asked for in another way: there is no waker to look at.
 	 * Whether another wake-up came from an interrupt is not known here; then user space throws away what is taken. */
 	if (wait->waker_frames && runs_user_code(current) && loop->off_cause != LS_CAUSE_sleep && loop->off_cause != LS_CAUSE_gil)
-		capture_waker(current, thread->slot, loop, wait);
+		capture_waker(current, slot, loop, wait);
 	return 0;
 }
+
+SEC("tp_btf/sched_waking")
+int BPF_PROG(on_waking, struct task_struct *task) { return may_be_followed(task) ? woken(ctx, task) : 0; }

@@ -10,7 +10,7 @@ struct ls_knobs {
 	__u32 stack_bytes;   /* multiple of LS_PAGE_BYTES, <= LS_STACK_BYTES_MAX */
 	__u32 slots;         /* entries of loops, configs, captures */
 	__u32 pid_level;     /* depth of loopsnoop's own pid namespace */
-	__u32 capture_per_s; /* refill of a thread's token bucket */
+	__u32 token_ns; /* refill of a thread's token bucket: one each so many ns */
 	__u32 capture_burst;
 	__u32 sample_period_ns;
 	__u32 discover; /* 1: threads that nobody follows are told when they poll like a loop */

@@ -285,7 +285,7 @@ struct ls_loop {
 	__u32 rival_syscall;
 	__s32 rival_fd;
 	__u32 rival_count;
-	__u32 pad;
+	__u32 kernel_pid; /* the thread's number as the kernel has it */
 	struct ls_waker waker;
 	/* Totals since it is followed. */
 	__u64 iterations;

@@ -55,7 +55,7 @@ static __noinline struct ls_loop *open_loop(struct task_struct *task, struct ls_
 	loop->iteration_ns = 0;
 	loop->idle_ns = 0;
 	loop->off_ns = thread->off_ns;
-	loop->wake_ns = 0;
+	loop->wake_ns = thread->wake_ns;
 	loop->off_cause = LS_CAUSE_none;
 	loop->off_syscall = -1;
 	loop->fs_base = BPF_CORE_READ(task, thread.fsbase);
@@ -70,8 +70,10 @@ static __noinline struct ls_loop *open_loop(struct task_struct *task, struct ls_
 	loop->poll_delay_ns = 0;
 	__builtin_memset(loop->iteration_histogram, 0, sizeof(loop->iteration_histogram));
 	__builtin_memset(loop->poll_delay_histogram, 0, sizeof(loop->poll_delay_histogram));
+	loop->kernel_pid = task->pid;
 	end_change(loop);
 	thread->slot = slot;
+	quick_slots[(u32)task->pid % LS_QUICK_SLOTS] = (u64)(u32)task->pid << 32 | (u32)slot;
 	return loop;
 }
 
@@ -98,8 +100,14 @@ static __noinline int announce_loop(struct task_struct *task, s32 slot, struct l
 	return 0;
 }
 
+/* The thread runs, and is no loop any more. */
 static __always_inline void close_loop(struct ls_thread *thread, struct ls_loop *loop)
 {
+	u64 *quick = &quick_slots[loop->kernel_pid % LS_QUICK_SLOTS];
+
+	if (*quick == ((u64)loop->kernel_pid << 32 | (u32)thread->slot))
+		*quick = 0;
+	thread->off_ns = thread->wake_ns = 0;
 	begin_change(loop);
 	loop->flags = 0;
 	loop->off_ns = loop->iteration_ns = loop->idle_ns = 0;
@@ -122,7 +130,6 @@ static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process,
 		count_loss(LS_LOSS_no_storage);
 		return 0;
 	}
-	__sync_fetch_and_add(filter_of(task), 1);
 	thread->slot = -1;
 	thread->pid = process;
 	thread->tid = pid_of(task);

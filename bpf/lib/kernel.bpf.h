@@ -199,6 +199,8 @@ struct thread_struct {
 	unsigned long fsbase;
 };
 
+struct bpf_local_storage;
+
 struct sched_info { /* with CONFIG_SCHED_INFO, that is schedstats or delay accounting */
 	unsigned long long run_delay;
 };
@@ -227,6 +229,7 @@ struct task_struct {
 	char comm[16];
 	struct signal_struct *signal;
 	struct sched_info sched_info;
+	struct bpf_local_storage *bpf_storage; /* since 5.11: 4cf1bc1f1045 */
 	struct thread_struct thread;
 };
 

@@ -174,12 +174,14 @@ LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended
 /* Bounds what captures cost on a thread that sleeps thousands of times a second. */
 static __always_inline bool take_token(struct ls_loop *loop, u64 now)
 {
-	u64 per_token = 1000000000ULL / (knobs.capture_per_s ? knobs.capture_per_s : 1);
-	u64 earned = (now - loop->tokens_ns) / (per_token ? per_token : 1);
+	u64 passed = now - loop->tokens_ns;
 
-	if (earned) {
+	/* Mostly too early for another one: no division then. */
+	if (passed >= knobs.token_ns && knobs.token_ns) {
+		u64 earned = passed / knobs.token_ns;
+
 		loop->tokens += earned;
-		loop->tokens_ns += earned * per_token;
+		loop->tokens_ns += earned * knobs.token_ns;
 		if (loop->tokens > knobs.capture_burst)
 			loop->tokens = knobs.capture_burst;
 	}
@@ -334,22 +336,16 @@ static __noinline int end_wait(struct task_struct *task, s32 slot, struct ls_loo
 }
 
 /* The thread is back on a CPU since `now`; `late`: that was seen only after it had done something else. */
-static __noinline int loop_back(struct task_struct *task, struct ls_thread *thread, u64 now, u32 late)
+static __noinline int loop_back(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now, u32 late)
 {
-	struct ls_loop *loop;
-
-	if (!task || !thread)
-		return 0;
-	loop = loop_at(thread->slot);
-	if (!loop)
+	if (!task || !loop)
 		return 0;
 	begin_change(loop);
 	/* A program that has only just begun (exec) had no thread pointer when its slot was opened. */
 	if (!loop->fs_base)
 		loop->fs_base = BPF_CORE_READ(task, thread.fsbase);
-	loop->wake_ns = thread->wake_ns;
 	if (loop->off_ns && loop->iteration_ns && loop->off_cause != LS_CAUSE_none) {
-		end_wait(task, thread->slot, loop, now, late);
+		end_wait(task, slot, loop, now, late);
 	} else if ((loop->flags & LS_LOOP_IN_OWN_POLL) && loop->off_ns && loop->wake_ns) {
 		/* The loop has something to do from the moment it was woken. */
 		u64 woken = loop->wake_ns > loop->off_ns ? loop->wake_ns : loop->off_ns;
@@ -369,36 +365,40 @@ static __noinline int loop_back(struct task_struct *task, struct ls_thread *thre
 	return 0;
 }
 
-static __noinline int late_back(struct task_struct *task, struct ls_thread *thread, u64 now)
+static __noinline int late_back(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now)
 {
-	struct ls_loop *loop;
 	u64 back, queued;
 
-	if (!task || !thread)
+	if (!task || !loop)
 		return 0;
-	loop = loop_at(thread->slot);
-	if (loop && loop->off_ns) {
-		back = now;
-		if (thread->wake_ns)
-			back = thread->wake_ns > loop->off_ns ? thread->wake_ns : loop->off_ns;
-		else if (loop->off_cause == LS_CAUSE_runqueue)
-			back = loop->off_ns;
-		queued = run_queue_time(task);
-		if (queued > loop->queued_ns)
-			back += queued - loop->queued_ns;
-		count_loss(LS_LOSS_switch_untraced);
-		loop_back(task, thread, back < now ? back : now, 1);
-	}
-	thread->off_ns = 0;
-	thread->wake_ns = 0;
+	back = now;
+	if (loop->wake_ns)
+		back = loop->wake_ns > loop->off_ns ? loop->wake_ns : loop->off_ns;
+	else if (loop->off_cause == LS_CAUSE_runqueue)
+		back = loop->off_ns;
+	queued = run_queue_time(task);
+	if (queued > loop->queued_ns)
+		back += queued - loop->queued_ns;
+	count_loss(LS_LOSS_switch_untraced);
+	loop_back(task, slot, loop, back < now ? back : now, 1);
 	return 0;
 }
 
 /* Notices a thread that is followed as off CPU but runs: its switch back was not traced. Some virtual machines hide the switches
  * away from their own agent's tasks, and with them the switch to whatever comes next. When it came back follows from its wake-up
  * and the kernel's own account of its run-queue time. To be called wherever the thread is seen in its own context. */
+static __always_inline void catch_up_loop(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now)
+{
+	if (loop->off_ns)
+		late_back(task, slot, loop, now);
+}
+
 static __always_inline void catch_up(struct task_struct *task, struct ls_thread *thread, u64 now)
 {
-	if (thread->off_ns)
-		late_back(task, thread, now);
+	struct ls_loop *loop = loop_at(thread->slot);
+
+	if (loop)
+		catch_up_loop(task, thread->slot, loop, now);
+	else
+		thread->off_ns = thread->wake_ns = 0;
 }

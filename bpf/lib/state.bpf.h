@@ -27,7 +27,7 @@ static __always_inline u64 address_of(const void *pointer)
 
 /* State of every thread of a followed process; a thread that has one is followed. */
 struct ls_thread {
-	s32 slot; /* of loops, -1: not (yet) a loop thread */
+	s32 slot; /* of loops, -1: not (yet) a loop thread; otherwise off_ns, wake_ns and off_cause are those of the loop */
 	u32 pid;  /* process, as loopsnoop sees it */
 	u32 tid;
 	u32 flags; /* enum ls_target_flags of its process */
@@ -48,11 +48,11 @@ struct {
 	__type(value, struct ls_thread);
 } threads __weak SEC(".maps");
 
-/* How many threads are followed of the processes whose number is that modulo the size. What keeps the switches, wake-ups and poll
- * calls of everybody else at the price of one load; a number shared with a followed process costs a look-up. Counted, so that
- * after weeks of processes that come and go it is as empty as at the start. */
-#define LS_FILTER 8192
-__u32 perhaps_followed[LS_FILTER] __weak SEC(".bss");
+#define LS_QUICK_SLOTS 8192
+
+/* The slots of loop threads by their number, as the kernel has it, modulo the size: number << 32 | slot, 0: none. Of two threads
+ * that share a place the later one has it, and the other is found the slow way, by its task storage. */
+__u64 quick_slots[LS_QUICK_SLOTS] __weak SEC(".bss");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -152,20 +152,15 @@ static __always_inline u32 process_of(struct task_struct *task)
 	return pid_of(BPF_CORE_READ(task, group_leader));
 }
 
-static __always_inline u32 *filter_of(struct task_struct *task) { return &perhaps_followed[(u32)task->tgid % LS_FILTER]; }
+/* Whether any BPF program keeps something for this thread: what keeps the switches, wake-ups and poll calls of everybody else at
+ * the price of one load. */
+static __always_inline bool may_be_followed(struct task_struct *task) { return task->bpf_storage; }
 
 static __always_inline struct ls_thread *thread_of(struct task_struct *task)
 {
-	if (!*filter_of(task))
+	if (!may_be_followed(task))
 		return 0;
 	return bpf_task_storage_get(&threads, task, 0, 0);
-}
-
-/* The thread's state goes: it is not followed any more. */
-static __always_inline void forget_thread(struct task_struct *task)
-{
-	if (!bpf_task_storage_delete(&threads, task))
-		__sync_fetch_and_add(filter_of(task), -1);
 }
 
 static __always_inline struct ls_loop *loop_at(s32 slot)
@@ -175,6 +170,15 @@ static __always_inline struct ls_loop *loop_at(s32 slot)
 	if (slot < 0)
 		return 0;
 	return bpf_map_lookup_elem(&loops, &key);
+}
+
+/* Of a loop thread, mostly: the storage of a task takes ten times as long to find. -1: it has to be looked for there. */
+static __always_inline s32 quick_slot(struct task_struct *task)
+{
+	u32 pid = task->pid;
+	u64 entry = quick_slots[pid % LS_QUICK_SLOTS];
+
+	return entry >> 32 == pid ? (s32)(u32)entry : -1;
 }
 
 static __always_inline struct ls_slot_config *config_of(s32 slot, struct ls_loop *loop)

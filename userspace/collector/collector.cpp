@@ -31,7 +31,7 @@ constexpr std::uint64_t floor_share = 20;
 constexpr std::uint64_t floor_max_ns = 5'000'000;
 constexpr std::uint64_t floor_min_ns = 20'000;
 // A capture costs some microseconds: this bounds them to well below a hundredth of a core.
-constexpr std::uint32_t captures_per_s = 1000;
+constexpr std::uint32_t ns_per_capture = 1'000'000;
 constexpr std::uint32_t capture_burst = 500;
 // An iteration is suspicious from that part of the threshold on; the kernel side has the same.
 constexpr std::uint64_t suspicious_share = 4;
@@ -148,7 +148,7 @@ Result<void> KernelSide::load() {
 	knobs.stack_bytes = options_.stack_bytes;
 	knobs.slots = options_.max_loops;
 	knobs.pid_level = own_pid_level();
-	knobs.capture_per_s = captures_per_s;
+	knobs.token_ns = ns_per_capture;
 	knobs.capture_burst = capture_burst;
 	knobs.sample_period_ns = sample_period_ns;
 	knobs.discover = options_.discover ? 1 : 0;

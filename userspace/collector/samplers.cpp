@@ -154,9 +154,6 @@ void Samplers::watch(const std::stop_token &stop) {
 	(void)prctl(PR_SET_NAME, "loopsnoop-watch");
 	step_forward();
 	(void)keep_capabilities({CAP_BPF, CAP_PERFMON}); // to open events and to attach to them
-	// The first event of any thread has the kernel rewrite its own code and wait for all CPUs, which takes many milliseconds: one
-	// of this thread's own, for nothing, so that those of loop threads are there at once.
-	const auto first = open_software_event(0, PERF_COUNT_SW_DUMMY, 0);
 	std::unique_lock lock(mutex_);
 	while (!stop.stop_requested()) {
 		if (!added_.wait(lock, stop, [&] { return !samplers_.empty(); })) {
@@ -167,9 +164,22 @@ void Samplers::watch(const std::stop_token &stop) {
 	}
 }
 
+// The first event of any thread on the host has the kernel rewrite its own code and wait for all CPUs, some ten milliseconds, and
+// from then on each context switch of the host costs a little more. So there is one for nothing, of this thread's own, while an
+// iteration is on its way to being suspicious: then the events of its thread are there at once.
+void Samplers::warm_up(std::uint64_t now_ns) {
+	if (!warm_.valid()) {
+		if (auto event = open_software_event(0, PERF_COUNT_SW_DUMMY, 0)) {
+			warm_ = std::move(*event);
+		}
+	}
+	warm_since_ns_ = now_ns;
+}
+
 // Each loop once; how long nothing can become suspicious without being seen in time.
 std::uint64_t Samplers::look(std::uint64_t now_ns) {
-	std::uint64_t due = now_ns + std::min(options_.suspicious_ns, longest_pause_ns);
+	const std::uint64_t warm_ns = options_.suspicious_ns / 2;
+	std::uint64_t due = now_ns + std::min(warm_ns, longest_pause_ns);
 	for (auto entry = samplers_.begin(); entry != samplers_.end();) {
 		const auto start = options_.iteration_start(entry->first);
 		if (!start) {
@@ -187,9 +197,15 @@ std::uint64_t Samplers::look(std::uint64_t now_ns) {
 		if (sampler.open && now_ns - sampler.calm_since_ns >= calm_ns) {
 			close(sampler);
 		}
-		if (busy) {
+		if (busy && now_ns >= *start + warm_ns) {
+			warm_up(now_ns);
 			due = std::min(due, *start + options_.suspicious_ns);
+		} else if (busy) {
+			due = std::min(due, *start + warm_ns);
 		}
+	}
+	if (warm_.valid() && now_ns - warm_since_ns_ >= calm_ns) {
+		warm_.reset();
 	}
 	return std::max(due - now_ns, shortest_pause_ns);
 }

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "collector/skeleton.h"
 #include "model/event.h"
 
@@ -66,6 +67,7 @@ private:
 	static void close(Sampler &sampler);
 	void run(Sampler &sampler) const;
 	static void pause(Sampler &sampler, std::uint64_t now_ns);
+	void warm_up(std::uint64_t now_ns);
 	void watch(const std::stop_token &stop);
 	[[nodiscard]] std::uint64_t look(std::uint64_t now_ns);
 
@@ -73,6 +75,8 @@ private:
 	std::mutex mutex_; // of samplers_
 	std::condition_variable_any added_;
 	std::map<LoopKey, Sampler> samplers_;
+	UniqueFd warm_; // the watcher's only
+	std::uint64_t warm_since_ns_ = 0;
 	std::jthread watcher_; // the last member: joined first
 };
 
