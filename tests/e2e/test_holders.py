@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who holds the lock that a loop waits for, told while it waits."""
 
+import json
+
 import pytest
 
-from harness import pythons, snoop, target
+from harness import dump, places, pythons, snoop, target
 
 
 def ongoing_futex(loop, folder):
@@ -78,3 +80,77 @@ def test_plain_python_lock(wait, folder):
     assert resource["lock"] == "python_lock"
     assert resource["type"] == {"lock_held_by_thread": "threading.Lock", "condition_timeout": "threading.Condition"}[wait]
     assert resource["holder"] is None
+
+
+def python_command(suite, folder, script, *arguments):
+    """Of an interpreter of harness.pythons, None being the system's."""
+    if suite is None:
+        return [places.SYSTEM_PYTHON, "-B", places.PYTHON_TARGETS / script, *arguments]
+    python = pythons.python_of(suite)
+    scripts, _scratch = python.place_targets(places.PYTHON_TARGETS)
+    return [*python.command, "-B", scripts / script, *arguments]
+
+
+@pytest.mark.parametrize("suite", [None, "bullseye", "trixie", "sid"])  # None: the system's 3.11
+def test_who_is_inside_a_with_block(suite, folder):
+    """Probably holds the lock; neither who was in one, nor who only wants to be. And whose end a join() waits for."""
+    with target.Target(python_command(suite, folder, "plain_locks.py", "threads"), folder) as process:
+        tids = json.loads(process.hear("ready").partition(" ")[2])
+        dump.until_asleep(process.pid, tids["wants"], tids["wants_plainly"], tids["joins"], process.pid)
+        record = dump.take(process.pid)
+        text = dump.text(process.pid)
+    threads = {thread["tid"]: thread for thread in record["threads"]}
+    holder = tids["holder"]
+    for name in ("wants", "wants_plainly"):
+        resource = threads[tids[name]]["resource"]
+        assert (resource["lock"], resource["type"]) == ("python_lock", "threading.Lock")
+        assert resource["holder"] == {"tid": holder, "thread": "holder", "how": "inferred"}
+    for tid in (tids["joins"], process.pid):
+        resource = threads[tid]["resource"]
+        assert (resource["lock"], resource["type"]) == ("python_lock", "threading.Thread")
+        assert resource["holder"] == {"tid": holder, "thread": "holder", "how": "owner field"}
+    assert "deadlock" not in record
+    assert f"probably held by holder (tid {holder})" in text and f"on the end of holder (tid {holder})" in text
+    assert f"{holder} holder: " in text and "holds up 4 threads" in text
+
+
+def test_who_had_it_last(folder):
+    """Taken by acquire(), nothing shows who has it; but who let go of it before."""
+    with target.Target(python_command(None, folder, "plain_locks.py", "loop"), folder) as process:
+        process.hear("ready")
+        with snoop.Snoop("-p", process.pid, "--hang-after", "600ms", folder=folder) as snooping:
+            snooping.session()
+            process.go()
+            hang = snooping.ongoing()
+            recording = snooping.stop()
+    ended = [stall for stall in recording.stalls() if stall["id"] != hang["id"] and stall["cause"] == "futex"]
+    (wait,) = [wait for stall in ended for wait in stall["waits"] if wait["cause"] == "futex" and wait["duration_ns"] > 100_000_000]
+    released_by = wait["resource"]["holder"]
+    assert released_by["thread"] == "holder" and released_by["how"] == "inferred"
+    (wait,) = [wait for wait in hang["waits"] if wait["ongoing"]]
+    assert wait["resource"]["type"] == "threading.Lock"
+    assert wait["resource"]["holder"] == released_by
+    assert f"waits for a threading.Lock probably held by holder (tid {released_by['tid']})" in hang["summary"]
+    assert "deadlock" not in hang
+
+
+@pytest.mark.parametrize("wait", ["flock", "fcntl_lock"])
+def test_file_lock(wait, folder):
+    """The process that has it, while it has it and afterwards."""
+    loop = target.python_loop(folder, wait=wait, count=1, more=["--ms", "2000"])
+    with loop:
+        loop.hear("ready")
+        with snoop.Snoop("-p", loop.pid, "--hang-after", "300ms", folder=folder) as snooping:
+            snooping.session()
+            loop.go()
+            hang = snooping.ongoing()
+            loop.hear("done")
+            recording = snooping.stop()
+        loop.end()
+    (event,) = loop.events()
+    (ended,) = [stall for stall in recording.stalls() if stall["id"] == hang["id"]]
+    for stall in (hang, ended):
+        wait = max(stall["waits"], key=lambda each: each["duration_ns"])
+        assert {key: wait["resource"]["holder"][key] for key in event["resource"]["holder"]} == event["resource"]["holder"]
+        assert f"waiting for a lock on {event['resource']['path']} held by " in stall["summary"]
+        assert f"(pid {event['resource']['holder']['pid']})" in stall["summary"]

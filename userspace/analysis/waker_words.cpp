@@ -31,7 +31,8 @@ void infer_holders(Stall &stall) {
 	for (Wait &wait : stall.waits) {
 		auto *lock = wait.resource ? std::get_if<FutexResource>(&wait.resource->is) : nullptr;
 		const Waker *waker = own_waker(stall, wait);
-		if (lock != nullptr && waker != nullptr && !lock->holder && is_released_by_its_holder(*lock)) {
+		if (lock != nullptr && waker != nullptr && (!lock->holder || lock->holder->inferred) &&
+		    is_released_by_its_holder(*lock)) {
 			lock->holder = Holder{waker->tid, waker->thread, true};
 		}
 	}

@@ -184,6 +184,7 @@ void Stalls::on(Execed &&event) {
 		close_loop(*event.loop);
 	}
 	programs_.exec(event.pid);
+	last_holders_.forget(event.pid);
 	resolver_.exec(event.pid);
 	programs_.set_comm(event.pid, event.comm);
 	ProcessInfo &process = processes_[event.pid];
@@ -216,6 +217,7 @@ void Stalls::on(ThreadExited &&event) {
 	processes_.erase(event.pid);
 	programs_.forget(event.pid);
 	throttling_.forget(event.pid);
+	last_holders_.forget(event.pid);
 	resolver_.forget(event.pid);
 }
 
@@ -391,6 +393,7 @@ void Stalls::on(IterationEnded &&event) {
 			stall.id = next_id_++;
 		}
 		fill(loop, stall, event.iteration, waits, samples, thinned_by);
+		last_holders_.learn(stall);
 		count(loop, stall);
 		sink_(stall);
 	}

@@ -17,6 +17,7 @@
 #include "model/session.h"
 #include "session/children.h"
 #include "session/gil_watch.h"
+#include "session/last_holders.h"
 #include "session/look.h"
 #include "session/programs.h"
 #include "session/resolver.h"
@@ -157,6 +158,7 @@ private:
 	Sink sink_;
 	GilWatch gil_;
 	ThrottleWatch throttling_;
+	LastHolders last_holders_;
 
 	std::map<LoopKey, Loop> loops_;
 	std::map<std::uint32_t, ProcessInfo> processes_;

@@ -149,6 +149,9 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	if (sleeps_long && !loop.ignored) {
 		resolve_early(loop, state);
 	}
+	if (const std::uint64_t late = state.off_ns + options_.threshold_ns / 2; state.off_ns != 0 && late > now_ns && !loop.ignored) {
+		next_due_ns_ = std::min(next_due_ns_, late); // see view_early()
+	}
 	// Who holds the GIL is heard of soon, before that thread may have ended.
 	constexpr std::uint64_t suspicious = 4;
 	if (state.off_cause == Cause::gil && age >= options_.threshold_ns / suspicious && !loop.ignored) {
@@ -322,7 +325,8 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 	loop.ongoing->deadlock = stall.deadlock;
 	stall.threads = std::move(views);
 	fill(loop, stall, state->iteration, waits, samples, thinned_by);
-	if (own_view && !own_view->moved && complete_wait(stall, *own_view)) {
+	const bool completed = own_view && !own_view->moved && complete_wait(stall, *own_view);
+	if (last_holders_.infer(stall, *stall.threads) || completed) {
 		analysis::tell_story(stall);
 	}
 	if (auto seen = resource_in(stall, looked_ns)) {

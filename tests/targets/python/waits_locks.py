@@ -121,7 +121,7 @@ class FileLocking(Wait):
         self.connection.close()
 
     def resource(self):
-        return {"kind": "file", "fd": self.file.fileno(), "path": self.file.name}
+        return {"kind": "file", "fd": self.file.fileno(), "path": self.file.name, "holder": self.world.peer}
 
 
 class Flock(FileLocking):
