@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <map>
 #include <string_view>
 #include <variant>
 
@@ -210,12 +210,39 @@ std::string held_up_by(const Stall &stall) {
 	return (leads_there ? "held up by a deadlock: " : "") + chain;
 }
 
+// The system call whose entry is among the frames; empty: none. Some calls are one tail call of a function of their name.
+std::string_view system_call_of(const std::vector<KernelFrame> &kernel) {
+	for (auto frame = kernel.rbegin(); frame != kernel.rend(); ++frame) {
+		for (const std::string_view prefix : {"__x64_sys_", "ksys_"}) {
+			if (frame->function && frame->function->starts_with(prefix)) {
+				return std::string_view(*frame->function).substr(prefix.size());
+			}
+		}
+	}
+	return {};
+}
+
+// It is the kernel that computes when most of the samples are in one system call.
+std::string computing(const Stall &stall) {
+	std::uint64_t all = 0;
+	std::map<std::string_view, std::uint64_t> calls;
+	for (const CpuPart &part : stall.cpu) {
+		all += part.samples;
+		if (const std::string_view call = system_call_of(part.stack.kernel); !call.empty()) {
+			calls[call] += part.samples;
+		}
+	}
+	const auto most = std::ranges::max_element(calls, {}, [](const auto &call) { return call.second; });
+	return most != calls.end() && most->second * 2 > all ? fmt::format("computing in the kernel, in {}()", most->first)
+	                                                     : "computing";
+}
+
 std::string what(const Stall &stall) {
 	if (stall.cause == Cause::gil && stall.gil) {
 		return of_gil(stall);
 	}
 	if (stall.cause == Cause::cpu) {
-		return "computing";
+		return computing(stall);
 	}
 	if (stall.cause == Cause::runqueue) {
 		return "ready to run, but given no CPU" + throttled(stall);

@@ -111,3 +111,21 @@ TEST_CASE("a CPU limit is told where it is a good part of the stall") {
 	tell_story(stall);
 	CHECK(stall.summary == "blocked 300 ms: computing");
 }
+
+TEST_CASE("computing in the kernel names the system call") {
+	Stall stall;
+	stall.duration_ns = 300'000'000;
+	part_of(stall.breakdown, Cause::cpu) = {300'000'000, 1};
+	Stack inside;
+	inside.python = {application(8)};
+	inside.kernel = {{"chacha_block_generic", 1}, {"get_random_bytes_user", 2}, {"__x64_sys_getrandom", 3}};
+	Stack outside;
+	outside.python = {application(8)};
+	outside.kernel = {{"finish_task_switch", 1}, {"asm_sysvec_reschedule_ipi", 3}};
+	stall.cpu = {{40, 200'000'000, inside}, {20, 100'000'000, outside}};
+	tell_story(stall);
+	CHECK(stall.summary == "blocked 300 ms: computing in the kernel, in getrandom() in handler (/srv/app/main.py:8)");
+	std::swap(stall.cpu[0].samples, stall.cpu[1].samples);
+	tell_story(stall);
+	CHECK(stall.summary == "blocked 300 ms: computing in handler (/srv/app/main.py:8)");
+}
