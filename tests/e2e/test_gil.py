@@ -3,7 +3,7 @@
 
 import pytest
 
-from harness import compute, match, places, pythons, target
+from harness import compute, match, places, pythons, snoop, target, waiting
 
 HOGS = ["gil_hog", "gil_sort", "gil_regex"]
 
@@ -109,3 +109,22 @@ def test_one_long_wait_that_goes_on(folder):
             assert [holder["tid"] for holder in stall["gil"]["holders"]] == [hog["tid"]] * len(stall["gil"]["holders"])
             assert f"(tid {hog['tid']})" in stall["summary"] and hog["function"] in stall["summary"], stall["summary"]
     assert any(stall["cause"] == "gil" for stall in ongoing), [stall["breakdown"] for stall in ongoing]
+
+
+@pytest.mark.parametrize("suite", ["trixie", "sid"])
+def test_gil_of_a_subinterpreter(suite, folder):
+    """It has one of its own, and threads of its own that hold it."""
+    python = pythons.python_of(suite)
+    scripts, _scratch = python.place_targets(places.PYTHON_TARGETS)
+    with target.Target([*python.command, "-B", scripts / "subinterpreter.py"], folder) as process:
+        hog = int(process.hear("hog ").split()[1])
+        with snoop.Snoop("-p", process.pid, folder=folder) as snooping:
+            snooping.session()
+            waiting.until(lambda: sum(r["type"] == "stall" and r["phase"] == "ended" for r in list(snooping.records)) >= 4, "stalls")
+            recording = snooping.stop()
+    stalls = recording.stalls()
+    waited = sum(match.part(stall, "gil") for stall in stalls)
+    assert waited >= 0.2 * sum(stall["duration_ns"] for stall in stalls), [stall["breakdown"] for stall in stalls]
+    holders = [holder for stall in stalls if "gil" in stall for holder in stall["gil"]["holders"]]
+    assert holders and {holder["tid"] for holder in holders} == {hog}
+    assert any(frame["function"] == "hog" for holder in holders for frame in holder["stack"]["python"])

@@ -149,11 +149,15 @@ std::optional<std::string> about_sleep(const Stall &stall, const Stack &stack) {
 std::optional<std::string> advice_for(const Stall &stall) {
 	const Wait *wait = main_wait(stall);
 	const bool computes = stall.cause == Cause::cpu;
-	if (stall.no_loop_yet || (!computes && (wait == nullptr || wait->cause != stall.cause || !wait->stack)) ||
-	    (computes && stall.cpu.empty())) {
+	if (stall.no_loop_yet || (!computes && (wait == nullptr || wait->cause != stall.cause || !wait->stack))) {
 		return std::nullopt;
 	}
-	const Stack &stack = computes ? stall.cpu.front().stack : *wait->stack;
+	// Of what computes not every stack goes down to its beginning.
+	const auto whole = std::ranges::find_if(stall.cpu, [](const CpuPart &part) { return runtime_of(part.stack).has_value(); });
+	if (computes && whole == stall.cpu.end()) {
+		return std::nullopt;
+	}
+	const Stack &stack = computes ? whole->stack : *wait->stack;
 	const auto runtime = runtime_of(stack);
 	if (!runtime) {
 		return std::nullopt;

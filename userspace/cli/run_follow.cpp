@@ -120,7 +120,9 @@ int run_follow(const FollowOptions &options) {
 		return true;
 	};
 	const auto ended = session::follow(settings_of(options), outputs);
-	text.finish();
+	if (ended) {
+		text.finish(); // of a session that could not begin there is nothing to tell but why
+	}
 	for (const LineWriter *writer : {json ? &*json : nullptr, &terminal}) {
 		if (writer != nullptr && writer->error()) {
 			return fail(*writer->error());

@@ -112,6 +112,13 @@ std::string short_place(const SourceFrame &frame) {
 	return frame.line ? fmt::format("{}:{}", name, *frame.line) : name;
 }
 
+// Where no frame is the application's own: what Node was asked for, else the innermost one.
+const NativeFrame *most_telling(const std::vector<NativeFrame> &frames) {
+	const auto of_node = std::ranges::find_if(
+	    frames, [](const NativeFrame &frame) { return frame.function && frame.function->starts_with("node::"); });
+	return of_node != frames.end() ? &*of_node : frames.empty() ? nullptr : &frames.front();
+}
+
 } // namespace
 
 std::string_view name_of_file(std::string_view path) {
@@ -234,11 +241,19 @@ std::string where(const Stall &stall) {
 		}
 	}
 	const NativeFrame *native = innermost_application_frame(stack->native);
-	if (native == nullptr && !stack->native.empty()) {
-		native = &stack->native.front();
+	if (native == nullptr) {
+		native = most_telling(stack->native);
 	}
 	if (native == nullptr) {
 		return {};
+	}
+	if (native->function && native->function->starts_with("node::")) {
+		std::string name = *native->function;
+		constexpr std::string_view anonymous = "(anonymous namespace)::";
+		if (const std::size_t at = name.find(anonymous); at != std::string::npos) {
+			name.erase(at, anonymous.size());
+		}
+		return printable(name.substr(0, name.find('('))) + "()"; // its arguments are V8's
 	}
 	if (native->file) {
 		return words_for(SourceFrame{words_for(*native), *native->file, native->line});
