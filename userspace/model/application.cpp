@@ -109,8 +109,8 @@ bool is_runtime_function(std::string_view function) {
 
 bool is_typed_in_frame(const SourceFrame &frame) {
 	const std::string_view file = frame.file;
-	return file == "<string>" || file == "<stdin>" || file == "<script>" || file.starts_with("<python-input") || file.starts_with("<ipython-input") ||
-	       file.starts_with("[eval]") || file.starts_with("evalmachine.<anonymous>");
+	return file == "<string>" || file == "<stdin>" || file == "<script>" || file.starts_with("<python-input") ||
+	       file.starts_with("<ipython-input") || file.starts_with("[eval]") || file.starts_with("evalmachine.<anonymous>");
 }
 
 bool is_application_frame(const SourceFrame &frame) {

@@ -149,7 +149,8 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	if (sleeps_long && !loop.ignored) {
 		resolve_early(loop, state);
 	}
-	if (const std::uint64_t late = state.off_ns + options_.threshold_ns / 2; state.off_ns != 0 && late > now_ns && !loop.ignored) {
+	if (const std::uint64_t late = state.off_ns + options_.threshold_ns / 2;
+	    state.off_ns != 0 && late > now_ns && !loop.ignored) {
 		next_due_ns_ = std::min(next_due_ns_, late); // see view_early()
 	}
 	// Who holds the GIL is heard of soon, before that thread may have ended.
