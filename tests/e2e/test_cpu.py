@@ -71,7 +71,8 @@ def test_kernel_stack_of_a_long_system_call(folder):
         if any(inside.search(frame["function"] or "") for frame in part["stack"].get("kernel", []))
     )
     samples = sum(part["samples"] for part in parts)
-    assert sum("computing in the kernel, in getrandom()" in stall["summary"] for _, stall in pairs) >= len(pairs) // 2
+    for _, stall in pairs:
+        assert stall["cause"] != "cpu" or "computing in the kernel, in getrandom()" in stall["summary"], stall["summary"]
     assert in_kernel >= 0.6 * samples, f"{in_kernel} of {samples} samples inside getrandom(); {os.uname().release}"
 
 

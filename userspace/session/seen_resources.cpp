@@ -13,7 +13,8 @@ namespace {
 
 bool tells_more(const Resource &resource) {
 	if (const auto *lock = std::get_if<FutexResource>(&resource.is)) {
-		return lock->holder || lock->type || lock->lock != LockKind::unknown;
+		// The GIL changes hands all the time: of many waits in a row one look says little.
+		return lock->lock != LockKind::gil && (lock->holder || lock->type || lock->lock != LockKind::unknown);
 	}
 	if (const auto *file = std::get_if<FileResource>(&resource.is)) {
 		return file->holder.has_value();
