@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <ranges>
 #include <string_view>
 #include <variant>
 
@@ -212,10 +213,10 @@ std::string held_up_by(const Stall &stall) {
 
 // The system call whose entry is among the frames; empty: none. Some calls are one tail call of a function of their name.
 std::string_view system_call_of(const std::vector<KernelFrame> &kernel) {
-	for (auto frame = kernel.rbegin(); frame != kernel.rend(); ++frame) {
+	for (const KernelFrame &frame : std::ranges::reverse_view(kernel)) {
 		for (const std::string_view prefix : {"__x64_sys_", "ksys_"}) {
-			if (frame->function && frame->function->starts_with(prefix)) {
-				return std::string_view(*frame->function).substr(prefix.size());
+			if (frame.function && frame.function->starts_with(prefix)) {
+				return std::string_view(*frame.function).substr(prefix.size());
 			}
 		}
 	}
