@@ -15,7 +15,7 @@ import pytest
 import redis
 import yaml
 
-from harness import places, servers, snoop, waiting
+from harness import cgroup, places, servers, snoop, waiting
 from harness.prometheus import SCRAPE_S, Prometheus
 
 DASHBOARD = json.loads((places.ROOT / "dashboards" / "loopsnoop.json").read_text(encoding="utf-8"))
@@ -150,7 +150,11 @@ def watched(postgres, server_folder):
         environment = {"POSTGRES": postgres, "REDIS": str(port)}
         uvicorn = stack.enter_context(servers.uvicorn(server_folder, places.PYTHON_TARGETS, "server_app:app", environment))
         exporter = servers.free_port()
-        arguments = ("-p", uvicorn[0], "-p", pid, "--listen", f"127.0.0.1:{exporter}")
+        # As on a host that is watched as a whole; the cgroup keeps out what else runs on this one.
+        group = stack.enter_context(cgroup.private())
+        for each in (uvicorn[0], pid):
+            group.add(each)
+        arguments = ("--cgroup", group.path, "--listen", f"127.0.0.1:{exporter}")
         snooping = stack.enter_context(snoop.Snoop(*arguments, folder=server_folder))
         snooping.session()
         prometheus = stack.enter_context(Prometheus(server_folder, RULES, exporter))

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exporter: what a scrape says is held against the JSON of the same session, and clients of any kind leave it alone."""
 
-import contextlib
 import re
 import socket
 import time
@@ -128,34 +127,6 @@ def test_series_of_an_ended_process_disappear(folder):
             goes.end()
             waiting.until(lambda: pids() == {str(stays.pid)}, "one to be gone")
             snooping.stop()
-
-
-def test_clients_that_misbehave(folder):
-    """Slow, broken, huge and many: the loop is followed and the others are served all the same."""
-    port = servers.free_port()
-    loop = target.native_loop(folder, wait="recv", count=7)
-    with loop, contextlib.ExitStack() as clients:
-        loop.hear("ready")
-        with snoop.Snoop("-p", loop.pid, "--listen", f"127.0.0.1:{port}", folder=folder) as snooping:
-            snooping.session()
-            rude = (b"", b"GET /metrics HTTP/1.1\r\n", b"\x00\xff" * 5000, b"GET /" + b"x" * 100_000, b"POST /metrics HTTP/1.1\r\nContent-Length: 99999999\r\n\r\nx")
-            for number in range(60):
-                client = clients.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
-                with contextlib.suppress(OSError):
-                    client.sendall(rude[number % len(rude)])
-            loop.go()
-            loop.hear("done")
-            text = waiting.until(lambda: served(port), "an honest client to be served", patience=90)
-            recording = snooping.stop()
-        loop.end()
-    match.hold(loop.events(), recording)
-    assert total(values(text), "loopsnoop_stalls_total") > 0
-
-
-def served(port):
-    with contextlib.suppress(OSError):
-        return scrape(port)
-    return None
 
 
 def test_port_that_is_taken(folder):
