@@ -125,6 +125,8 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	bool group_dead;
 	u64 now;
 
+	if (knobs.discover)
+		forget_candidate(task);
 	if (!thread)
 		return 0;
 	now = bpf_ktime_get_ns();

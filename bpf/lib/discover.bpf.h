@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Threads that nobody follows, and poll. Each is told to user space once in a program's life, which says whether its process is
- * to be followed; from then on its poll calls cost one more look-up. A thread that never polls leaves nothing here. */
+ * to be followed; from then on its poll calls cost one more load, and its switches nothing: what was kept of it is gone but for
+ * its number. A thread that never polls leaves nothing here. */
 #pragma once
 
 #include "adopt.bpf.h"
 
-enum ls_judged {
-	LS_JUDGED_NOT = 0,
-	LS_JUDGED_WEAK = 1, /* its poll() or select() is none of a loop; an epoll call would be */
-	LS_JUDGED_TOLD = 2,
-};
+#define LS_TOLD 16384
+
+/* The threads that need no more looking at, by their number, as the kernel has it, modulo the size; 0: none. Of two that share a
+ * place the first one has it, and the other is known by its task storage. */
+__u32 told[LS_TOLD] __weak SEC(".bss");
 
 struct ls_poller {
 	u64 sp;
 	u64 since_ns;
 	u32 syscall;
 	u32 count;
-	u32 judged; /* enum ls_judged */
+	u32 judged; /* 1: as those in `told` */
 	u32 polled; /* 1: an epoll call was made, of `fd` */
 	s32 fd;
 	u32 pad;
@@ -28,6 +29,31 @@ struct {
 	__type(key, int);
 	__type(value, struct ls_poller);
 } pollers __weak SEC(".maps");
+
+static __always_inline u32 *told_place(struct task_struct *task) { return &told[(u32)task->pid % LS_TOLD]; }
+
+/* The thread has been looked at for the last time. */
+static __always_inline void judge(struct task_struct *task, struct ls_poller *poller)
+{
+	u32 *place = told_place(task);
+
+	poller->judged = 1;
+	if (!*place) {
+		*place = task->pid;
+		bpf_task_storage_delete(&pollers, task);
+	}
+}
+
+/* It has ended, or has become another program. */
+static __always_inline void forget_candidate(struct task_struct *task)
+{
+	u32 *place = told_place(task);
+
+	if (*place == (u32)task->pid)
+		*place = 0;
+	if (task->bpf_storage)
+		bpf_task_storage_delete(&pollers, task);
+}
 
 /* A loop comes back. Once is what a program does that waits for something by the way; that one which stays asleep in its first
  * call is a loop, too, is for the census to find. poll() and select() are what many commands wait with: from the same place, and
@@ -48,10 +74,7 @@ static __always_inline bool weak_poll_returns(struct ls_poller *poller, struct l
 	poller->count++;
 	if (poller->count < WEAK_COUNT || now - poller->since_ns < WEAK_NS)
 		return false;
-	if (call_fds(bpf_get_current_task(), call, &fds) > 1)
-		return true;
-	poller->judged = LS_JUDGED_WEAK;
-	return false;
+	return call_fds(bpf_get_current_task(), call, &fds) > 1;
 }
 
 static __always_inline bool epoll_returns(struct ls_poller *poller, struct ls_call *call)
@@ -102,8 +125,10 @@ static __noinline int discover(struct task_struct *task, u32 nr)
 
 	if (!task)
 		return 0;
+	if (*told_place(task) == (u32)task->pid)
+		return 0;
 	poller = bpf_task_storage_get(&pollers, task, 0, 0);
-	if (poller && poller->judged == LS_JUDGED_TOLD)
+	if (poller && poller->judged)
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	read_call(regs, &call);
@@ -112,8 +137,7 @@ static __noinline int discover(struct task_struct *task, u32 nr)
 	if (!call_polls(&call))
 		return 0;
 	weak = call.shape == LS_SHAPE_POLL || call.shape == LS_SHAPE_SELECT;
-	if (weak && (task->pid != task->tgid || (call.shape == LS_SHAPE_POLL && call.args[1] < 2) ||
-	             (poller && poller->judged == LS_JUDGED_WEAK)))
+	if (weak && (task->pid != task->tgid || (call.shape == LS_SHAPE_POLL && call.args[1] < 2)))
 		return 0;
 	poller = bpf_task_storage_get(&pollers, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!poller)
@@ -121,8 +145,6 @@ static __noinline int discover(struct task_struct *task, u32 nr)
 	now = bpf_ktime_get_ns();
 	if (weak ? !weak_poll_returns(poller, &call, BPF_CORE_READ(regs, sp), now) : !epoll_returns(poller, &call))
 		return 0;
-	poller->judged = LS_JUDGED_TOLD;
+	judge(task, poller);
 	return tell_candidate(task, &call, weak, now);
 }
-
-static __always_inline void forget_candidate(struct task_struct *task) { bpf_task_storage_delete(&pollers, task); }
