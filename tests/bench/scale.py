@@ -141,7 +141,7 @@ def run(options, loops, threads, plan, *arguments):
 def measure_loops(options):
     """Each loop blocks for 30 ms, a few times; that is what they all are followed for."""
     for loops in (1, 10, 100) if options.quick else (1, 10, 100, 1000):
-        yield run(options, loops, 0, (5, 30000, 400), "--threshold", "20ms", *(("--max-loops", str(loops)) if loops > 64 and options.max_loops else ()))
+        yield run(options, loops, 0, (5, 30000, 400), "--threshold", "20ms", *(("--max-loops", str(loops + 8)) if loops > 64 and options.max_loops else ()))
 
 
 def measure_threads(options):

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <type_traits>
@@ -33,6 +34,9 @@ constexpr std::uint64_t floor_min_ns = 20'000;
 // A capture costs some microseconds: this bounds them to well below a hundredth of a core.
 constexpr std::uint32_t ns_per_capture = 1'000'000;
 constexpr std::uint32_t capture_burst = 500;
+// Loops that stall all at once, as on one disk or lock, send one short stack each at once.
+constexpr std::uint32_t least_ring_bytes = 4U << 20;
+constexpr std::uint32_t ring_bytes_a_loop = 16U << 10;
 // An iteration is suspicious from that part of the threshold on; the kernel side has the same.
 constexpr std::uint64_t suspicious_share = 4;
 
@@ -156,6 +160,8 @@ Result<void> KernelSide::load() {
 	std::copy(shapes.begin(), shapes.end(), std::begin(skeleton_->rodata->shapes));
 
 	const std::uint32_t capture_bytes = static_cast<std::uint32_t>(sizeof(ls_wait)) + options_.stack_bytes + LS_PAGE_BYTES;
+	bpf_map__set_max_entries(skeleton_->maps.records,
+	                         std::bit_ceil(std::max(least_ring_bytes, options_.max_loops * ring_bytes_a_loop)));
 	bpf_map__set_max_entries(skeleton_->maps.loops, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.configs, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.captures, options_.max_loops);

@@ -22,6 +22,7 @@
 #include "process/procfs.h"
 #include "session/children.h"
 #include "session/discovery.h"
+#include "session/event_queue.h"
 #include "session/launch.h"
 #include "session/look.h"
 #include "session/programs.h"
@@ -299,13 +300,23 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	Stalls stalls({settings.threshold_ns, settings.hang_after_ns, {settings.tids.begin(), settings.tids.end()}}, collector, proc,
 	              programs, children, resolver, looker,
 	              [&](const Record &record) { begun ? write(record) : early.push_back(record); });
-	const auto drain = [&] {
-		collector.drain(std::chrono::milliseconds(0), [&](Event &&event) {
-			if (const auto *candidate = std::get_if<Candidate>(&event); candidate != nullptr && discovery) {
+	EventQueue events(collector);
+	// All there is by now; in the course of a session, up to the next tick: a storm of stalls keeps no hang from being told.
+	const auto drain = [&](std::uint64_t until_ns = ~0ULL) {
+		constexpr std::size_t between_looks = 16;
+		for (std::size_t left = events.fetch(); left > 0; left--) {
+			auto event = events.next();
+			if (!event) {
+				break;
+			}
+			if (const auto *candidate = std::get_if<Candidate>(&*event); candidate != nullptr && discovery) {
 				discovery->on(*candidate);
 			}
-			stalls.handle(std::move(event));
-		});
+			stalls.handle(std::move(*event));
+			if (left % between_looks == 0 && monotonic_ns() >= until_ns) {
+				break;
+			}
+		}
 	};
 	// Begins to follow what was found meanwhile.
 	const auto take_up = [&] {
@@ -373,14 +384,14 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		if (now >= until) {
 			break;
 		}
-		const std::uint64_t wake = std::min({next_tick, until});
-		std::array<pollfd, 2> fds{pollfd{signals->get(), POLLIN, 0}, pollfd{collector.poll_fd(), POLLIN, 0}};
+		const std::uint64_t wake = events.empty() ? std::min({next_tick, until}) : now;
+		std::array<pollfd, 2> fds{pollfd{signals->get(), POLLIN, 0}, pollfd{events.poll_fd(), POLLIN, 0}};
 		(void)poll(fds.data(), fds.size(), wake > now ? static_cast<int>((wake - now + 999'999) / 1'000'000) : 0);
 		const Signals got = read_signals(signals->get());
 		if (got.winch) {
 			going_on = outputs.winch() && going_on;
 		}
-		drain();
+		drain(next_tick);
 		if (monotonic_ns() >= next_tick) {
 			if (discovery) {
 				look_at(take_up());

@@ -33,8 +33,11 @@ void Programs::set_comm(std::uint32_t pid, std::string comm) { programs_[pid].co
 
 Runtime Programs::runtime(std::uint32_t pid) {
 	Program &program = programs_[pid];
-	if (!program.runtime || program.runtime->kind == RuntimeKind::native) {
+	// Of a thousand loops of one process not each is a reason to read its maps.
+	const std::uint64_t now = monotonic_ns();
+	if (!program.runtime || (program.runtime->kind == RuntimeKind::native && now >= program.runtime_asked_ns + first_pause_ns)) {
 		program.runtime = runtimes::detect(proc_, pid);
+		program.runtime_asked_ns = now;
 	}
 	if (program.interpreter != nullptr) {
 		program.runtime = Runtime{RuntimeKind::cpython, program.interpreter->version()};

@@ -41,6 +41,7 @@ private:
 	struct Program {
 		std::string comm;
 		std::optional<Runtime> runtime;
+		std::uint64_t runtime_asked_ns = 0;
 		std::unique_ptr<runtimes::cpython::Interpreter> interpreter;
 		std::uint64_t next_try_ns = 0;
 		std::uint64_t pause_ns = 0;
