@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 
 def bench(name, folder, *options):
     """Runs it as scripts/bench does; the JSON that it wrote."""
+    needs_root()
     command = ["/usr/bin/python3", "-B", str(HERE / f"{name}.py"), "--binary", BINARY, "--output", str(folder), *options]
     run = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180)
     assert run.returncode == 0, run.stderr[-3000:]
@@ -28,6 +29,11 @@ def bench(name, folder, *options):
     assert table.startswith("| ") or "| --- |" in table or name == "verifier", table[:300]
     assert table.splitlines()[0] in run.stdout
     return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def needs_root():
+    if os.geteuid() != 0:
+        pytest.skip("loads BPF programs: needs root")
 
 
 def one_slice(cpu=100.0, rate=1000.0, p99=1.0, stolen=0.0, strangers=False):
@@ -138,6 +144,7 @@ def test_soak(tmp_path):
 
 
 def test_verifier(tmp_path):
+    needs_root()
     told = subprocess.run(["/usr/bin/python3", "-B", str(HERE / "verifier.py"), "--binary", BINARY, "--output", str(tmp_path)], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=120)
     assert told.returncode in (0, 1), told.stderr  # 1: a program has grown
