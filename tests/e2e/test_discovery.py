@@ -157,7 +157,9 @@ def test_container_and_unit(folder):
         with snoop.Snoop("--cgroup", docker.path, "--cgroup", unit.path, "--listen", port, folder=folder) as snooping:
             first = snooping.wait_for(loop_of(in_container.pid), "loop in the container")
             second = snooping.wait_for(loop_of(in_unit.pid), "loop in the unit")
-            text = waiting.until(lambda: prometheus.scrape(port), "a scrape")
+            # The metrics are as of the last tick, up to 50 ms ago.
+            of_both = [f'pid="{each.pid}"' for each in (in_container, in_unit)]
+            text = waiting.until(lambda: next((text for text in [prometheus.scrape(port)] if all(one in text for one in of_both)), None), "a scrape of both")
             snooping.stop()
     assert first["container"] == container and "unit" not in first
     assert second["unit"] == unit.folder.name and "container" not in second
