@@ -136,7 +136,7 @@ nlohmann::json runs_by_event(const bench::TimedEvents &events) {
 } // namespace
 
 int main(int argc, char *argv[]) {
-	const int rounds = argc > 1 ? std::atoi(argv[1]) : 7;
+	const int rounds = argc > 1 ? static_cast<int>(std::strtol(argv[1], nullptr, 10)) : 7;
 	const bool discover = argc > 2 && std::string_view(argv[2]) == "all";
 	pin_to(0);
 	Usual usual;

@@ -37,8 +37,8 @@ int fail(std::string_view why) {
 } // namespace
 
 int main(int argc, char *argv[]) {
-	const auto pid = static_cast<std::uint32_t>(argc == 3 ? std::atoi(argv[1]) : 0);
-	const int times = argc == 3 ? std::atoi(argv[2]) : 0;
+	const auto pid = static_cast<std::uint32_t>(argc == 3 ? std::strtol(argv[1], nullptr, 10) : 0);
+	const long times = argc == 3 ? std::strtol(argv[2], nullptr, 10) : 0;
 	if (pid == 0 || times < 1) {
 		return fail("usage: bench_stacks PID TIMES");
 	}
@@ -68,7 +68,8 @@ int main(int argc, char *argv[]) {
 	Stack stack;
 	const double first_us = us_of([&] { stack = resolver.stack(raw); });
 	std::vector<double> warm_us;
-	for (int i = 0; i < times; i++) {
+	warm_us.reserve(static_cast<std::size_t>(times));
+	for (long i = 0; i < times; i++) {
 		warm_us.push_back(us_of([&] { stack = resolver.stack(raw); }));
 	}
 	std::sort(warm_us.begin(), warm_us.end());
