@@ -352,6 +352,25 @@ struct ls_look {
 	struct ls_fd fd;
 };
 
+/* A file opened for writing, or renamed to this: the path as the call has it. */
+struct ls_write {
+	__u64 time_ns;
+	char path[LS_WRITE_PATH_BYTES];
+};
+
+/* Of one process that is followed with its children, while it lives and until user space has read it. */
+struct ls_deeds {
+	__u64 accepted; /* connections */
+	__u64 writes;   /* all; the last LS_WRITES are kept, number n at n % LS_WRITES */
+	__u64 signal_ns;
+	__u32 signal;   /* the last one sent to it that ends processes, 0: none */
+	__u32 sender;   /* process */
+	__u32 was_idle; /* then: its main thread was in its loop's own poll call */
+	__u32 pad;
+	char sender_comm[LS_COMM_BYTES];
+	struct ls_write last[LS_WRITES];
+};
+
 /* Targets: processes user space asked to follow, by pid. */
 enum ls_target_flags {
 	LS_TARGET_CHILDREN = 1,

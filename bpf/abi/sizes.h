@@ -8,6 +8,8 @@
 #define LS_PATH_BYTES 512 /* components of a path, innermost first, each ended by NUL */
 #define LS_ARG_PATH_BYTES 256
 #define LS_COMM_BYTES 16
+#define LS_WRITES 8 /* files a process opened for writing last; a power of two */
+#define LS_WRITE_PATH_BYTES 240
 #define LS_HISTOGRAM 32 /* bucket i counts times below 2^i microseconds, the last one all others */
 #define LS_STACK_BYTES_MAX 65536
 #define LS_PAGE_BYTES 4096

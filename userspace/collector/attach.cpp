@@ -46,7 +46,7 @@ Result<Attachment> attach_plain(bpf_program *program) {
 
 } // namespace
 
-TracepointPlan plan_tracepoints(const std::set<std::string> &without) {
+TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool lives) {
 	TracepointPlan plan;
 	if (without.contains("tracefs")) {
 		plan.why_not = "switched off by --without tracefs";
@@ -58,6 +58,13 @@ TracepointPlan plan_tracepoints(const std::set<std::string> &without) {
 			names.push_back("syscalls/sys_enter_" + call);
 			names.push_back("syscalls/sys_exit_" + call);
 		}
+	}
+	const std::vector<std::string> opens{"syscalls/sys_enter_openat"};
+	const std::vector<std::string> renames{"syscalls/sys_enter_rename", "syscalls/sys_enter_renameat",
+	                                       "syscalls/sys_enter_renameat2"};
+	const std::vector<std::string> accepts{"syscalls/sys_exit_accept", "syscalls/sys_exit_accept4"};
+	for (const auto *points : {&opens, &renames, &accepts}) {
+		names.insert(names.end(), points->begin(), points->end());
 	}
 	const auto ids = tracepoint_ids(names);
 	if (!ids) {
@@ -80,6 +87,16 @@ TracepointPlan plan_tracepoints(const std::set<std::string> &without) {
 			add(call, plan.call_enter, plan.call_exit);
 		}
 	}
+	const auto add_points = [&](const std::vector<std::string> &points, auto &to) {
+		for (const std::string &name : points) {
+			if (const auto id = ids->find(name); lives && id != ids->end()) {
+				to.emplace_back(id->first, id->second);
+			}
+		}
+	};
+	add_points(opens, plan.open_enter);
+	add_points(renames, plan.rename_enter);
+	add_points(accepts, plan.accept_exit);
 	plan.per_call = !plan.poll_enter.empty();
 	if (!plan.per_call) {
 		plan.why_not = "this kernel has no syscalls tracepoints (CONFIG_FTRACE_SYSCALLS)";
@@ -87,7 +104,7 @@ TracepointPlan plan_tracepoints(const std::set<std::string> &without) {
 	return plan;
 }
 
-Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPlan &plan) {
+Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPlan &plan, bool lives) {
 	Attachments attached;
 	std::vector<bpf_program *> plain{skeleton.progs.on_fork, skeleton.progs.on_exec, skeleton.progs.on_exit,
 	                                 skeleton.progs.on_switch, skeleton.progs.on_waking};
@@ -95,6 +112,13 @@ Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPla
 		plain.push_back(skeleton.progs.on_any_enter);
 		plain.push_back(skeleton.progs.on_any_exit);
 		attached.missing.push_back("poll calls are followed by hooks on every system call, which cost more: " + plan.why_not);
+	}
+	if (lives) {
+		plain.push_back(skeleton.progs.on_signal);
+		if (plan.open_enter.empty() || plan.accept_exit.empty()) {
+			attached.missing.emplace_back("which files the followed processes wrote, and whether they accepted connections: " +
+			                              (plan.why_not.empty() ? "their tracepoints are not there" : plan.why_not));
+		}
 	}
 	if (plan.call_enter.empty()) {
 		attached.missing.emplace_back("whole lengths and results of futex and file calls: their tracepoints are not attached");
@@ -113,7 +137,9 @@ Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPla
 	// Exits first: an iteration that is never seen to begin is better than one that is never seen to end.
 	for (const Group &group :
 	     {Group{skeleton.progs.on_poll_exit, &plan.poll_exit}, Group{skeleton.progs.on_poll_enter, &plan.poll_enter},
-	      Group{skeleton.progs.on_call_exit, &plan.call_exit}, Group{skeleton.progs.on_call_enter, &plan.call_enter}}) {
+	      Group{skeleton.progs.on_call_exit, &plan.call_exit}, Group{skeleton.progs.on_call_enter, &plan.call_enter},
+	      Group{skeleton.progs.on_open_enter, &plan.open_enter}, Group{skeleton.progs.on_rename_enter, &plan.rename_enter},
+	      Group{skeleton.progs.on_accept_exit, &plan.accept_exit}}) {
 		for (const auto &[name, id] : *group.points) {
 			auto attachment = attach_tracepoint(group.program, name, id);
 			if (!attachment) {

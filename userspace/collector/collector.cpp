@@ -113,6 +113,9 @@ public:
 	void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) override;
 	void force_loop(std::uint32_t pid, std::uint32_t tid) override;
 	void sample(LoopKey key, std::uint32_t tid) override;
+	[[nodiscard]] std::optional<Deeds> deeds(std::uint32_t pid) const override;
+	[[nodiscard]] bool counts_accepts() const override { return options_.lives && !plan_.accept_exit.empty(); }
+	void forget_deeds(std::uint32_t pid) override;
 	[[nodiscard]] LossCounts losses() const override;
 
 private:
@@ -178,6 +181,11 @@ Result<void> KernelSide::load() {
 		bpf_program__set_autoload(skeleton_->progs.on_call_enter, false);
 		bpf_program__set_autoload(skeleton_->progs.on_call_exit, false);
 	}
+	const bool hooked = options_.lives && !plan_.open_enter.empty();
+	bpf_program__set_autoload(skeleton_->progs.on_open_enter, hooked);
+	bpf_program__set_autoload(skeleton_->progs.on_rename_enter, hooked);
+	bpf_program__set_autoload(skeleton_->progs.on_accept_exit, hooked);
+	bpf_program__set_autoload(skeleton_->progs.on_signal, options_.lives);
 	if (options_.look_only) {
 		bpf_program *program = nullptr;
 		bpf_object__for_each_program(program, skeleton_->obj) {
@@ -220,7 +228,7 @@ Result<void> KernelSide::load() {
 
 Result<void> KernelSide::attach() {
 	if (!options_.look_only) {
-		auto attached = attach_programs(*skeleton_, plan_);
+		auto attached = attach_programs(*skeleton_, plan_, options_.lives);
 		if (!attached) {
 			return attached.error();
 		}
@@ -491,6 +499,24 @@ void KernelSide::sample(LoopKey key, std::uint32_t tid) {
 	}
 }
 
+std::optional<Deeds> KernelSide::deeds(std::uint32_t pid) const {
+	ls_deeds wire{};
+	if (!options_.lives || bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.deeds), &pid, &wire) != 0) {
+		return std::nullopt;
+	}
+	Deeds deeds = decode_deeds(wire);
+	if (!counts_accepts()) {
+		deeds.accepted.reset();
+	}
+	return deeds;
+}
+
+void KernelSide::forget_deeds(std::uint32_t pid) {
+	if (options_.lives) {
+		bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.deeds), &pid);
+	}
+}
+
 LossCounts KernelSide::losses() const {
 	LossCounts counts{};
 	const int cpus = libbpf_num_possible_cpus();
@@ -509,7 +535,8 @@ LossCounts KernelSide::losses() const {
 } // namespace
 
 Result<std::unique_ptr<Collector>> Collector::start(const CollectorOptions &options) {
-	auto kernel = std::make_unique<KernelSide>(options, options.look_only ? TracepointPlan{} : plan_tracepoints(options.without));
+	auto kernel = std::make_unique<KernelSide>(options, options.look_only ? TracepointPlan{}
+	                                                                      : plan_tracepoints(options.without, options.lives));
 	if (auto loaded = kernel->load(); !loaded) {
 		return loaded.error();
 	}

@@ -25,6 +25,7 @@ struct CollectorOptions {
 	    64; // loop threads followed at once, 4096 at most; each costs stack_bytes and 12 KiB of kernel memory
 	std::set<std::string> without; // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
 	bool discover = false;         // tells of threads that poll like a loop and are not followed
+	bool lives = false;            // what becomes of processes followed with their children: see `deeds`
 	bool look_only = false;        // nothing but `look`: no hook is attached, and leaving takes no time
 	bool verbose = false;          // libbpf's messages and the verifier's log to stderr
 };
@@ -90,6 +91,13 @@ public:
 	virtual void force_loop(std::uint32_t pid, std::uint32_t tid) = 0;
 	// Samples on-CPU stacks of this loop thread, as long as its iteration has gone on for a quarter of the threshold or more.
 	virtual void sample(LoopKey key, std::uint32_t tid) = 0;
+
+	// What a process did that is (or was) followed with its children; nullopt: nothing of note, or `lives` is off.
+	[[nodiscard]] virtual std::optional<Deeds> deeds(std::uint32_t pid) const = 0;
+	// Whether Deeds::accepted can be had.
+	[[nodiscard]] virtual bool counts_accepts() const = 0;
+	// Of a process that has ended: nobody will ask for it again.
+	virtual void forget_deeds(std::uint32_t pid) = 0;
 
 	[[nodiscard]] virtual LossCounts losses() const = 0;
 

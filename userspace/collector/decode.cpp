@@ -388,4 +388,21 @@ ThreadLook decode_look(const ls_look &wire) {
 	return look;
 }
 
+Deeds decode_deeds(const ls_deeds &wire) {
+	Deeds deeds;
+	deeds.accepted = wire.accepted;
+	const std::uint64_t first = wire.writes > LS_WRITES ? wire.writes - LS_WRITES : 0;
+	for (std::uint64_t i = first; i < wire.writes; i++) {
+		const ls_write &write = wire.last[i % LS_WRITES];
+		if (write.path[0] != '\0') {
+			deeds.writes.push_back({write.time_ns, std::string(write.path, strnlen(write.path, sizeof(write.path)))});
+		}
+	}
+	if (wire.signal != 0) {
+		deeds.signal = Deeds::SignalSent{static_cast<int>(wire.signal), wire.signal_ns, wire.sender, comm(wire.sender_comm),
+		                                 wire.was_idle != 0};
+	}
+	return deeds;
+}
+
 } // namespace loopsnoop::collector

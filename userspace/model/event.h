@@ -180,6 +180,24 @@ struct Stranger {
 	std::optional<int> poll_fd; // epoll and io_uring only
 };
 
+// What the kernel side knows of the life of a process that is followed together with its children.
+struct Deeds {
+	struct Write {
+		std::uint64_t time_ns = 0;
+		std::string path; // as the call had it: may be relative
+	};
+	struct SignalSent {
+		int signal = 0;
+		std::uint64_t time_ns = 0;
+		std::uint32_t sender = 0; // process
+		std::string sender_comm;
+		bool was_idle = false; // the main thread was in its loop's own poll call then
+	};
+	std::optional<std::uint64_t> accepted; // connections; nullopt: not hooked
+	std::vector<Write> writes;             // files opened for writing, oldest first, the last ones
+	std::optional<SignalSent> signal;      // the last one that ends processes
+};
+
 // Bucket i counts times below 2^i microseconds (and not below 2^(i-1)); the last one counts all others.
 using Histogram = std::array<std::uint64_t, 32>;
 
