@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "analysis/culprit.h"
+#include "analysis/pool_wait.h"
 #include "model/application.h"
 
 namespace loopsnoop::analysis {
@@ -161,6 +162,11 @@ std::optional<std::string> advice_for(const Stall &stall) {
 	const auto runtime = runtime_of(stack);
 	if (!runtime) {
 		return std::nullopt;
+	}
+	if (!pool_of(stack).empty()) {
+		return "a connection pool is waited for on the event loop: give back each connection on every path (with …:), and wait "
+		       "for one in "
+		       "a thread (asyncio.to_thread) or use an async driver";
 	}
 	const auto *const row = std::ranges::find_if(rows, [&](const Row &one) {
 		return one.runtime == *runtime && (one.causes & bit(stall.cause)) != 0 && fits(one, stack, computes ? nullptr : wait);

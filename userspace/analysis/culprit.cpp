@@ -12,21 +12,6 @@ namespace loopsnoop::analysis {
 
 namespace {
 
-std::optional<SourceFrame> culprit_of(const Stack &stack) {
-	for (const auto *frames : {&stack.python, &stack.javascript}) {
-		if (const SourceFrame *frame = innermost_application_frame(*frames)) {
-			return *frame;
-		}
-	}
-	if (!stack.python.empty() || !stack.javascript.empty()) {
-		return std::nullopt;
-	}
-	if (const NativeFrame *frame = innermost_application_frame(stack.native)) {
-		return SourceFrame{frame->function.value_or("?"), frame->file.value_or(frame->module.value_or("")), frame->line};
-	}
-	return std::nullopt;
-}
-
 // The waits with a culprit, by how much of the stall's cause it accounts for: many short waits on one line outweigh a longer one.
 std::optional<SourceFrame> heaviest(const std::vector<std::pair<SourceFrame, std::uint64_t>> &weighed) {
 	std::map<std::tuple<std::string, std::string, int>, std::uint64_t> sums;
@@ -69,6 +54,21 @@ std::optional<SourceFrame> culprit_of_samples(const Stall &stall) {
 }
 
 } // namespace
+
+std::optional<SourceFrame> culprit_of(const Stack &stack) {
+	for (const auto *frames : {&stack.python, &stack.javascript}) {
+		if (const SourceFrame *frame = innermost_application_frame(*frames)) {
+			return *frame;
+		}
+	}
+	if (!stack.python.empty() || !stack.javascript.empty()) {
+		return std::nullopt;
+	}
+	if (const NativeFrame *frame = innermost_application_frame(stack.native)) {
+		return SourceFrame{frame->function.value_or("?"), frame->file.value_or(frame->module.value_or("")), frame->line};
+	}
+	return std::nullopt;
+}
 
 const Wait *main_wait(const Stall &stall) {
 	const Wait *best = nullptr;

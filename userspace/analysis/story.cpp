@@ -11,8 +11,10 @@
 
 #include "analysis/advice.h"
 #include "analysis/chain_words.h"
+#include "analysis/circumstances.h"
 #include "analysis/culprit.h"
 #include "analysis/gil_story.h"
+#include "analysis/pool_wait.h"
 #include "analysis/wait_graph.h"
 #include "analysis/waker_words.h"
 #include "base/duration.h"
@@ -253,6 +255,11 @@ std::string what(const Stall &stall) {
 		return std::string(words_of(stall.cause));
 	}
 	std::string text = describe_wait(*wait);
+	if (stall.pool) {
+		text = pool_words(stall);
+	} else if (const std::string_view pool = wait->stack ? pool_of(*wait->stack) : std::string_view(); !pool.empty()) {
+		text = fmt::format("waiting for {} to get one back", pool);
+	}
 	// Counted by the account: short waits that left no record are in it.
 	const std::uint64_t count = part_of(stall.breakdown, stall.cause).count;
 	if (count > 1) {
@@ -280,13 +287,13 @@ void tell_story(Stall &stall) {
 	stall.cause = dominant_cause(stall.breakdown);
 	stall.culprit = find_culprit(stall);
 	std::string summary = fmt::format("blocked {}{}: ", format_duration(stall.duration_ns), stall.ongoing ? " (still)" : "");
-	if (stall.no_loop_yet) {
-		summary += "no event loop seen yet, ";
-	}
+	summary += startup_words(stall);
 	const std::string chain = held_up_by(stall);
 	// "; in": the place is the loop's, not that of the last thread told of.
-	summary += chain.empty() ? what(stall) + where(stall.culprit) + gil_end(stall)
-	                         : chain + (stall.culprit ? ";" : "") + where(stall.culprit);
+	const std::string peer = peer_words(stall);
+	summary += chain.empty()
+	               ? what(stall) + peer + (peer.empty() || !stall.culprit ? "" : ";") + where(stall.culprit) + gil_end(stall)
+	               : chain + peer + (stall.culprit ? ";" : "") + where(stall.culprit);
 	if (stall.cause != Cause::runqueue) {
 		summary += throttled(stall);
 	}

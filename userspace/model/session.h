@@ -96,10 +96,73 @@ struct LoopTotals {
 	Breakdown by_cause{};         // of the stalls
 };
 
+// What the stalls spent in one line, on one thing: the line's part of each stall, also of those whose culprit is another line.
+struct LineTotals {
+	SourceFrame line; // the application's; where a stack has none of it, the innermost that has a name; empty: not known
+	Cause cause = Cause::other;
+	std::string on;           // "127.0.0.1:5432 of postgres (pid 812)", a path, a lock; empty: nothing to name
+	std::uint64_t stalls = 0; // that it was part of
+	std::uint64_t count = 0;  // waits, or samples
+	std::uint64_t ns = 0;
+	std::uint64_t longest_ns = 0; // its part of one stall
+};
+
+// The life of a process that was followed together with its children, as far as the session saw it.
+struct ProcessLife {
+	struct EndedBy {
+		std::string signal; // "SIGTERM"
+		std::uint32_t pid = 0;
+		std::string comm;
+	};
+	struct Write {
+		std::string path;
+		std::uint64_t time_ns = 0;
+	};
+	std::uint32_t pid = 0;
+	std::optional<std::uint32_t> parent; // followed, too
+	std::string comm;
+	std::string command; // its arguments, as they were soon after it began; empty: not read
+	std::uint64_t start_ns = 0;
+	std::uint64_t lived_ns = 0; // until it ended, or the session did
+	bool ended = false;
+	std::optional<int> status;
+	std::optional<std::string> signal;
+	bool came_to_loop = false;             // a thread of it was seen in its own poll call
+	std::optional<std::uint64_t> accepted; // connections; unset: not hooked
+	std::optional<EndedBy> ended_by;       // the last signal sent to it that ends processes
+	std::string doing; // in its main thread, when that came, or at its end: "sleeping (2.5 s asked for)"; empty: not known
+	std::optional<SourceFrame> culprit; // the line of it
+	std::vector<Write> writes;          // files it opened for writing, oldest first, the last ones
+};
+
+// Processes of one parent and one command that ended one after the other.
+struct Restarts {
+	std::uint32_t parent = 0;
+	std::string parent_comm;
+	std::vector<std::uint32_t> workers; // pids, oldest first
+	std::vector<std::uint32_t> served;  // those of them that accepted a connection
+	bool accepts_known = false;
+	std::uint64_t came_to_loop = 0; // how many of them
+	std::uint64_t shortest_ns = 0;
+	std::uint64_t longest_ns = 0;
+	std::optional<ProcessLife::EndedBy> ended_by; // most of them
+	std::uint64_t ended_by_count = 0;
+	std::string doing; // most of them, when that came
+	std::optional<SourceFrame> culprit;
+	std::uint64_t doing_count = 0;
+	std::string file; // written during most of their lives; the last one before the end where there are several
+	std::uint64_t file_count = 0;
+	bool file_by_worker = false;      // by the worker itself, each time
+	std::uint64_t file_before_ns = 0; // from the write to the end, the longest time
+};
+
 struct SessionSummary {
 	std::uint64_t duration_ns = 0;
 	std::vector<LoopTotals> loops;
-	std::uint64_t loops_left_out = 0; // that ended, beyond those kept
+	std::uint64_t loops_left_out = 0;   // that ended, beyond those kept
+	std::vector<LineTotals> lines;      // most time first
+	std::vector<ProcessLife> processes; // of sessions that follow children; oldest first
+	std::vector<Restarts> restarts;     // likewise
 	LossCounts lost{};
 };
 

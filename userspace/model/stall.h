@@ -85,6 +85,35 @@ struct ThreadView {
 	return "sleeping";
 }
 
+// A socket that a process listens on.
+struct Listener {
+	std::string address;                  // "127.0.0.1:8000"; the path of a unix socket
+	std::optional<std::uint64_t> waiting; // connections that nobody has accepted yet; unset: not known (unix sockets)
+};
+
+// What is known of a process that serves nobody yet.
+struct Startup {
+	std::vector<Listener> listening;
+	std::uint64_t process_age_ns = 0; // since it was forked, when the record was made
+};
+
+// A wait for something that others take from the same pool, and give back: connections to a database, say.
+struct PoolWait {
+	std::string pool; // "SQLAlchemy's connection pool"
+	// Other threads of the process that are in code of the pool's library, and do not wait for the pool themselves: they may have
+	// what is waited for. Inferred. Empty: nobody is about to give anything back.
+	std::vector<std::uint32_t> users;
+	std::vector<std::uint32_t> waiters; // other threads that wait for it, too
+};
+
+// What the process at the other end does meanwhile: one thread of it, that which waits for us, or the main thread.
+struct PeerLook {
+	std::uint32_t pid = 0;
+	std::string comm;
+	bool waits_for_us = false; // for an answer from the very process that waits for it
+	ThreadView thread;
+};
+
 enum class Truncated : std::uint8_t { no, before_attach, session_end, target_exit };
 [[nodiscard]] constexpr std::string_view name_of(Truncated truncated) {
 	switch (truncated) {
@@ -118,6 +147,9 @@ struct Stall {
 	std::vector<CpuPart> cpu;
 	std::optional<GilStory> gil;               // when it waited for the GIL at all
 	std::optional<std::uint64_t> throttled_ns; // its cgroup was held back by a CPU limit for so long meanwhile; unset: not known
+	std::optional<Startup> startup;            // it waits before it has served anybody
+	std::optional<PoolWait> pool;              // of the wait that explains it
+	std::optional<PeerLook> peer;              // of the wait that explains it; stalls that were ever ongoing
 	std::optional<std::vector<ThreadView>> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;
 };

@@ -81,11 +81,36 @@ struct RecordToJson {
 			                 {"longest_ns", loop.longest_ns},
 			                 {"by_cause", to_json(loop.by_cause)}});
 		}
+		Json lines = Json::array();
+		for (const LineTotals &line : summary.lines) {
+			lines.push_back({{"function", line.line.function.empty() ? Json(nullptr) : Json(line.line.function)},
+			                 {"file", line.line.file.empty() ? Json(nullptr) : Json(line.line.file)},
+			                 {"line", or_null(line.line.line)},
+			                 {"cause", name_of(line.cause)},
+			                 {"on", line.on.empty() ? Json(nullptr) : Json(line.on)},
+			                 {"stalls", line.stalls},
+			                 {"count", line.count},
+			                 {"ns", line.ns},
+			                 {"longest_ns", line.longest_ns}});
+		}
+		Json processes = Json::array();
+		for (const ProcessLife &life : summary.processes) {
+			processes.push_back(to_json(life));
+		}
+		Json restarts = Json::array();
+		for (const Restarts &one : summary.restarts) {
+			restarts.push_back(to_json(one));
+		}
 		Json lost = Json::object();
 		for (std::size_t i = 0; i < loss_count; i++) {
 			lost[std::string(loss_texts.at(i).name)] = summary.lost.at(i);
 		}
-		Json json{{"type", "summary"}, {"duration_ns", summary.duration_ns}, {"loops", std::move(loops)}};
+		Json json{
+		    {"type", "summary"}, {"duration_ns", summary.duration_ns}, {"loops", std::move(loops)}, {"lines", std::move(lines)}};
+		if (!summary.processes.empty()) {
+			json["processes"] = std::move(processes);
+			json["restarts"] = std::move(restarts);
+		}
 		if (summary.loops_left_out != 0) {
 			json["loops_left_out"] = summary.loops_left_out;
 		}

@@ -78,6 +78,62 @@ template <typename T> Json list(const std::vector<T> &values) {
 
 } // namespace
 
+Json to_json(const Listener &listener) { return {{"address", listener.address}, {"waiting", or_null(listener.waiting)}}; }
+
+Json to_json(const ProcessLife &life) {
+	const auto text = [](const std::string &value) { return value.empty() ? Json(nullptr) : Json(value); };
+	Json json{{"pid", life.pid},
+	          {"parent", or_null(life.parent)},
+	          {"comm", text(life.comm)},
+	          {"command", text(life.command)},
+	          {"start_ns", life.start_ns},
+	          {"lived_ns", life.lived_ns},
+	          {"ended", life.ended},
+	          {"status", or_null(life.status)},
+	          {"signal", or_null(life.signal)},
+	          {"loop", life.came_to_loop},
+	          {"accepted", or_null(life.accepted)},
+	          {"ended_by", nullptr},
+	          {"doing", text(life.doing)},
+	          {"culprit", or_null(life.culprit)},
+	          {"writes", Json::array()}};
+	if (life.ended_by) {
+		json["ended_by"] = {{"signal", life.ended_by->signal}, {"pid", life.ended_by->pid}, {"comm", text(life.ended_by->comm)}};
+	}
+	for (const ProcessLife::Write &write : life.writes) {
+		json["writes"].push_back({{"path", write.path}, {"time_ns", write.time_ns}});
+	}
+	return json;
+}
+
+Json to_json(const Restarts &restarts) {
+	const auto text = [](const std::string &value) { return value.empty() ? Json(nullptr) : Json(value); };
+	Json json{{"parent", restarts.parent},
+	          {"comm", text(restarts.parent_comm)},
+	          {"workers", restarts.workers},
+	          {"served", restarts.accepts_known ? Json(restarts.served) : Json(nullptr)},
+	          {"loops", restarts.came_to_loop},
+	          {"shortest_ns", restarts.shortest_ns},
+	          {"longest_ns", restarts.longest_ns},
+	          {"ended_by", nullptr},
+	          {"doing", text(restarts.doing)},
+	          {"culprit", or_null(restarts.culprit)},
+	          {"file", nullptr}};
+	if (restarts.ended_by) {
+		json["ended_by"] = {{"signal", restarts.ended_by->signal},
+		                    {"pid", restarts.ended_by->pid},
+		                    {"comm", text(restarts.ended_by->comm)},
+		                    {"count", restarts.ended_by_count}};
+	}
+	if (!restarts.file.empty()) {
+		json["file"] = {{"path", restarts.file},
+		                {"count", restarts.file_count},
+		                {"by_worker", restarts.file_by_worker},
+		                {"before_ns", restarts.file_before_ns}};
+	}
+	return json;
+}
+
 Json to_json(const Peer &peer) { return {{"pid", peer.pid}, {"comm", peer.comm}}; }
 
 Json to_json(const Holder &holder) {
@@ -205,6 +261,19 @@ Json to_json(const Stall &stall) {
 		json["gil"] = to_json(*stall.gil);
 	}
 	json["throttled_ns"] = or_null(stall.throttled_ns);
+	if (stall.startup) {
+		json["startup"] = {{"listening", list(stall.startup->listening)}, {"process_age_ns", stall.startup->process_age_ns}};
+	}
+	if (stall.pool) {
+		json["pool"] = {
+		    {"name", stall.pool->pool}, {"users", stall.pool->users}, {"waiters", stall.pool->waiters}, {"how", "inferred"}};
+	}
+	if (stall.peer) {
+		json["peer"] = {{"pid", stall.peer->pid},
+		                {"comm", stall.peer->comm},
+		                {"waits_for_us", stall.peer->waits_for_us},
+		                {"thread", to_json(stall.peer->thread)}};
+	}
 	if (stall.threads) {
 		json["threads"] = list(*stall.threads);
 	}

@@ -10,6 +10,9 @@ namespace loopsnoop::output {
 // Model values to JSON values, keys in the contract's order. Strings are passed as they are: `dump_line` makes them UTF-8.
 using Json = nlohmann::ordered_json;
 
+[[nodiscard]] Json to_json(const Listener &listener);
+[[nodiscard]] Json to_json(const ProcessLife &life);
+[[nodiscard]] Json to_json(const Restarts &restarts);
 [[nodiscard]] Json to_json(const Peer &peer);
 [[nodiscard]] Json to_json(const Holder &holder);
 [[nodiscard]] Json to_json(const SourceFrame &frame);

@@ -105,6 +105,13 @@ void read(const Fields &from, GilHolding &holder);
 void read(const Fields &from, GilStory &gil);
 void read(const Fields &from, ThreadView &thread);
 void read(const Fields &from, LoopTotals &loop);
+void read(const Fields &from, LineTotals &line);
+void read(const Fields &from, Listener &listener);
+void read(const Fields &from, Startup &startup);
+void read(const Fields &from, PoolWait &pool);
+void read(const Fields &from, PeerLook &peer);
+void read(const Fields &from, ProcessLife &life);
+void read(const Fields &from, Restarts &restarts);
 
 template <typename T> void read_list(const Fields &from, const char *name, std::vector<T> &out) {
 	from.list(name, [&](const Fields &one) { read(one, out.emplace_back()); });
@@ -324,6 +331,29 @@ void read(const Fields &from, LoopFound &loop) {
 	from.get("unit", loop.placement.unit);
 }
 
+void read(const Fields &from, Listener &listener) {
+	from.get("address", listener.address);
+	from.get("waiting", listener.waiting);
+}
+
+void read(const Fields &from, Startup &startup) {
+	read_list(from, "listening", startup.listening);
+	from.get("process_age_ns", startup.process_age_ns);
+}
+
+void read(const Fields &from, PoolWait &pool) {
+	from.get("name", pool.pool);
+	from.values("users", pool.users);
+	from.values("waiters", pool.waiters);
+}
+
+void read(const Fields &from, PeerLook &peer) {
+	from.get("pid", peer.pid);
+	from.get("comm", peer.comm);
+	from.get("waits_for_us", peer.waits_for_us);
+	from.object("thread", [&](const Fields &thread) { read(thread, peer.thread); });
+}
+
 void read(const Fields &from, Stall &stall) {
 	from.need("id", stall.id);
 	std::string phase;
@@ -350,6 +380,9 @@ void read(const Fields &from, Stall &stall) {
 	read_list(from, "cpu", stall.cpu);
 	read_object(from, "gil", stall.gil);
 	from.get("throttled_ns", stall.throttled_ns);
+	read_object(from, "startup", stall.startup);
+	read_object(from, "pool", stall.pool);
+	read_object(from, "peer", stall.peer);
 	if (from.find("threads") != nullptr) {
 		read_list(from, "threads", stall.threads.emplace());
 	}
@@ -401,10 +434,78 @@ void read(const Fields &from, LoopTotals &loop) {
 	from.object("by_cause", [&](const Fields &parts) { read(parts, loop.by_cause); });
 }
 
+void read(const Fields &from, LineTotals &line) {
+	read(from, line.line);
+	line.cause = get_cause(from).value_or(Cause::other);
+	from.get("on", line.on);
+	from.get("stalls", line.stalls);
+	from.get("count", line.count);
+	from.get("ns", line.ns);
+	from.get("longest_ns", line.longest_ns);
+}
+
+void read_ended_by(const Fields &from, std::optional<ProcessLife::EndedBy> &by, std::uint64_t *count) {
+	from.object("ended_by", [&](const Fields &fields) {
+		by.emplace();
+		fields.get("signal", by->signal);
+		fields.get("pid", by->pid);
+		fields.get("comm", by->comm);
+		if (count != nullptr) {
+			fields.get("count", *count);
+		}
+	});
+}
+
+void read(const Fields &from, ProcessLife &life) {
+	from.get("pid", life.pid);
+	from.get("parent", life.parent);
+	from.get("comm", life.comm);
+	from.get("command", life.command);
+	from.get("start_ns", life.start_ns);
+	from.get("lived_ns", life.lived_ns);
+	from.get("ended", life.ended);
+	from.get("status", life.status);
+	from.get("signal", life.signal);
+	from.get("loop", life.came_to_loop);
+	from.get("accepted", life.accepted);
+	read_ended_by(from, life.ended_by, nullptr);
+	from.get("doing", life.doing);
+	read_object(from, "culprit", life.culprit);
+	from.list("writes", [&](const Fields &write) {
+		ProcessLife::Write &one = life.writes.emplace_back();
+		write.get("path", one.path);
+		write.get("time_ns", one.time_ns);
+	});
+}
+
+void read(const Fields &from, Restarts &restarts) {
+	from.get("parent", restarts.parent);
+	from.get("comm", restarts.parent_comm);
+	from.values("workers", restarts.workers);
+	restarts.accepts_known = from.find("served") != nullptr;
+	from.values("served", restarts.served);
+	from.get("loops", restarts.came_to_loop);
+	from.get("shortest_ns", restarts.shortest_ns);
+	from.get("longest_ns", restarts.longest_ns);
+	read_ended_by(from, restarts.ended_by, &restarts.ended_by_count);
+	from.get("doing", restarts.doing);
+	read_object(from, "culprit", restarts.culprit);
+	restarts.doing_count = restarts.workers.size();
+	from.object("file", [&](const Fields &file) {
+		file.get("path", restarts.file);
+		file.get("count", restarts.file_count);
+		file.get("by_worker", restarts.file_by_worker);
+		file.get("before_ns", restarts.file_before_ns);
+	});
+}
+
 void read(const Fields &from, SessionSummary &summary) {
 	from.need("duration_ns", summary.duration_ns);
 	read_list(from, "loops", summary.loops);
 	from.get("loops_left_out", summary.loops_left_out);
+	read_list(from, "lines", summary.lines);
+	read_list(from, "processes", summary.processes);
+	read_list(from, "restarts", summary.restarts);
 	from.object("lost", [&](const Fields &lost) {
 		for (std::size_t i = 0; i < loss_count; i++) {
 			lost.get(std::string(loss_texts.at(i).name).c_str(), summary.lost.at(i));

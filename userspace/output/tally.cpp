@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "analysis/restarts.h"
 #include "base/duration.h"
 #include "output/printable.h"
 #include "output/words.h"
@@ -34,6 +35,19 @@ std::string table(const std::vector<Row> &rows, std::size_t left, const Palette 
 		}
 		line.erase(line.find_last_not_of(' ') + 1);
 		out += (&row == &rows.front() ? palette.faint(line) : line) + '\n';
+	}
+	return out;
+}
+
+std::string restart_lines(const SessionSummary &summary, const Palette &palette) {
+	std::string out;
+	for (const Restarts &one : summary.restarts) {
+		const std::vector<std::string> sentences = analysis::restart_words(one);
+		for (const std::string &sentence : sentences) {
+			const bool first = &sentence == &sentences.front();
+			const std::string text = printable(sentence, path_columns * 4);
+			out += (first ? "  " + palette.strong(text) : "    " + text) + '\n';
+		}
 	}
 	return out;
 }
@@ -95,21 +109,7 @@ void Tally::Sum::add(std::uint64_t ns) {
 void Tally::add(const Stall &stall) {
 	all_.add(stall.duration_ns);
 	by_cause_.at(static_cast<std::size_t>(stall.cause)).add(stall.duration_ns);
-	std::string place = where(stall);
-	std::string cause(name_of(stall.cause));
-	if (place.empty()) {
-		place = "(place not known)";
-	}
-	std::string key = cause + '|' + place;
-	if (by_place_.size() >= most_places && !by_place_.contains(key)) {
-		place = "(elsewhere)";
-		cause = "-";
-		key.clear();
-	}
-	Place &entry = by_place_[key];
-	entry.where = std::move(place);
-	entry.cause = std::move(cause);
-	entry.sum.add(stall.duration_ns);
+	lines_.add(stall);
 }
 
 std::string Tally::cause_table(std::uint64_t loop_ns, const Palette &palette) const {
@@ -130,23 +130,18 @@ std::string Tally::cause_table(std::uint64_t loop_ns, const Palette &palette) co
 	return table(rows, 1, palette);
 }
 
-std::string Tally::place_table(const Palette &palette) const {
-	std::vector<const Place *> order;
-	order.reserve(by_place_.size());
-	for (const auto &[key, place] : by_place_) {
-		order.push_back(&place);
+std::string Tally::line_table(std::uint64_t loop_ns, const Palette &palette) const {
+	const std::vector<LineTotals> lines = lines_.lines(analysis::LineAccount::most_lines);
+	std::vector<Row> rows{{"where", "cause", "on", "stalls", "total", "longest", "of the time"}};
+	for (std::size_t i = 0; i < std::min(lines.size(), most_rows); i++) {
+		const LineTotals &line = lines[i];
+		rows.push_back({line.line.function.empty() ? "(place not known)" : words_for(line.line), std::string(name_of(line.cause)),
+		                line.on.empty() ? "-" : printable(line.on, path_columns), thousands(line.stalls),
+		                format_duration(line.ns), format_duration(line.longest_ns), percent(line.ns, loop_ns)});
 	}
-	std::stable_sort(order.begin(), order.end(),
-	                 [](const Place *a, const Place *b) { return a->sum.total_ns > b->sum.total_ns; });
-	std::vector<Row> rows{{"where", "cause", "stalls", "total", "longest"}};
-	for (std::size_t i = 0; i < std::min(order.size(), most_rows); i++) {
-		const Place &place = *order[i];
-		rows.push_back({place.where, place.cause, thousands(place.sum.count), format_duration(place.sum.total_ns),
-		                format_duration(place.sum.longest_ns)});
-	}
-	std::string out = table(rows, 2, palette);
-	if (order.size() > most_rows) {
-		out += palette.faint(fmt::format("  … {} more places", thousands(order.size() - most_rows))) + '\n';
+	std::string out = table(rows, 3, palette);
+	if (lines.size() > most_rows) {
+		out += palette.faint(fmt::format("  … {} more lines", thousands(lines.size() - most_rows))) + '\n';
 	}
 	return out;
 }
@@ -171,12 +166,12 @@ std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold
 		out = palette.strong(fmt::format("{}{} in {}: {} blocked, longest {}", plural(all_.count, "stall"), of,
 		                                 format_duration(summary.duration_ns), format_duration(all_.total_ns),
 		                                 format_duration(all_.longest_ns))) +
-		      "\n\n" + cause_table(loop_ns, palette) + '\n' + place_table(palette) + '\n';
+		      "\n\n" + cause_table(loop_ns, palette) + '\n' + line_table(loop_ns, palette) + '\n';
 	}
 	if (summary.loops.empty()) {
 		out += "  no event loop was seen\n";
 	}
-	return out + loop_lines(summary) + loss_lines(summary.lost);
+	return out + loop_lines(summary) + restart_lines(summary, palette) + loss_lines(summary.lost);
 }
 
 } // namespace loopsnoop::output

@@ -7,12 +7,13 @@
 #include <string>
 #include <utility>
 
+#include "analysis/line_account.h"
 #include "model/session.h"
 #include "output/palette.h"
 
 namespace loopsnoop::output {
 
-// Adds up a session's stalls for the tables at its end. Bounded: places beyond `most_places` are one row, "elsewhere".
+// Adds up a session's stalls for the tables at its end. Bounded.
 class Tally {
 public:
 	// Whose loop that is, for the lines about loops.
@@ -26,8 +27,7 @@ public:
 	[[nodiscard]] std::uint64_t stalls() const { return all_.count; }
 
 private:
-	static constexpr std::size_t most_places = 1024; // kept
-	static constexpr std::size_t most_rows = 15;     // shown
+	static constexpr std::size_t most_rows = 15;
 	static constexpr std::size_t most_names = 4096;
 
 	struct Sum {
@@ -36,19 +36,14 @@ private:
 		std::uint64_t longest_ns = 0;
 		void add(std::uint64_t ns);
 	};
-	struct Place {
-		std::string where;
-		std::string cause;
-		Sum sum;
-	};
 
 	[[nodiscard]] std::string loop_lines(const SessionSummary &summary) const;
 	[[nodiscard]] std::string cause_table(std::uint64_t loop_ns, const Palette &palette) const;
-	[[nodiscard]] std::string place_table(const Palette &palette) const;
+	[[nodiscard]] std::string line_table(std::uint64_t loop_ns, const Palette &palette) const;
 
 	Sum all_;
 	std::array<Sum, cause_count> by_cause_{};
-	std::map<std::string, Place> by_place_;                                // key: cause and place
+	analysis::LineAccount lines_;
 	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> names_; // by pid and tid; bounded
 };
 

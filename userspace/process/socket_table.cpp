@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/socket_table.h"
 
+#include <algorithm>
+
 #include "process/pseudo_file.h"
 #include "process/text.h"
 
@@ -12,11 +14,13 @@ std::optional<InetEntry> parse_inet_line(std::string_view line) {
 	const auto local = parse_hex_address(words.skip_and_next(1));
 	const auto remote = parse_hex_address(words.next());
 	const auto state = parse_number<std::uint8_t>(words.next(), 16);
-	const auto inode = parse_number<std::uint64_t>(words.skip_and_next(5));
+	const std::string_view queues = words.next();
+	const auto receive_queue = parse_number<std::uint64_t>(queues.substr(std::min(queues.find(':'), queues.size() - 1) + 1), 16);
+	const auto inode = parse_number<std::uint64_t>(words.skip_and_next(4));
 	if (!local || !remote || !state || !inode) {
 		return std::nullopt;
 	}
-	return InetEntry{*local, *remote, *state, *inode};
+	return InetEntry{*local, *remote, *state, *inode, receive_queue.value_or(0)};
 }
 
 // "ADDRESS: REFCOUNT PROTOCOL FLAGS TYPE ST INODE PATH" (net/unix/af_unix.c, unix_seq_show): ST is of enum socket_state.

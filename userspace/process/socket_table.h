@@ -22,7 +22,8 @@ struct InetEntry {
 	SocketAddress local;
 	SocketAddress remote;
 	std::uint8_t state = 0;
-	std::uint64_t inode = 0; // 0: no process has it: not accepted yet, or closing
+	std::uint64_t inode = 0;         // 0: no process has it: not accepted yet, or closing
+	std::uint64_t receive_queue = 0; // bytes; of a listening socket, connections that wait to be accepted
 };
 [[nodiscard]] std::optional<InetEntry> parse_inet_line(std::string_view line);
 

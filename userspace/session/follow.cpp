@@ -14,6 +14,7 @@
 #include <mutex>
 #include <utility>
 
+#include "analysis/restarts.h"
 #include "base/capabilities.h"
 #include "base/clock.h"
 #include "base/unique_fd.h"
@@ -261,6 +262,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	options.max_loops = settings.max_loops;
 	options.discover = discovery.has_value();
 	options.without = settings.without;
+	options.lives = settings.children;
 	options.verbose = settings.verbose;
 	auto started = collector::Collector::start(options);
 	if (!started) {
@@ -297,9 +299,10 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	// Until the session record is out, the others wait.
 	std::vector<Record> early;
 	bool begun = false;
-	Stalls stalls({settings.threshold_ns, settings.hang_after_ns, {settings.tids.begin(), settings.tids.end()}}, collector, proc,
-	              programs, children, resolver, looker,
-	              [&](const Record &record) { begun ? write(record) : early.push_back(record); });
+	Stalls stalls(
+	    {settings.threshold_ns, settings.hang_after_ns, {settings.tids.begin(), settings.tids.end()}, settings.children},
+	    collector, proc, programs, children, resolver, looker,
+	    [&](const Record &record) { begun ? write(record) : early.push_back(record); });
 	EventQueue events(collector);
 	// All there is by now; in the course of a session, up to the next tick: a storm of stalls keeps no hang from being told.
 	const auto drain = [&](std::uint64_t until_ns = ~0ULL) {
@@ -426,6 +429,11 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	SessionSummary summary;
 	summary.loops = stalls.end();
 	summary.loops_left_out = stalls.loops_left_out();
+	summary.lines = stalls.lines();
+	if (settings.children) {
+		summary.processes = stalls.processes();
+		summary.restarts = analysis::find_restarts(summary.processes);
+	}
 	summary.lost = collector.losses();
 	summary.lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += stalls.dropped_waits();
 	summary.duration_ns = monotonic_ns() - start.start_ns;

@@ -37,7 +37,8 @@ void add(Breakdown &to, const Breakdown &from) {
 Stalls::Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, Programs &programs,
                Children &children, Resolver &resolver, Looker &looker, Sink sink)
     : options_(std::move(options)), collector_(collector), proc_(std::move(proc)), programs_(programs), children_(children),
-      resolver_(resolver), looker_(looker), sink_(std::move(sink)), gil_(proc_, programs_), throttling_(proc_) {}
+      resolver_(resolver), looker_(looker), sink_(std::move(sink)), gil_(proc_, programs_), throttling_(proc_),
+      lives_(collector_, proc_, options_.children) {}
 
 void Stalls::expect(std::uint32_t pid, Asked asked) {
 	ProcessInfo &process = processes_[pid];
@@ -48,6 +49,7 @@ void Stalls::expect(std::uint32_t pid, Asked asked) {
 		programs_.seldom(pid);
 	}
 	throttling_.tick(pid, process.since_ns);
+	lives_.began(pid, std::nullopt, process.since_ns);
 }
 
 void Stalls::forget_unseen(std::uint32_t pid) {
@@ -96,6 +98,7 @@ void Stalls::on(LoopAppeared &&event) {
 	}
 	if (!event.provisional) {
 		process.has_loop = true;
+		lives_.came_to_loop(event.pid);
 		if (loop.ignored) {
 			loop.ignored = false;
 			collector_.ignore(loop.key, false);
@@ -140,8 +143,27 @@ void Stalls::announce(Loop &loop, const LoopAppeared *event) {
 
 void Stalls::on(RawWait &&event) {
 	if (const auto loop = loops_.find(event.key); loop != loops_.end()) {
+		// A process that is followed with its parent may be ended any moment, and takes the names with it.
+		constexpr std::size_t most_early = 16;
+		auto &early = loop->second.early;
+		if (lives_.on() && loop->second.provisional && event.stack_key != 0 && early.size() < most_early &&
+		    resolved(loop->second, event) == nullptr) {
+			early.emplace_back(event.stack_key, resolver_.stack(event.stack));
+		}
 		loop->second.buffer.add(std::move(event));
 	}
+}
+
+// The wait's stack, where it has its names already; nullptr: it has not.
+const Stack *Stalls::resolved(const Loop &loop, const RawWait &wait) {
+	if (wait.stack_key == 0) {
+		return nullptr;
+	}
+	if (loop.resolved && wait.stack_key == loop.resolved_key) {
+		return &*loop.resolved;
+	}
+	const auto early = std::ranges::find(loop.early, wait.stack_key, &std::pair<std::uint64_t, Stack>::first);
+	return early != loop.early.end() ? &early->second : nullptr;
 }
 
 void Stalls::on(RawSample &&event) {
@@ -175,6 +197,7 @@ void Stalls::on(Forked &&event) {
 		ProcessInfo &child = processes_[event.child];
 		child.since_ns = event.time_ns;
 		child.found = found;
+		lives_.began(event.child, event.pid, event.time_ns);
 	}
 	sink_(ProcessFork{event.pid, event.time_ns, event.child});
 }
@@ -187,6 +210,7 @@ void Stalls::on(Execed &&event) {
 	last_holders_.forget(event.pid);
 	resolver_.exec(event.pid);
 	programs_.set_comm(event.pid, event.comm);
+	lives_.exec(event.pid, event.comm);
 	ProcessInfo &process = processes_[event.pid];
 	if (process.found) { // what it is now is for discovery to say
 		processes_.erase(event.pid);
@@ -214,6 +238,7 @@ void Stalls::on(ThreadExited &&event) {
 		exit.status = WEXITSTATUS(event.wait_status);
 	}
 	sink_(exit);
+	lives_.ended(exit);
 	processes_.erase(event.pid);
 	programs_.forget(event.pid);
 	throttling_.forget(event.pid);
@@ -301,8 +326,7 @@ void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::
 	std::vector<Wait> resolved;
 	resolved.reserve(waits.size());
 	for (const RawWait &raw : waits) {
-		const bool known = loop.resolved && raw.stack_key != 0 && raw.stack_key == loop.resolved_key;
-		Wait wait = resolver_.wait(raw, known ? &*loop.resolved : nullptr);
+		Wait wait = resolver_.wait(raw, Stalls::resolved(loop, raw));
 		if (wait.cause != raw.cause) {
 			analysis::reclassify(stall.breakdown, raw.cause, wait.cause, raw.off_ns - std::min(raw.off_ns, raw.run_delay_ns),
 			                     raw.count);
@@ -368,6 +392,9 @@ void Stalls::on(IterationEnded &&event) {
 	std::vector<RawSample> samples = loop.buffer.take_samples(event.iteration, thinned_by);
 	const bool report = worth_reporting(loop, event);
 	std::optional<Ongoing> ongoing = std::exchange(loop.ongoing, std::nullopt);
+	if (event.by == IterationEnded::By::exit) {
+		note_last_deed(loop, event, waits, samples);
+	}
 	if (report) {
 		Stall stall = begin_record(loop, event.start_ns, event.end_ns);
 		stall.breakdown = event.breakdown;
@@ -389,6 +416,9 @@ void Stalls::on(IterationEnded &&event) {
 			stall.id = ongoing->id;
 			stall.threads = std::move(ongoing->threads);
 			stall.deadlock = std::move(ongoing->deadlock);
+			stall.startup = std::move(ongoing->startup);
+			stall.pool = std::move(ongoing->pool);
+			stall.peer = std::move(ongoing->peer);
 		} else {
 			stall.id = next_id_++;
 		}
@@ -398,9 +428,11 @@ void Stalls::on(IterationEnded &&event) {
 		sink_(stall);
 	}
 	loop.live.reset();
+	loop.early.clear();
 }
 
 void Stalls::count(Loop &loop, const Stall &stall) {
+	lines_.add(stall);
 	loop.totals.stalls++;
 	loop.totals.stalled_ns += stall.duration_ns;
 	add(loop.totals.by_cause, stall.breakdown);

@@ -12,12 +12,15 @@
 #include <vector>
 
 #include "analysis/iteration_buffer.h"
+#include "analysis/line_account.h"
+#include "base/clock.h"
 #include "collector/collector.h"
 #include "model/event.h"
 #include "model/session.h"
 #include "session/children.h"
 #include "session/gil_watch.h"
 #include "session/last_holders.h"
+#include "session/lives.h"
 #include "session/look.h"
 #include "session/programs.h"
 #include "session/resolver.h"
@@ -31,6 +34,7 @@ struct StallOptions {
 	std::uint64_t threshold_ns = 0;
 	std::uint64_t hang_after_ns = 0;
 	std::set<std::uint32_t> only_tids; // --tid: no other thread of their processes is a loop; empty: any
+	bool children = false;             // what becomes of processes that are forked is told at the end
 };
 
 // From the collector's events to the records of a session: which threads are loops, what became of their iterations, what is
@@ -60,6 +64,10 @@ public:
 	// The session is over: stalls that still run get their last record. Returns the totals of all loops.
 	[[nodiscard]] std::vector<LoopTotals> end();
 
+	// What the stalls spent in each line.
+	[[nodiscard]] std::vector<LineTotals> lines() const { return lines_.lines(); }
+	// The processes of a session that follows children.
+	[[nodiscard]] std::vector<ProcessLife> processes() { return lives_.all(monotonic_ns()); }
 	[[nodiscard]] std::uint64_t stalls() const { return stall_count_; }
 	[[nodiscard]] std::uint64_t stalled_ns() const { return stalled_ns_; }
 	[[nodiscard]] std::optional<std::uint64_t> oldest_ongoing_ns() const;
@@ -81,6 +89,9 @@ private:
 		std::uint64_t start_ns = 0;
 		std::vector<ThreadView> threads;
 		std::optional<std::vector<std::uint32_t>> deadlock;
+		std::optional<Startup> startup;
+		std::optional<PoolWait> pool;
+		std::optional<PeerLook> peer;
 	};
 	struct Loop {
 		LoopKey key;
@@ -101,6 +112,7 @@ private:
 		std::optional<Ongoing> ongoing;
 		std::uint64_t resolved_key = 0; // of the wait whose stack is kept, read while it was going on
 		std::optional<Stack> resolved;
+		std::vector<std::pair<std::uint64_t, Stack>> early; // stacks of waits of a start-up by their keys, named as they came
 		SeenResources seen;
 		std::uint64_t viewed_off_ns = 0; // LoopState::off_ns of the last wait whose resource was looked at
 	};
@@ -135,6 +147,7 @@ private:
 	void watch(Loop &loop, const LoopState &state, std::uint64_t now_ns);
 	enum class Word : std::uint8_t { ongoing, last }; // last: the session ends, the stall does not
 	void report_ongoing(Loop &loop, std::uint64_t now_ns, Word word);
+	[[nodiscard]] static const Stack *resolved(const Loop &loop, const RawWait &wait);
 	void resolve_early(Loop &loop, const LoopState &state);
 	void notice_gone(std::uint64_t now_ns);
 	void close_loop(const LoopEnd &end);
@@ -147,6 +160,9 @@ private:
 	          const std::vector<RawSample> &samples, std::uint64_t thinned_by);
 	static void add_live_wait(const Loop &loop, const Breakdown &breakdown, std::vector<RawWait> &waits);
 	void count(Loop &loop, const Stall &stall);
+	void note_last_deed(const Loop &loop, const IterationEnded &event, const std::vector<RawWait> &waits,
+	                    const std::vector<RawSample> &samples);
+	[[nodiscard]] bool is_helper(const Stall &stall) const;
 
 	StallOptions options_;
 	collector::Collector &collector_;
@@ -157,8 +173,10 @@ private:
 	Looker &looker_;
 	Sink sink_;
 	GilWatch gil_;
+	analysis::LineAccount lines_;
 	ThrottleWatch throttling_;
 	LastHolders last_holders_;
+	Lives lives_;
 
 	std::map<LoopKey, Loop> loops_;
 	std::map<std::uint32_t, ProcessInfo> processes_;

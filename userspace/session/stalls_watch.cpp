@@ -8,9 +8,11 @@
 #include <utility>
 #include <variant>
 
+#include "analysis/culprit.h"
 #include "analysis/story.h"
 #include "analysis/waits.h"
 #include "base/clock.h"
+#include "session/circumstances.h"
 #include "session/thread_views.h"
 
 namespace loopsnoop::session {
@@ -45,6 +47,7 @@ void Stalls::tick() {
 	const std::uint64_t now = monotonic_ns();
 	next_due_ns_ = ~0ULL;
 	children_.refresh(now);
+	lives_.tick();
 	for (auto &[key, loop] : loops_) {
 		if (now < loop.next_care_ns) {
 			continue;
@@ -97,6 +100,7 @@ void Stalls::notice_gone(std::uint64_t now_ns) {
 		exit.pid = pid;
 		exit.start_ns = now_ns;
 		sink_(exit);
+		lives_.ended(exit);
 		programs_.forget(pid);
 		throttling_.forget(pid);
 		resolver_.forget(pid);
@@ -119,7 +123,8 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	}
 	ProcessInfo &process = known->second;
 	if (state.provisional && now_ns - std::min(now_ns, process.since_ns) >= options_.hang_after_ns) {
-		if (process.has_loop && !loop.in_callback) {
+		// One that forked others and has no loop minds them: it is they who serve.
+		if ((process.has_loop || lives_.has_children(state.pid)) && !loop.in_callback) {
 			leave(loop);
 			return;
 		}
@@ -127,7 +132,7 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 			process.weak_accepted = true;
 			collector_.accept_weak_loops(state.pid);
 		}
-		if (!loop.announced) {
+		if (!loop.announced && !loop.ignored) {
 			announce(loop, nullptr);
 		}
 	}
@@ -223,6 +228,10 @@ std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, cons
 		captured->ongoing = true;
 		if (look != nullptr) {
 			captured->stack.kernel = look->stack.kernel;
+			// Captured before anybody knew that an interpreter would be there: of a process that is starting.
+			if (captured->stack.python.empty() && look->stack.registers.sp() == captured->stack.registers.sp()) {
+				captured->stack.python = look->stack.python;
+			}
 		}
 		return captured;
 	}
@@ -326,10 +335,20 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 	loop.ongoing->deadlock = stall.deadlock;
 	stall.threads = std::move(views);
 	fill(loop, stall, state->iteration, waits, samples, thinned_by);
+	if (is_helper(stall)) {
+		loop.ongoing.reset();
+		loop.announced = false;
+		leave(loop);
+		return;
+	}
 	const bool completed = own_view && !own_view->moved && complete_wait(stall, *own_view);
-	if (last_holders_.infer(stall, *stall.threads) || completed) {
+	const bool inferred = last_holders_.infer(stall, *stall.threads);
+	if (add_circumstances(stall, proc_, looker_) || completed || inferred) {
 		analysis::tell_story(stall);
 	}
+	loop.ongoing->startup = stall.startup;
+	loop.ongoing->pool = stall.pool;
+	loop.ongoing->peer = stall.peer;
 	if (auto seen = resource_in(stall, looked_ns)) {
 		loop.seen.add(state->iteration, std::move(*seen));
 	}
@@ -343,6 +362,48 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 		count(loop, stall);
 	}
 	sink_(stall);
+}
+
+// A process beside the one that forked it, which waits for it: multiprocessing's resource tracker, say.
+bool Stalls::is_helper(const Stall &stall) const {
+	const Wait *wait = analysis::main_wait(stall);
+	const auto *pipe = wait != nullptr && wait->resource ? std::get_if<PipeResource>(&wait->resource->is) : nullptr;
+	return lives_.on() && stall.no_loop_yet && pipe != nullptr && wait->ongoing && wait->syscall == "read" && pipe->peer &&
+	       processes_.contains(pipe->peer->pid);
+}
+
+// What the main thread of a process did when the signal came that ended it, or last of all.
+void Stalls::note_last_deed(const Loop &loop, const IterationEnded &event, const std::vector<RawWait> &waits,
+                            const std::vector<RawSample> &samples) {
+	if (!lives_.on() || loop.totals.tid != loop.totals.pid) {
+		return;
+	}
+	const auto signal = lives_.signal_of(loop.totals.pid);
+	if (signal && signal->was_idle) {
+		return; // it was no iteration then
+	}
+	const std::uint64_t at = signal ? signal->time_ns : event.end_ns;
+	const RawWait *wait = nullptr;
+	for (const RawWait &one : waits) {
+		if (one.start_ns <= at && (wait == nullptr || one.end_ns >= wait->end_ns)) {
+			wait = &one;
+		}
+	}
+	const RawSample *sample = nullptr;
+	for (const RawSample &one : samples) {
+		if (one.time_ns <= at && (sample == nullptr || one.time_ns >= sample->time_ns)) {
+			sample = &one;
+		}
+	}
+	if (wait != nullptr && (wait->end_ns >= at || sample == nullptr || wait->end_ns >= sample->time_ns)) {
+		const Wait named = resolver_.wait(*wait, resolved(loop, *wait));
+		lives_.did(loop.totals.pid, analysis::describe_wait(named),
+		           named.stack ? analysis::culprit_of(*named.stack) : std::nullopt);
+	} else if (sample != nullptr) {
+		Stack stack;
+		stack.python = sample->python;
+		lives_.did(loop.totals.pid, "computing", analysis::culprit_of(stack));
+	}
 }
 
 } // namespace loopsnoop::session

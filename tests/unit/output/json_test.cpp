@@ -39,7 +39,7 @@ TEST_CASE("the summary tells every kind of loss, zeros included") {
 	const std::string line = to_json_line(end);
 	CHECK(line.starts_with(
 	    R"({"type":"summary","duration_ns":60000000000,"loops":[{"pid":1,"tid":2,"iterations":3,"busy_ns":4,"idle_ns":5,)"
-	    R"("stalls":6,"stalled_ns":7,"longest_ns":8,"by_cause":{"pipe":{"ns":9,"count":10}}}],"lost":{"ringbuf_full":3,"no_slot":0,)"));
+	    R"("stalls":6,"stalled_ns":7,"longest_ns":8,"by_cause":{"pipe":{"ns":9,"count":10}}}],"lines":[],"lost":{"ringbuf_full":3,"no_slot":0,)"));
 	const nlohmann::json lost = nlohmann::json::parse(line)["lost"];
 	CHECK(lost.size() == loss_count);
 	for (const LossText &loss : loss_texts) {
@@ -66,7 +66,7 @@ TEST_CASE("a stall with everything is written field by field") {
 	}
 	CHECK(keys ==
 	      "type id phase start_ns started_at duration_ns truncated pid tid comm thread cause breakdown culprit summary advice "
-	      "no_loop_yet waits cpu gil throttled_ns threads deadlock ");
+	      "no_loop_yet waits cpu gil throttled_ns startup pool peer threads deadlock ");
 	CHECK(json["phase"] == "ongoing");
 	CHECK(json["truncated"] == "before_attach");
 	CHECK(

@@ -79,8 +79,12 @@ TEST_CASE("a session with a stall, in plain text") {
 	                        "  cause   stalls   total  longest  of the time\n"
 	                        "  socket       1  320 ms   320 ms        0.5 %\n"
 	                        "\n"
-	                        "  where                                            cause   stalls   total  longest\n"
-	                        "  audit_middleware (/srv/app/gateway/audit.py:57)  socket       1  320 ms   320 ms\n"
+	                        "  where                                            cause   on                                    "
+	                        "stalls   total  longest  "
+	                        "of the time\n"
+	                        "  audit_middleware (/srv/app/gateway/audit.py:57)  socket  127.0.0.1:5432 of postgres (pid 812)     "
+	                        "  1  301 ms   301 ms  "
+	                        "      0.5 %\n"
 	                        "\n"
 	                        "  loop pid 4711 tid 4711: 12,345 iterations, 25 % busy, 75 % idle, longest 320 ms\n");
 }

@@ -158,3 +158,12 @@ TEST_CASE("files, pipes and anonymous inodes as resources") {
 	snapshot.path.reset();
 	CHECK_FALSE(std::get<FileResource>(to_resource(snapshot).is).path);
 }
+
+TEST_CASE("connections that wait to be accepted are a listening socket's receive queue") {
+	const auto entry = parse_inet_line("   0: 0100007F:1F90 00000000:0000 0A 00000000:00000003 00:00000000 00000000     0        "
+	                                   "0 4711 1 0000000000000000 100 0 0 10 0");
+	REQUIRE(entry.has_value());
+	CHECK(entry->state == state_listen);
+	CHECK(entry->inode == 4711);
+	CHECK(entry->receive_queue == 3);
+}
