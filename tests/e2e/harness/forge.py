@@ -137,5 +137,5 @@ def recording(events, loops=(), python=True, threshold_ns=100_000_000):
                 "by_cause": by_cause,
             }
         )
-    made.append({"type": "summary", "duration_ns": 10, "loops": totals, "lost": {"ringbuf_full": 0}})
+    made.append({"type": "summary", "duration_ns": 10, "loops": totals, "lines": [], "lost": {"ringbuf_full": 0}})
     return made

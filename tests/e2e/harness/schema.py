@@ -280,6 +280,20 @@ def check_stall(at):
     if at.has("gil"):
         check_gil(at.at("gil"), at.value["breakdown"])
     at.at("throttled_ns").or_null("integer")
+    if at.has("startup"):
+        at.at("startup").at("process_age_ns").integer()
+        for listener in at.at("startup").at("listening").each():
+            listener.at("address").text(True)
+            listener.at("waiting").or_null("integer")
+    if at.has("pool"):
+        at.at("pool").at("name").text()
+        at.at("pool").at("how").one_of(["inferred"])
+        for tid in at.at("pool").at("users").each() + at.at("pool").at("waiters").each():
+            tid.integer(1)
+    if at.has("peer"):
+        check_peer(at.at("peer"))
+        at.at("peer").at("waits_for_us").boolean()
+        check_thread(at.at("peer").at("thread"))
     if phase == "ongoing" and not at.has("threads"):
         at.fail("an ongoing stall has no threads")
     if at.has("threads"):
@@ -364,12 +378,64 @@ def check_fork(at):
     at.at("child").integer(1)
 
 
+def check_life(at):
+    at.at("pid").integer(1)
+    at.at("parent").or_null("integer", 1)
+    at.at("comm").or_null("text")
+    at.at("command").or_null("text")
+    at.at("start_ns").integer(1)
+    at.at("lived_ns").integer()
+    at.at("status").or_null("integer")
+    at.at("signal").or_null("matches", "SIG[A-Z0-9+]+")
+    if not at.at("ended").boolean() and (at.value["status"], at.value["signal"]) != (None, None):
+        at.fail("lives, and has a status")
+    at.at("loop").boolean()
+    at.at("accepted").or_null("integer")
+    check_optional(at.at("ended_by"), lambda by: (by.at("signal").matches("SIG[A-Z0-9+]+"), by.at("pid").integer()))
+    at.at("doing").or_null("text")
+    check_optional(at.at("culprit"), check_culprit)
+    for write in at.at("writes").each():
+        write.at("path").text()
+        write.at("time_ns").integer(1)
+
+
+def check_restarts(at):
+    at.at("parent").integer(1)
+    at.at("comm").or_null("text")
+    if len(at.at("workers").each()) < 2:
+        at.fail("fewer than two workers")
+    if at.value["served"] is not None and not set(at.value["served"]) <= set(at.value["workers"]):
+        at.at("served").fail("not all of them are workers")
+    at.at("loops").integer()
+    if at.at("shortest_ns").integer() > at.at("longest_ns").integer():
+        at.fail("the shortest life is longer than the longest")
+    at.at("doing").or_null("text")
+    check_optional(at.at("culprit"), check_culprit)
+    check_optional(at.at("file"), lambda file: (file.at("path").text(), file.at("count").integer(1), file.at("by_worker").boolean()))
+
+
 def check_summary(at):
     at.at("duration_ns").integer()
     for loop in at.at("loops").each():
         for field in ("pid", "tid", "iterations", "busy_ns", "idle_ns", "stalls", "stalled_ns", "longest_ns"):
             loop.at(field).integer()
         check_breakdown(loop.at("by_cause"))
+    for line in at.at("lines").each():
+        line.at("function").or_null("text")
+        line.at("file").or_null("text")
+        line.at("line").or_null("integer", 0)
+        line.at("cause").one_of(CAUSES)
+        line.at("on").or_null("text")
+        for field in ("stalls", "count", "ns", "longest_ns"):
+            line.at(field).integer()
+    spent = [line["ns"] for line in at.value["lines"]]
+    if spent != sorted(spent, reverse=True):
+        at.at("lines").fail("not most time first")
+    if at.has("processes"):
+        for life in at.at("processes").each():
+            check_life(life)
+        for restarts in at.at("restarts").each():
+            check_restarts(restarts)
     for reason, count in at.at("lost").value.items():
         Checker(f"{at.place}.lost.{reason}", count).integer()
     if not at.value["lost"]:

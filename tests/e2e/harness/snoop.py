@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the binary and reads what it writes."""
 
+import contextlib
 import json
 import os
 import signal
@@ -53,10 +54,13 @@ def parse_line(line):
 class Snoop:
     """A running loopsnoop with its JSON on stdout. Use as a context; `stop()` gives the recording."""
 
-    def __init__(self, *arguments, folder, user=None, wrapper=(), json_option=("--json", "-")):
+    def __init__(self, *arguments, folder, user=None, wrapper=(), json_option=("--json", "-"), environment=None, cwd=None):
+        """`environment` and `cwd` are those of a command that it starts, too."""
         self.command = [str(word) for word in (*wrapper, places.LOOPSNOOP, *json_option, *arguments)]
         self.folder = folder
         self.user = user
+        self.environment = environment
+        self.cwd = cwd
         self.records = []
         self.arrivals_ns = []
         self.broken = None
@@ -70,7 +74,14 @@ class Snoop:
         self.started_ns = time.monotonic_ns()
         self._stolen_ns = waiting.stolen_ns()
         self.process = subprocess.Popen(
-            self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors, user=self.user
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            user=self.user,
+            env=self.environment,
+            cwd=self.cwd,
+            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -134,16 +145,23 @@ class Snoop:
     def interrupt(self, number=signal.SIGINT):
         os.kill(self.process.pid, number)
 
+    def kill_all(self):
+        """It and all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
     def finish(self, status=0):
-        """Waits for its end; the recording, held to the schema."""
+        """Waits for its end; the recording, held to the schema. `status` None: any, that of a command that it started, say."""
         try:
             self.process.wait(waiting.PATIENCE_S)
         except subprocess.TimeoutExpired:
             raise waiting.TooLate(f"loopsnoop does not end\n{self.text()[-3000:]}") from None
+        if status is None:
+            self.kill_all()  # a command that hangs holds stdout open
         self._reader.join()
         if self.broken:
             raise self.broken
-        assert self.process.returncode == status, f"exit status {self.process.returncode}\n{self.text()[-3000:]}"
+        assert status in (None, self.process.returncode), f"exit status {self.process.returncode}\n{self.text()[-3000:]}"
         schema.judge(self.records)
         return Recording(self.records)
 

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Shows an incident to a person: what the team saw, and what loopsnoop says. Called by scripts/demo N.
+
+Usage: show.py NUMBER LOOPSNOOP
+"""
+import contextlib
+import dataclasses
+import importlib
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from stages import scene
+
+
+@dataclasses.dataclass
+class Act:
+    """One run of loopsnoop. `seen`: what the team saw; a health check is made when `ask` is true."""
+
+    stage: str
+    seen: str
+    seconds: int
+    options: tuple = ()
+    settings: dict = dataclasses.field(default_factory=dict)
+    ask: bool = True
+    causes: tuple = ()
+
+
+INCIDENTS = {
+    1: [
+        Act(
+            "middleware",
+            "A gateway logged \"startup complete\". Since customers order, every endpoint times out, /health, too, though it\n"
+            "needs neither database nor cache.",
+            8,
+            causes=("commit", "get", "setex"),
+        )
+    ],
+    2: [
+        Act(
+            "pool",
+            "A shop is healthy for a while, then silent: no error, the database is idle, the proxy logs 499s.",
+            12,
+            causes=("pool", "reconcile"),
+        )
+    ],
+    3: [
+        Act(
+            "logs",
+            "A service stops answering. Its log ends in the middle of things; the log shipper looks fine.",
+            5,
+            settings={"shape": "pipe"},
+            causes=("loop", "worker", "shipper"),
+        ),
+        Act(
+            "logs",
+            "The same service on another host, with its log on a disk of its own: it answers, but seconds late.",
+            5,
+            ("--hang-after", "400ms"),
+            {"shape": "disk"},
+            causes=("loop", "worker", "fsync"),
+        ),
+        Act("logs", "Whenever someone asks for the report, everybody waits.", 4, settings={"shape": "report"}, causes=("report",)),
+        Act(
+            "logs",
+            "A price feed stands still until somebody connects, though prices come in all the time.",
+            4,
+            settings={"shape": "feed"},
+            ask=False,
+            causes=("put",),
+        ),
+    ],
+    4: [
+        Act(
+            "startup",
+            "A service was started. Nothing more is known of it: no log, no port.",
+            4,
+            settings={"shape": "connect"},
+            ask=False,
+            causes=("connect",),
+        ),
+        Act(
+            "startup",
+            "The same, started by loopsnoop.",
+            4,
+            settings={"shape": "connect", "start": False},
+            ask=False,
+            causes=("connect",),
+        ),
+        Act(
+            "startup",
+            "Two services were started; neither comes up.",
+            4,
+            settings={"shape": "each_other"},
+            ask=False,
+            causes=("wait",),
+        ),
+    ],
+    5: [
+        Act(
+            "locks",
+            "A service that imports its modules side by side never comes up.",
+            4,
+            settings={"shape": "imports"},
+            ask=False,
+            causes=("main", "orders", "billing", "rates"),
+        ),
+        Act("locks", "Another one.", 4, settings={"shape": "locks"}, ask=False, causes=("stock", "prices")),
+        Act(
+            "reload",
+            "A development server with hot reload restarts all the time, and never answers.",
+            8,
+            ("--quiet",),
+            ask=False,
+            causes=("write", "loading"),
+        ),
+    ],
+}
+
+
+def run(loopsnoop, act, running):
+    shown = [str(word) for word in running.follow]
+    print(f"    $ loopsnoop {' '.join((*act.options, '-d', f'{act.seconds}s', *shown))}\n", flush=True)
+    command = [loopsnoop, *act.options, "-d", f"{act.seconds}s", *shown]
+    snooping = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, env=running.environment or None, cwd=running.folder, start_new_session=True
+    )
+    try:
+        time.sleep(0.7)
+        running.begin()
+        status = snooping.wait(act.seconds + 30)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            scene.os.killpg(snooping.pid, signal.SIGKILL)  # with what it started
+    if status != 0:
+        raise SystemExit(f"demo: loopsnoop ended with exit status {status}")
+
+
+def play(loopsnoop, act):
+    stages = importlib.import_module(f"stages.{act.stage}")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="loopsnoop-demo."))
+    folder.chmod(0o755)  # PostgreSQL runs as another user below it
+    try:
+        with stages.stage(folder, "broken", **act.settings) as running:
+            print(f"\n{act.seen}", flush=True)
+            run(loopsnoop, act, running)
+            if act.ask:
+                print(f"\n    Meanwhile: {scene.health(running.port)}")
+            print("\nThe lines that were put there on purpose; compare:")
+            for name in act.causes:
+                place = running.causes[name]
+                text = pathlib.Path(place.file).read_text(encoding="utf-8").splitlines()[place.line - 1]
+                print(f"    {place.file}:{place.line}: {text.split('  # <-')[0].strip()}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    number, loopsnoop = int(sys.argv[1]), sys.argv[2]
+    for act in INCIDENTS[number]:
+        play(loopsnoop, act)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_about: sys.exit(143))
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)
