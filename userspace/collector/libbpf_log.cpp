@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdio>
+#include <string_view>
 
 namespace loopsnoop::collector {
 
@@ -17,8 +18,13 @@ std::string last_warning;
 // NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
 int print(enum libbpf_print_level level, const char *format, va_list arguments) {
-	if (verbose_log) {
-		return vfprintf(stderr, format, arguments);
+	// What libbpf says for debugging is some 3,000 lines about its own relocations, and the verifier's log (bpf_prog_load in
+	// libbpf.c).
+	if (verbose_log && (level != LIBBPF_DEBUG || std::string_view(format).find("PROG LOAD LOG") != std::string_view::npos)) {
+		va_list again;
+		va_copy(again, arguments);
+		(void)vfprintf(stderr, format, again);
+		va_end(again);
 	}
 	if (level == LIBBPF_WARN) {
 		std::array<char, 512> line{};
