@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <ranges>
 #include <string_view>
 #include <variant>
 
@@ -215,14 +214,15 @@ std::string held_up_by(const Stall &stall) {
 
 // The system call whose entry is among the frames; empty: none. Some calls are one tail call of a function of their name.
 std::string_view system_call_of(const std::vector<KernelFrame> &kernel) {
-	for (const KernelFrame &frame : std::ranges::reverse_view(kernel)) {
+	std::string_view call;
+	for (const KernelFrame &frame : kernel) {
 		for (const std::string_view prefix : {"__x64_sys_", "ksys_"}) {
 			if (frame.function && frame.function->starts_with(prefix)) {
-				return std::string_view(*frame.function).substr(prefix.size());
+				call = std::string_view(*frame.function).substr(prefix.size()); // the outermost is the last
 			}
 		}
 	}
-	return {};
+	return call;
 }
 
 // It is the kernel that computes when most of the samples are in one system call.

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <ranges>
 #include <utility>
 #include <variant>
 
@@ -103,12 +102,12 @@ void SeenResources::recall(std::uint64_t iteration, Stall &stall) const {
 		}
 		// The latest goes first, and of a lock one that names its holder.
 		for (const bool with_holder : {true, false}) {
-			for (const SeenResource &seen : std::ranges::reverse_view(seen_)) {
+			std::for_each(seen_.rbegin(), seen_.rend(), [&](const SeenResource &seen) {
 				if (names_holder(seen.resource) == with_holder && wait.start_ns <= seen.seen_ns &&
 				    seen.seen_ns <= wait.start_ns + wait.duration_ns) {
 					complete(*wait.resource, seen.resource);
 				}
-			}
+			});
 		}
 	}
 }
