@@ -106,7 +106,9 @@ std::string peer_words(const Stall &stall) {
 	if (!stopped && (!thread.cause || std::ranges::find(telling, *thread.cause) == telling.end())) {
 		return {};
 	}
-	return ", which " + doing_words(thread) + place_words(thread);
+	const auto *socket = std::get_if<SocketResource>(&last_resource(stall)->is);
+	const bool said = socket != nullptr && socket->state == "SYN_SENT"; // "which does not answer"
+	return (said ? ", and " : ", which ") + doing_words(thread) + place_words(thread);
 }
 
 } // namespace loopsnoop::analysis

@@ -131,7 +131,11 @@ std::string Tally::cause_table(std::uint64_t loop_ns, const Palette &palette) co
 }
 
 std::string Tally::line_table(std::uint64_t loop_ns, const Palette &palette) const {
-	const std::vector<LineTotals> lines = lines_.lines(analysis::LineAccount::most_lines);
+	std::vector<LineTotals> lines = lines_.lines(analysis::LineAccount::most_lines);
+	// A sample or two of 5 ms: not what anybody would mend.
+	constexpr std::uint64_t matters = 500;
+	const std::size_t all = lines.size();
+	std::erase_if(lines, [&](const LineTotals &line) { return line.ns * matters < all_.total_ns; });
 	std::vector<Row> rows{{"where", "cause", "on", "stalls", "total", "longest", "of the time"}};
 	for (std::size_t i = 0; i < std::min(lines.size(), most_rows); i++) {
 		const LineTotals &line = lines[i];
@@ -140,8 +144,8 @@ std::string Tally::line_table(std::uint64_t loop_ns, const Palette &palette) con
 		                format_duration(line.ns), format_duration(line.longest_ns), percent(line.ns, loop_ns)});
 	}
 	std::string out = table(rows, 3, palette);
-	if (lines.size() > most_rows) {
-		out += palette.faint(fmt::format("  … {} more lines", thousands(lines.size() - most_rows))) + '\n';
+	if (const std::size_t shown = std::min(lines.size(), most_rows); all > shown) {
+		out += palette.faint(fmt::format("  … {}", plural(all - shown, "more line"))) + '\n';
 	}
 	return out;
 }

@@ -147,7 +147,7 @@ void Stalls::on(RawWait &&event) {
 		constexpr std::size_t most_early = 16;
 		auto &early = loop->second.early;
 		if (lives_.on() && loop->second.provisional && event.stack_key != 0 && early.size() < most_early &&
-		    resolved(loop->second, event) == nullptr) {
+		    event.off_ns >= options_.threshold_ns / 10 && resolved(loop->second, event) == nullptr) {
 			early.emplace_back(event.stack_key, resolver_.stack(event.stack));
 		}
 		loop->second.buffer.add(std::move(event));

@@ -86,7 +86,7 @@ TEST_CASE("the process at the other end that waits for us") {
 	stall.peer = PeerLook{9, "config", true, waiting_on(back)};
 	CHECK(peer_words(stall) == ", which itself waits for an answer from this process at main.py:33");
 	stall.peer->waits_for_us = false;
-	CHECK(peer_words(stall) == ", which is waiting for an answer from 127.0.0.1:8001 at main.py:33");
+	CHECK(peer_words(stall) == ", and is waiting for an answer from 127.0.0.1:8001 at main.py:33");
 	stall.peer->thread.state = ThreadView::State::running;
 	CHECK(peer_words(stall).empty());
 	stall.peer->thread.state = ThreadView::State::sleeping;
