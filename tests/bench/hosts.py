@@ -2,6 +2,7 @@
 """What it costs to watch a whole host: `loopsnoop --all` among hundreds of loops, most of them idle; its CPU time, memory and the time
 a scrape takes; and what it adds to the context switches and system calls of those that it does not follow."""
 import argparse
+import contextlib
 import gzip
 import json
 import os
@@ -29,8 +30,9 @@ HOOKED = ("context switch in a callback", "poll call", "futex call", "file call"
 class Crowd:
     """Processes with one loop each: idle ones have a timer a second, busy ones 500 iterations a second."""
 
-    def __init__(self, idle, busy):
+    def __init__(self, idle, busy, group=None):
         light = PROGRAMS.parent / "targets" / "target_light"
+        self.group = group
         self.processes = [
             subprocess.Popen([light, "idle" if number < idle else "healthy"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for number in range(idle + busy)
         ]
@@ -39,6 +41,8 @@ class Crowd:
         for process in self.processes:
             if process.stdout.readline() != "ready\n":
                 raise RuntimeError("target_light does not come up")
+            if self.group:
+                (self.group / "cgroup.procs").write_text(str(process.pid))
         return self
 
     def __exit__(self, *_):
@@ -48,14 +52,14 @@ class Crowd:
 
 
 class Watching:
-    """loopsnoop --all as its service runs it."""
+    """loopsnoop as its service runs it."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, which=("--all",)):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.started = time.monotonic()
-        self.process = subprocess.Popen([binary, "-q", "--all", "--max-loops", "2048", "--listen", str(self.port)], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([binary, "-q", *which, "--max-loops", "2048", "--listen", str(self.port)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def __enter__(self):
@@ -98,8 +102,26 @@ def high_water_mib(pid):
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
 
 
-def measure(binary, idle, busy, seconds):
-    with Crowd(idle, busy), Watching(binary) as watching:
+@contextlib.contextmanager
+def cgroup():
+    """A cgroup of its own: (its folder, what loopsnoop follows it by)."""
+    mounts = [line.partition(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    points = [Path(before.split()[4]) for before, _, after in mounts if after.startswith("cgroup2 ")]
+    if not points:
+        raise RuntimeError("--apart needs cgroup v2, and it is not mounted")
+    folder = points[0] / f"loopsnoop-bench-{os.getpid()}"
+    folder.mkdir()
+    try:
+        yield folder, ("--cgroup", str(folder))
+    finally:
+        until = time.monotonic() + PATIENCE_S
+        while (folder / "cgroup.procs").read_text().split() and time.monotonic() < until:
+            time.sleep(0.05)
+        folder.rmdir()
+
+
+def measure(binary, idle, busy, seconds, apart):
+    with cgroup() if apart else contextlib.nullcontext((None, ("--all",))) as (group, which), Crowd(idle, busy, group), Watching(binary, which) as watching:
         pid = watching.process.pid
         found_ms = watching.wait_for(idle + busy)
         time.sleep(3)
@@ -111,8 +133,9 @@ def measure(binary, idle, busy, seconds):
         rss = rss_bytes(pid)
         scrapes = [watching.scrape() for _ in range(9)]
         time.sleep(3)  # what the scrapes took has been given back by then
+        rss_after = rss_bytes(pid)
         return {"idle": idle, "busy": busy, "found": watching.loops(), "found_ms": found_ms, "cpu": statistics.median(shares), "cpu_at_most": max(shares),
-                "rss_mib": rss / 2**20, "rss_after_scrapes_mib": rss_bytes(pid) / 2**20, "rss_at_most_mib": high_water_mib(pid),
+                "rss_mib": rss / 2**20, "rss_after_scrapes_mib": rss_after / 2**20, "rss_at_most_mib": high_water_mib(pid),
                 "scrape_ms": statistics.median(ms for _, ms in scrapes), "scrape_at_most_ms": max(ms for _, ms in scrapes), "scrape_bytes": len(scrapes[0][0])}
 
 
@@ -156,6 +179,7 @@ def parse():
     parser.add_argument("--quick", action="store_true", help="220 loops only, and short: a minute instead of five")
     parser.add_argument("--readme", action="store_true", help="writes the tables into README.md, too")
     parser.add_argument("--crowd", metavar="IDLE,BUSY", action="append", type=lambda text: tuple(int(word) for word in text.split(",")), help="these numbers of loops")
+    parser.add_argument("--apart", action="store_true", help="follow these loops alone (--cgroup), where other programs' stalls would be in the figures")
     parser.add_argument("--no-others", action="store_true", help="not what it costs those that are not followed")
     parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
@@ -171,7 +195,7 @@ def main():
     measured = []
     for idle, busy in crowds:
         print(f"  {idle} idle and {busy} busy loops", file=sys.stderr, flush=True)
-        measured.append(measure(os.path.abspath(options.binary), idle, busy, 4 if options.quick else 10))
+        measured.append(measure(os.path.abspath(options.binary), idle, busy, 4 if options.quick else 10, options.apart))
     data = {"about": {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "bars": BARS}, "crowds": measured}
     text = crowd_table(measured)
     if not options.no_others:
@@ -179,7 +203,7 @@ def main():
         text += "\n\n" + others_table(data["others"])
         if left_out is None:
             text += "\n\nOthers loaded and unloaded BPF programs all the time: the second table is not to be relied on."
-    text += (f"\n\n{data['about']['loopsnoop']}, kernel {data['about']['kernel']}, {os.cpu_count()} cores, which the loops share with loopsnoop; bars for 220 loops: "
+    text += (f"\n\n{data['about']['loopsnoop']}, kernel {data['about']['kernel']}, {os.cpu_count()} cores, which the loops share with loopsnoop{', --cgroup instead of --all' if options.apart else ''}; bars for 220 loops: "
              f"{BARS['cpu']:.0%} of a core, {BARS['rss_mib']} MiB, {BARS['scrape_ms']} ms.")
     figures.write(options.output, "hosts", text, data)
     if options.readme:
