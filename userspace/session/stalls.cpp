@@ -147,8 +147,10 @@ void Stalls::on(RawWait &&event) {
 		constexpr std::size_t most_early = 16;
 		auto &early = loop->second.early;
 		if (lives_.on() && loop->second.provisional && event.stack_key != 0 && early.size() < most_early &&
-		    event.off_ns >= options_.threshold_ns / 10 && resolved(loop->second, event) == nullptr) {
-			early.emplace_back(event.stack_key, resolver_.stack(event.stack));
+		    event.off_ns >= options_.threshold_ns / 10 &&
+		    std::ranges::find(early, event.stack_key, &std::pair<std::uint64_t, Stack>::first) == early.end()) {
+			const Stack *known = resolved(loop->second, event); // kept for one wait only
+			early.emplace_back(event.stack_key, known != nullptr ? *known : resolver_.stack(event.stack));
 		}
 		loop->second.buffer.add(std::move(event));
 	}
