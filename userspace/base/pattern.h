@@ -21,7 +21,7 @@ private:
 	struct Free {
 		void operator()(regex_t *compiled) const {
 			regfree(compiled);
-			delete compiled;
+			std::default_delete<regex_t>{}(compiled);
 		}
 	};
 	explicit Pattern(std::unique_ptr<regex_t, Free> compiled) : compiled_(std::move(compiled)) {}

@@ -360,7 +360,7 @@ std::vector<LoopState> KernelSide::loops() const {
 	std::vector<LoopState> states;
 	for (std::size_t slot = 0; slot < loops_.count(); slot++) {
 		if (auto state = loop_in(slot)) {
-			states.push_back(std::move(*state));
+			states.push_back(*state);
 		}
 	}
 	return states;
@@ -375,15 +375,15 @@ std::vector<LoopState> KernelSide::busy_loops() const {
 			continue;
 		}
 		if (auto state = loop_in(slot)) {
-			states.push_back(std::move(*state));
+			states.push_back(*state);
 		}
 	}
 	return states;
 }
 
 std::optional<LoopState> KernelSide::loop(LoopKey key) const {
-	auto state = key.slot < loops_.count() ? loop_in(key.slot) : std::nullopt;
-	return state && state->key == key ? std::move(state) : std::nullopt;
+	const auto state = key.slot < loops_.count() ? loop_in(key.slot) : std::nullopt;
+	return state && state->key == key ? state : std::nullopt;
 }
 
 std::optional<std::uint64_t> KernelSide::iteration_start(LoopKey key) const {

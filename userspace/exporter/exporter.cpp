@@ -62,12 +62,14 @@ private:
 
 // Whose page is served. civetweb calls a plain function, and prometheus-cpp keeps the pointer that could go with it for itself;
 // there is one exporter a process.
-std::atomic<const Source *> page_source = nullptr;
+std::atomic<const Source *> page_source = nullptr; // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
 
 // An answer takes megabytes when there are hundreds of loops: not more than so many at a time, whoever asks.
 constexpr int most_answers = 4;
+// NOLINTBEGIN(cppcoreguidelines-avoid-non-const-global-variables): as above
 std::atomic<int> answers = 0;
 thread_local bool has_turn = false; // a request begins and ends in one thread
+// NOLINTEND(cppcoreguidelines-avoid-non-const-global-variables)
 
 bool take_turn() {
 	if (answers.fetch_add(1) >= most_answers) {

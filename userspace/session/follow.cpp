@@ -323,7 +323,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	};
 	// Begins to follow what was found meanwhile.
 	const auto take_up = [&] {
-		const auto found = discovery->take(collector, monotonic_ns(), [&](std::uint32_t pid) { return stalls.follows(pid); });
+		auto found = discovery->take(collector, monotonic_ns(), [&](std::uint32_t pid) { return stalls.follows(pid); });
 		for (const collector::FollowRequest &request : found) {
 			stalls.expect(request.pid, Stalls::Asked::found);
 		}

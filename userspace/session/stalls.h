@@ -134,7 +134,7 @@ private:
 	void on(Forked &&event);
 	void on(Execed &&event);
 	void on(ThreadExited &&event);
-	static void on(const Candidate &) {} // the session's business
+	static void on(const Candidate & /*event*/) {} // the session's business
 
 	void look_at_stranger(ThreadLook &look, ProcessInfo &process);
 	void look_at_provisional(Loop &loop, ThreadLook &look);
