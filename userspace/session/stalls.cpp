@@ -480,9 +480,10 @@ std::vector<LoopTotals> Stalls::end() {
 		}
 		Loop &loop = entry->second;
 		watch(loop, state, now);
-		const bool was_ongoing = loop.ongoing && loop.ongoing->iteration == state.iteration;
-		if (state.iteration_ns == 0 || (state.provisional && !was_ongoing) ||
-		    (!was_ongoing && now - state.iteration_ns < options_.threshold_ns)) {
+		const bool was_ongoing = loop.ongoing && loop.ongoing->iteration == running_iteration(state);
+		// One that began after `now` was read is young, too.
+		const bool young = state.iteration_ns == 0 || now < state.iteration_ns + options_.threshold_ns;
+		if (!was_ongoing && (state.provisional || young)) {
 			continue;
 		}
 		report_ongoing(loop, now, Word::last);

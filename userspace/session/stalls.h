@@ -146,6 +146,11 @@ private:
 	void view_early(Loop &loop, const LoopState &state, const RawWait &wait);
 	void watch(Loop &loop, const LoopState &state, std::uint64_t now_ns);
 	enum class Word : std::uint8_t { ongoing, last }; // last: the session ends, the stall does not
+	// Number of the iteration that runs; for a loop that was woken and has not run since, the number it will have.
+	[[nodiscard]] static std::uint64_t running_iteration(const LoopState &state) {
+		return state.iteration + (state.iteration_ns == 0 ? 1 : 0);
+	}
+	[[nodiscard]] bool runs_still(const Loop &loop, const LoopState &state) const;
 	void report_ongoing(Loop &loop, std::uint64_t now_ns, Word word);
 	[[nodiscard]] static const Stack *resolved(const Loop &loop, const RawWait &wait);
 	void resolve_early(Loop &loop, const LoopState &state);

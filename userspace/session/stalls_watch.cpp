@@ -144,7 +144,7 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 		return;
 	}
 	const std::uint64_t age = now_ns - start;
-	if (loop.ongoing && loop.ongoing->iteration != state.iteration) {
+	if (loop.ongoing && loop.ongoing->iteration != running_iteration(state)) {
 		loop.ongoing.reset(); // its end was lost; the loss is counted by the kernel side
 	}
 	// Long enough asleep to be worth it, early enough for a stall that is just over the threshold to be looked at before it ends.
@@ -248,6 +248,19 @@ std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, cons
 	return live;
 }
 
+// Whether what runs now is what there was to report: another iteration may have begun since.
+bool Stalls::runs_still(const Loop &loop, const LoopState &state) const {
+	const std::uint64_t start = state.iteration_ns != 0 ? state.iteration_ns : state.wake_ns;
+	if (start == 0) {
+		return false;
+	}
+	if (loop.ongoing) {
+		return loop.ongoing->iteration == running_iteration(state);
+	}
+	const std::uint64_t now = monotonic_ns();
+	return now >= start && now - start >= options_.threshold_ns;
+}
+
 void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 	const auto state_now = [&] { return collector_.loop(loop.key); };
 	// A thread that moves while it is looked at is looked at again; one that never holds still is reported by its account alone.
@@ -258,7 +271,7 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 	std::uint64_t looked_ns = 0;
 	for (int i = 0; i < tries; i++) {
 		state = state_now();
-		if (!state || (state->iteration_ns == 0 && state->wake_ns == 0)) {
+		if (!state || !runs_still(loop, *state)) {
 			return; // it ended this moment; its record is on the way
 		}
 		looks = looker_.look(loop.totals.pid);
@@ -312,7 +325,7 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 	if (!loop.ongoing) {
 		loop.ongoing = Ongoing{};
 		loop.ongoing->id = next_id_++;
-		loop.ongoing->iteration = state->iteration;
+		loop.ongoing->iteration = running_iteration(*state);
 		loop.ongoing->start_ns = start;
 		loop.ongoing->next_age_ns = options_.hang_after_ns;
 	}
