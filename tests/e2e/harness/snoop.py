@@ -12,11 +12,17 @@ import time
 from . import places, schema, waiting
 
 
+# Switches to loop threads that this machine's kernel did not trace, in all recordings so far; only differences say something.
+hidden_switches = 0
+
+
 class Recording:
     """The records of one session."""
 
     def __init__(self, records):
         self.records = records
+        global hidden_switches
+        hidden_switches += sum(record.get("lost", {}).get("switch_untraced", 0) for record in records if record["type"] == "summary")
 
     def of(self, kind):
         return [record for record in self.records if record["type"] == kind]
