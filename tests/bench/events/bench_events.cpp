@@ -12,11 +12,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -104,6 +106,13 @@ public:
 				collector_->drain(std::chrono::milliseconds(100), [](const Event &) {});
 			}
 		});
+		// Whether there are perf events is tried at the start; the kernel takes its own part of each context switch out again
+		// only a second after the last one is gone (perf_sched_work, kernel/events/core.c). What stays is measured, not the
+		// beginning.
+		const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(2500);
+		while (std::chrono::steady_clock::now() < until) {
+			events.loop_a_little();
+		}
 	}
 
 private:
@@ -141,6 +150,13 @@ int main(int argc, char *argv[]) {
 	pin_to(0);
 	Usual usual;
 	bench::TimedEvents events;
+	// A process of several threads pays more for each call on a descriptor (fdget(), include/linux/file.h), and a collector
+	// brings threads of its own: so that there are always some.
+	const std::jthread bystander([](const std::stop_token &stop) {
+		std::mutex mutex;
+		std::unique_lock lock(mutex);
+		std::condition_variable_any().wait(lock, stop, [] { return false; });
+	});
 	// To be followed while this process is anybody.
 	const pid_t stranger = fork();
 	if (stranger == 0) {
