@@ -3,50 +3,66 @@
  * Attached by user space to the tracepoints of a small set of calls, because each costs every process that makes the call. */
 #include "lib/loop.bpf.h"
 
+static __noinline int enter_call(struct task_struct *task)
+{
+	struct ls_thread *thread;
+	struct ls_loop *loop;
+	s32 slot;
+	u64 now;
+
+	if (!task)
+		return 0;
+	slot = slot_of(task, &thread);
+	loop = loop_at(slot);
+	if (!loop || !loop->iteration_ns)
+		return 0;
+	now = bpf_ktime_get_ns();
+	catch_up_loop(task, slot, loop, now);
+	loop->call_start_ns = now;
+	return 0;
+}
+
+static __noinline int exit_call(struct task_struct *task, s32 nr, s64 ret)
+{
+	struct ls_thread *thread;
+	struct ls_loop *loop;
+	struct ls_wait *wait;
+	u64 start, now;
+	s32 slot;
+
+	if (!task)
+		return 0;
+	slot = slot_of(task, &thread);
+	loop = loop_at(slot);
+	if (!loop || !loop->call_start_ns)
+		return 0;
+	now = bpf_ktime_get_ns();
+	catch_up_loop(task, slot, loop, now);
+	start = loop->call_start_ns;
+	loop->call_start_ns = 0;
+	if (!loop->group)
+		return 0;
+	wait = capture_of(slot);
+	if (!wait || wait->syscall != nr || wait->end_ns < start)
+		return 0; /* the call did not sleep */
+	wait->call_ns += now - start;
+	wait->calls++;
+	wait->result = ret;
+	return 0;
+}
+
 SEC("tracepoint")
 int on_call_enter(struct ls_sys_enter *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct ls_thread *thread = thread_of(task);
-	struct ls_loop *loop;
-	u64 now;
 
-	if (!thread)
-		return 0;
-	loop = loop_at(thread->slot);
-	if (!loop || !loop->iteration_ns)
-		return 0;
-	now = bpf_ktime_get_ns();
-	catch_up(task, thread, now);
-	loop->call_start_ns = now;
-	return 0;
+	return may_be_followed(task) ? enter_call(task) : 0;
 }
 
 SEC("tracepoint")
 int on_call_exit(struct ls_sys_exit *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct ls_thread *thread = thread_of(task);
-	struct ls_loop *loop;
-	struct ls_wait *wait;
-	u64 start, now;
 
-	if (!thread)
-		return 0;
-	loop = loop_at(thread->slot);
-	if (!loop || !loop->call_start_ns)
-		return 0;
-	now = bpf_ktime_get_ns();
-	catch_up(task, thread, now);
-	start = loop->call_start_ns;
-	loop->call_start_ns = 0;
-	if (!loop->group)
-		return 0;
-	wait = capture_of(thread->slot);
-	if (!wait || wait->syscall != (s32)ctx->id || wait->end_ns < start)
-		return 0; /* the call did not sleep */
-	wait->call_ns += now - start;
-	wait->calls++;
-	wait->result = ctx->ret;
-	return 0;
+	return may_be_followed(task) ? exit_call(task, ctx->id, ctx->ret) : 0;
 }

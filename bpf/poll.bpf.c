@@ -110,13 +110,7 @@ static __noinline int poll_exit(struct task_struct *task, s64 ret)
 
 	if (!task)
 		return 0;
-	slot = quick_slot(task);
-	if (slot < 0) {
-		thread = thread_of(task);
-		if (!thread)
-			return 0;
-		slot = thread->slot;
-	}
+	slot = slot_of(task, &thread);
 	loop = loop_at(slot);
 	if (!loop || !(loop->flags & LS_LOOP_IN_OWN_POLL))
 		return 0;

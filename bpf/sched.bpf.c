@@ -41,13 +41,18 @@ static __noinline int loop_away(struct task_struct *task, s32 slot, struct ls_lo
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	read_call(regs, &call);
 	loop->off_syscall = (s32)call.nr;
-	if (task_stopped(task, state))
+	if (task_stopped(task, state)) {
 		loop->off_cause = LS_CAUSE_stopped;
-	else
+	} else if (goes_on_unseen(slot, loop, &call)) {
+		count_loss(LS_LOSS_capture_budget);
+		goto waits;
+	} else {
 		loop->off_cause = cause_of_call(bpf_get_current_task(), &call);
+	}
 	if (loop->off_cause == LS_CAUSE_futex && config && call.args[0] >= config->gil_begin && call.args[0] < config->gil_end)
 		loop->off_cause = LS_CAUSE_gil;
 	begin_wait(bpf_get_current_task(), regs, slot, loop, &call);
+waits:
 	if (loop->off_cause == LS_CAUSE_gil)
 		begin_gil_wait(slot, loop, config);
 out:
@@ -64,22 +69,15 @@ static __noinline int went_away(struct task_struct *task, u32 state)
 
 	if (!task)
 		return 0;
-	slot = quick_slot(task);
-	if (slot < 0) {
-		thread = thread_of(task);
-		if (!thread)
-			return 0;
-		slot = thread->slot;
-		if (slot < 0) {
-			if (thread->off_ns) /* its switch back was not traced */
-				thread->wake_ns = 0;
-			thread->off_ns = bpf_ktime_get_ns();
-			return 0;
-		}
-	}
+	slot = slot_of(task, &thread);
 	loop = loop_at(slot);
-	if (!loop)
+	if (!loop) {
+		if (thread && thread->off_ns) /* its switch back was not traced */
+			thread->wake_ns = 0;
+		if (thread)
+			thread->off_ns = bpf_ktime_get_ns();
 		return 0;
+	}
 	now = bpf_ktime_get_ns();
 	catch_up_loop(task, slot, loop, now);
 	return loop_away(task, slot, loop, state, now);
@@ -93,20 +91,13 @@ static __noinline int came_back(struct task_struct *task)
 
 	if (!task)
 		return 0;
-	slot = quick_slot(task);
-	if (slot < 0) {
-		thread = thread_of(task);
-		if (!thread)
-			return 0;
-		slot = thread->slot;
-		if (slot < 0) {
-			thread->off_ns = thread->wake_ns = 0;
-			return 0;
-		}
-	}
+	slot = slot_of(task, &thread);
 	loop = loop_at(slot);
-	if (!loop)
+	if (!loop) {
+		if (thread)
+			thread->off_ns = thread->wake_ns = 0;
 		return 0;
+	}
 	return loop_back(task, slot, loop, bpf_ktime_get_ns(), 0);
 }
 
@@ -170,6 +161,20 @@ static __noinline int capture_waker(struct task_struct *current, s32 slot, struc
 	return 0;
 }
 
+/* Of waits in a row the longest one's waker stands for all, so of another one nothing has to be known. A sleeper whose switch is
+ * only just being traced on its own CPU may have begun a new row: then what is kept of the old one says nothing. */
+static __always_inline bool may_be_longest(struct ls_loop *loop, struct ls_wait *wait)
+{
+	u64 off = *(volatile u64 *)&loop->off_ns;
+	u64 changes;
+
+	barrier();
+	changes = *(volatile u64 *)&loop->changes;
+	if (!off || (changes & 1) || !loop->group)
+		return true;
+	return loop->wake_ns > off ? loop->wake_ns - off >= wait->waker_ns : !wait->waker_ns;
+}
+
 /* Runs where the waker runs, so it may be on another CPU than the thread it wakes: it writes nothing but the wake-up. */
 static __noinline int woken(void *ctx, struct task_struct *task)
 {
@@ -184,23 +189,20 @@ static __noinline int woken(void *ctx, struct task_struct *task)
 	 * being traced now on the other CPU. */
 	if (!task || !task_asleep(task))
 		return 0;
-	slot = quick_slot(task);
-	if (slot < 0) {
-		thread = thread_of(task);
-		if (!thread)
-			return 0;
-		slot = thread->slot;
-		if (slot < 0) {
-			if (!thread->wake_ns)
-				thread->wake_ns = bpf_ktime_get_ns();
-			return 0;
-		}
-	}
+	slot = slot_of(task, &thread);
 	loop = loop_at(slot);
-	if (!loop || loop->wake_ns)
+	if (!loop) {
+		if (thread && !thread->wake_ns)
+			thread->wake_ns = bpf_ktime_get_ns();
+		return 0;
+	}
+	if (loop->wake_ns)
 		return 0;
 	loop->wake_ns = bpf_ktime_get_ns();
 	if (!loop->iteration_ns)
+		return 0;
+	wait = capture_of(slot);
+	if (!wait || !may_be_longest(loop, wait))
 		return 0;
 	current = bpf_get_current_task_btf();
 	loop->waker.tid = pid_of(current);
@@ -210,9 +212,6 @@ static __noinline int woken(void *ctx, struct task_struct *task)
 	/* The sleeper cannot touch its capture now, nor its tokens. Its waker's stacks are dear, so only for waits worth it, and of
 	 * those in a row only for the longest so far. */
 	if (!loop->group || !loop->off_ns || loop->wake_ns - loop->off_ns < knobs.floor_ns)
-		return 0;
-	wait = capture_of(slot);
-	if (!wait || loop->wake_ns - loop->off_ns < wait->waker_ns)
 		return 0;
 	bytes = bpf_get_stack(ctx, wait->waker_kernel, sizeof(wait->waker_kernel), 0);
 	wait->waker_frames = bytes > 0 ? (u32)bytes / 8 : 0;

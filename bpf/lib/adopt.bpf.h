@@ -4,6 +4,8 @@
 
 #include "loop.bpf.h"
 
+#define LS_STEP_IDS 4096 /* slots a search for a free one looks at */
+
 static __always_inline void read_comms(struct task_struct *task, char *comm, char *process_comm)
 {
 	bpf_core_read_str(comm, LS_COMM_BYTES, &task->comm);

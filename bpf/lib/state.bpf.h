@@ -181,6 +181,18 @@ static __always_inline s32 quick_slot(struct task_struct *task)
 	return entry >> 32 == pid ? (s32)(u32)entry : -1;
 }
 
+/* The loop's slot of any thread. -1: it has none, and `thread` is then what is kept of it, 0 when it is not followed. */
+static __always_inline s32 slot_of(struct task_struct *task, struct ls_thread **thread)
+{
+	s32 slot = quick_slot(task);
+
+	*thread = 0;
+	if (slot >= 0)
+		return slot;
+	*thread = thread_of(task);
+	return *thread ? (*thread)->slot : -1;
+}
+
 static __always_inline struct ls_slot_config *config_of(s32 slot, struct ls_loop *loop)
 {
 	u32 key = slot;

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The account of one loop thread: its iterations, and their hand-over to user space. Everything here runs on the CPU of the
+ * thread it is about, so nothing is locked; user space reads the table meanwhile and tells by `changes` whether it moved. */
+#pragma once
+
+#include "gil.bpf.h"
+
+static __always_inline void begin_change(struct ls_loop *loop)
+{
+	loop->changes++;
+	barrier();
+}
+
+static __always_inline void end_change(struct ls_loop *loop)
+{
+	barrier();
+	loop->changes++;
+}
+
+static __always_inline struct ls_wait *capture_of(s32 slot)
+{
+	u32 key = slot;
+
+	return bpf_map_lookup_elem(&captures, &key);
+}
+
+/* Sends the group of waits in the capture table, if it is worth it, and empties it. */
+LS_FUNCTION int close_group(s32 slot, struct ls_loop *loop, u32 certain)
+{
+	struct ls_wait *wait = capture_of(slot);
+	u64 now = bpf_ktime_get_ns();
+	u64 floor = knobs.floor_ns;
+
+	if (!loop || !wait || !loop->group)
+		return 0;
+	loop->group = 0;
+	/* Short waits add up: an iteration that is suspicious already sends more of them. */
+	if (certain || (loop->iteration_ns && now - loop->iteration_ns >= knobs.threshold_ns / 2))
+		floor /= 8;
+	/* Of many that are too short each, one with a stack is sent in a while and stands for them: an fsync loop sleeps in little
+	 * pieces, each from a slightly different place, and more often than stacks are taken. */
+	if (wait->off_ns < floor && (!(wait->flags & LS_WAIT_CAPTURED) || loop->small_ns < knobs.floor_ns))
+		return 0;
+	if (wait->flags & LS_WAIT_CAPTURED)
+		loop->small_ns = 0;
+	fill_header(&wait->h, LS_RECORD_WAIT, slot, loop, now);
+	emit_capture(wait);
+	return 0;
+}
+
+/* The first power of two that is above so many microseconds. No loop: the verifier would walk each turn. */
+static __always_inline u32 histogram_bucket(u64 ns)
+{
+	u64 us = ns / 1000;
+	u32 bucket = 0, step;
+
+	step = (us > 0xffffffff) << 5, us >>= step, bucket |= step;
+	step = (us > 0xffff) << 4, us >>= step, bucket |= step;
+	step = (us > 0xff) << 3, us >>= step, bucket |= step;
+	step = (us > 0xf) << 2, us >>= step, bucket |= step;
+	step = (us > 3) << 1, us >>= step, bucket |= step;
+	bucket |= us >> 1;
+	bucket += us > 0;
+	return bucket < LS_HISTOGRAM ? bucket : LS_HISTOGRAM - 1;
+}
+
+static __always_inline void reset_account(struct ls_loop *loop)
+{
+	for (u32 i = 0; i < LS_CAUSES; i++) {
+		loop->account[i].ns = 0;
+		loop->account[i].count = 0;
+	}
+	loop->slept = 0;
+}
+
+static __always_inline void book(struct ls_part *part, u64 ns, u64 count)
+{
+	part->ns += ns;
+	part->count += count;
+}
+
+/* The running iteration's account into the totals. One that did nothing but run, as those of a healthy loop, has two parts. */
+static __always_inline void book_iteration(struct ls_loop *loop, u64 duration)
+{
+	u64 off = loop->account[LS_CAUSE_runqueue].ns;
+
+	if (!loop->slept) {
+		book(&loop->total[LS_CAUSE_runqueue], off, loop->account[LS_CAUSE_runqueue].count);
+	} else {
+		off = 0;
+		for (u32 i = 0; i < LS_CAUSES; i++) {
+			off += loop->account[i].ns;
+			book(&loop->total[i], loop->account[i].ns, loop->account[i].count);
+		}
+	}
+	loop->account[LS_CAUSE_cpu].ns = duration > off ? duration - off : 0;
+	loop->account[LS_CAUSE_cpu].count = 1;
+	book(&loop->total[LS_CAUSE_cpu], loop->account[LS_CAUSE_cpu].ns, 1);
+}
+
+static __always_inline void clear_booked(struct ls_loop *loop)
+{
+	if (loop->slept) {
+		reset_account(loop);
+		return;
+	}
+	loop->account[LS_CAUSE_runqueue].ns = loop->account[LS_CAUSE_runqueue].count = 0;
+	loop->account[LS_CAUSE_cpu].ns = loop->account[LS_CAUSE_cpu].count = 0;
+}
+
+/* An iteration begins at `start`. */
+static __always_inline void begin_iteration(struct ls_loop *loop, u64 start)
+{
+	loop->iteration_ns = start;
+	loop->small_ns = 0;
+	loop->iteration++;
+	if (loop->idle_ns && start > loop->idle_ns)
+		loop->idle_total_ns += start - loop->idle_ns;
+	loop->idle_ns = 0;
+}
+
+/* What was taken for an iteration was none: the thread went back to sleep in the same poll call. */
+static __always_inline void withdraw_iteration(struct ls_loop *loop, u64 now)
+{
+	reset_account(loop);
+	loop->iteration_ns = 0;
+	loop->idle_ns = now;
+}
+
+LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended_by)
+{
+	u64 duration;
+
+	if (!loop || !loop->iteration_ns)
+		return 0;
+	duration = now - loop->iteration_ns;
+	book_iteration(loop, duration);
+	loop->iterations++;
+	loop->busy_ns += duration;
+	loop->iteration_histogram[histogram_bucket(duration) & (LS_HISTOGRAM - 1)]++;
+	if (duration > loop->longest_ns)
+		loop->longest_ns = duration;
+	if (duration >= knobs.threshold_ns) {
+		struct ls_iteration *record;
+
+		close_group(slot, loop, 1);
+		record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
+		if (record) {
+			fill_header(&record->h, LS_RECORD_ITERATION, slot, loop, now);
+			record->iteration = loop->iteration;
+			record->start_ns = loop->iteration_ns;
+			record->end_ns = now;
+			record->flags = loop->flags;
+			record->ended_by = ended_by;
+			for (u32 i = 0; i < LS_CAUSES; i++) {
+				record->account[i].ns = loop->account[i].ns;
+				record->account[i].count = loop->account[i].count;
+			}
+			bpf_ringbuf_submit(record, wake_flags());
+		} else {
+			count_loss(LS_LOSS_ringbuf_full);
+		}
+	}
+	loop->group = 0;
+	loop->flags &= ~(LS_LOOP_BEFORE_ATTACH | LS_LOOP_PROVISIONAL);
+	loop->iteration_ns = 0;
+	clear_booked(loop);
+	return 0;
+}
