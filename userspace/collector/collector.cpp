@@ -36,7 +36,7 @@ constexpr std::uint32_t ns_per_capture = 1'000'000;
 constexpr std::uint32_t capture_burst = 500;
 // Loops that stall all at once, as on one disk or lock, send one short stack each at once.
 constexpr std::uint32_t least_ring_bytes = 4U << 20;
-constexpr std::uint32_t ring_bytes_a_loop = 16U << 10;
+constexpr std::uint32_t ring_bytes_a_loop = 8U << 10;
 // An iteration is suspicious from that part of the threshold on; the kernel side has the same.
 constexpr std::uint64_t suspicious_share = 4;
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <chrono>
@@ -16,8 +17,12 @@ namespace loopsnoop::session {
 
 namespace {
 
-// Between two times that the thread empties the ring buffer: it is a matter of megabytes, not of single records.
+// Between two times that the thread empties the ring buffer: it is a matter of megabytes, not of single records. None when that
+// many bytes came at once: a thousand loops that stall together fill the buffer within milliseconds.
 constexpr int pause_ms = 2;
+constexpr std::size_t many_bytes = 256U << 10;
+// Before ordinary threads, those of the stalled loops among them: it only copies, and what it comes too late for is lost.
+constexpr int niceness = -20;
 
 // What it occupies, roughly: copied stacks are nearly all of it.
 std::size_t bytes_of(const Event &event) {
@@ -51,27 +56,34 @@ EventQueue::~EventQueue() {
 
 void EventQueue::watch(const std::stop_token &stop) {
 	(void)prctl(PR_SET_NAME, "loopsnoop-drain");
-	(void)keep_capabilities({}); // it only reads what is mapped already
+	(void)setpriority(PRIO_PROCESS, 0, niceness); // of this thread alone, on Linux
+	(void)keep_capabilities({});                  // it only reads what is mapped already
 	while (!stop.stop_requested()) {
 		// Sleeps until the kernel side wakes its reader, unless there is something already.
 		std::array<pollfd, 2> fds{pollfd{collector_.poll_fd(), POLLIN, 0}, pollfd{stopped_.get(), POLLIN, 0}};
 		(void)poll(fds.data(), fds.size(), -1);
+		std::size_t drained = 0;
 		if (!stop.stop_requested() && !full()) {
-			drain();
+			drained = drain();
 			(void)eventfd_write(filled_.get(), 1);
 		}
-		(void)poll(&fds[1], 1, pause_ms);
+		if (drained < many_bytes) {
+			(void)poll(&fds[1], 1, pause_ms);
+		}
 	}
 }
 
-void EventQueue::drain() {
+std::size_t EventQueue::drain() {
+	std::size_t drained = 0;
 	const std::lock_guard one_at_a_time(kernel_);
-	collector_.drain(std::chrono::milliseconds(0), [this](Event &&event) {
+	collector_.drain(std::chrono::milliseconds(0), [this, &drained](Event &&event) {
 		const std::size_t bytes = bytes_of(event);
+		drained += bytes;
 		const std::lock_guard lock(waiting_mutex_);
 		waiting_.push_back(std::move(event));
 		waiting_bytes_ += bytes;
 	});
+	return drained;
 }
 
 std::size_t EventQueue::fetch() {

@@ -37,7 +37,7 @@ public:
 
 private:
 	void watch(const std::stop_token &stop);
-	void drain();
+	std::size_t drain(); // bytes, roughly
 	[[nodiscard]] bool full() const;
 
 	// 30 MiB are half a second of such a storm; a process that stalls once in a while has a stack or two waiting here.
