@@ -5,6 +5,19 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+static __always_inline u32 cause_of_sleep(struct task_struct *task, u32 state, struct ls_slot_config *config,
+                                          struct ls_call *call)
+{
+	u32 cause;
+
+	if (task_stopped(task, state))
+		return LS_CAUSE_stopped;
+	cause = cause_of_call(bpf_get_current_task(), call);
+	if (cause == LS_CAUSE_futex && config && call->args[0] >= config->gil_begin && call->args[0] < config->gil_end)
+		return LS_CAUSE_gil;
+	return cause;
+}
+
 static __noinline int loop_away(struct task_struct *task, s32 slot, struct ls_loop *loop, u32 state, u64 now)
 {
 	struct ls_call call = {};
@@ -41,18 +54,10 @@ static __noinline int loop_away(struct task_struct *task, s32 slot, struct ls_lo
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	read_call(regs, &call);
 	loop->off_syscall = (s32)call.nr;
-	if (task_stopped(task, state)) {
-		loop->off_cause = LS_CAUSE_stopped;
-	} else if (goes_on_unseen(slot, loop, &call)) {
-		count_loss(LS_LOSS_capture_budget);
-		goto waits;
-	} else {
-		loop->off_cause = cause_of_call(bpf_get_current_task(), &call);
+	if (task_stopped(task, state) || !count_with_last(slot, loop, &call)) {
+		loop->off_cause = cause_of_sleep(task, state, config, &call);
+		begin_wait(bpf_get_current_task(), regs, slot, loop, &call);
 	}
-	if (loop->off_cause == LS_CAUSE_futex && config && call.args[0] >= config->gil_begin && call.args[0] < config->gil_end)
-		loop->off_cause = LS_CAUSE_gil;
-	begin_wait(bpf_get_current_task(), regs, slot, loop, &call);
-waits:
 	if (loop->off_cause == LS_CAUSE_gil)
 		begin_gil_wait(slot, loop, config);
 out:

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The waits of one loop thread inside its iterations, from the switch away to the switch back. Runs where iteration.bpf.h does.
- */
+/* The waits of one loop thread inside its iterations, from the switch away to the switch back. On that thread's CPU, too. */
 #pragma once
 
 #include "iteration.bpf.h"
 
-/* Bounds what captures cost on a thread that sleeps thousands of times a second. */
+/* Bounds what captures cost on a thread that sleeps thousands of times a second: a capture takes a token. */
 static __always_inline bool has_token(struct ls_loop *loop, u64 now)
-{
-	return loop->tokens || (knobs.token_ns && now - loop->tokens_ns >= knobs.token_ns);
-}
-
-static __always_inline bool take_token(struct ls_loop *loop, u64 now)
 {
 	u64 passed = now - loop->tokens_ns;
 
@@ -24,26 +18,39 @@ static __always_inline bool take_token(struct ls_loop *loop, u64 now)
 		if (loop->tokens > knobs.capture_burst)
 			loop->tokens = knobs.capture_burst;
 	}
-	if (!loop->tokens)
+	return loop->tokens;
+}
+
+static __always_inline bool take_token(struct ls_loop *loop, u64 now)
+{
+	if (!has_token(loop, now))
 		return false;
 	loop->tokens--;
 	return true;
 }
 
-/* Whether a sleep that there is no token for is in the same call, on the same descriptor or word, as the one before, which had
- * none either: it counts with that one, has its cause, and nothing has to be read for it. */
-static __always_inline bool goes_on_unseen(s32 slot, struct ls_loop *loop, struct ls_call *call)
+/* Whether a sleep without a capture may count with the one before, which had none either. */
+static __always_inline bool same_unseen_call(struct ls_wait *wait, struct ls_call *call)
+{
+	return !(wait->flags & LS_WAIT_CAPTURED) && wait->syscall == (s32)call->nr && wait->args[0] == call->args[0];
+}
+
+/* A sleep that there is no token for, in the same call, on the same descriptor or word, as the one before, counts with that one:
+ * it has its cause, and nothing has to be read for it. False: it has to be looked at. */
+static __always_inline bool count_with_last(s32 slot, struct ls_loop *loop, struct ls_call *call)
 {
 	struct ls_wait *wait;
 
 	if (!loop->group || has_token(loop, loop->off_ns))
 		return false;
 	wait = capture_of(slot);
-	if (!wait || (wait->flags & LS_WAIT_CAPTURED) || wait->syscall != (s32)call->nr || wait->args[0] != call->args[0])
+	if (!wait || !same_unseen_call(wait, call))
 		return false;
-	/* These name their descriptors in memory. */
-	if (call->shape == LS_SHAPE_POLL || call->shape == LS_SHAPE_SELECT)
+	/* These name their descriptors in memory; and the one before may have been stopped in the call that this one only waits in.
+	 */
+	if (call->shape == LS_SHAPE_POLL || call->shape == LS_SHAPE_SELECT || wait->cause == LS_CAUSE_stopped)
 		return false;
+	count_loss(LS_LOSS_capture_budget);
 	loop->off_cause = wait->cause;
 	return true;
 }
@@ -55,7 +62,7 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 	struct ls_slot_config *config;
 	u64 now = loop ? loop->off_ns : 0;
 	u64 key = 0, old_key;
-	bool captured, same;
+	bool captured;
 
 	if (!loop || !call || !wait || !pt)
 		return 0;
@@ -70,9 +77,7 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 	    (!captured || !(wait->flags & LS_WAIT_CAPTURED) || wait->syscall != (s32)call->nr || wait->cause != loop->off_cause ||
 	     wait->regs.r[7] != BPF_CORE_READ(pt, sp) || wait->regs.r[16] != BPF_CORE_READ(pt, ip))) {
 		/* Surely another stack. Without tokens: same call and place count as the same. */
-		same = !captured && wait->syscall == (s32)call->nr && wait->cause == loop->off_cause && wait->args[0] == call->args[0] &&
-		       !(wait->flags & LS_WAIT_CAPTURED);
-		if (same)
+		if (!captured && wait->cause == loop->off_cause && same_unseen_call(wait, call))
 			return 0;
 		close_group(slot, loop, 0);
 		old_key = 0;

@@ -4,7 +4,6 @@
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 
 #include "base/capabilities.h"
 #include "base/clock.h"
+#include "base/scheduling.h"
 #include "base/unique_fd.h"
 
 namespace loopsnoop::collector {
@@ -42,16 +42,8 @@ constexpr std::uint64_t longest_pause_ns = 50'000'000;
 // Opening takes some 20 us: not for each of many suspicious iterations in a row.
 constexpr std::uint64_t calm_ns = 1'000'000'000;
 
-// A wake-up that nothing else happens at may be so late: the kernel then joins it with others. Each on its own takes more from a
-// server on the other core than it looks (scripts/bench overhead, its stand-in that only wakes up).
-constexpr unsigned long slack_ns = 4'000'000;
-constexpr int niceness = -20;
-
-// Before ordinary threads, and no real-time one: those wake to the nanosecond.
-void step_forward() {
-	(void)setpriority(PRIO_PROCESS, 0, niceness); // of this thread alone, on Linux
-	(void)prctl(PR_SET_TIMERSLACK, slack_ns);
-}
+// The watcher may come so late; with a short threshold less, as its pauses are shorter then.
+constexpr std::uint64_t most_slack_ns = 4'000'000;
 
 } // namespace
 
@@ -153,7 +145,8 @@ void Samplers::ignore(LoopKey key, bool ignored) {
 
 void Samplers::watch(const std::stop_token &stop) {
 	(void)prctl(PR_SET_NAME, "loopsnoop-watch");
-	step_forward();
+	go_before_ordinary_threads();
+	allow_late_wakeups(std::min(most_slack_ns, options_.suspicious_ns / 4));
 	(void)keep_capabilities({CAP_BPF, CAP_PERFMON}); // to open events and to attach to them
 	std::unique_lock lock(mutex_);
 	while (!stop.stop_requested()) {

@@ -29,10 +29,10 @@ struct SamplersOptions {
 
 // The perf events of loop threads: one that interrupts a thread each so many ns of its CPU time, and one at each of its major
 // page faults. A thread that has any, switched off even, pays for them at each of its context switches, as much again as for all
-// our hooks. So they are opened once an iteration is suspicious, switched off when it is over, and
-// closed when no other has been for a while. That is watched by a thread that goes before ordinary ones (nice -20, where it may):
-// on a machine whose CPUs are all taken, the very iteration would be over before its turn came. What it does takes microseconds,
-// a few dozen times a second. One thread calls; which one is the caller's choice.
+// our hooks. So they are opened once an iteration is suspicious, switched off when it is over, and closed when no other has been
+// for a while. That is watched by a thread that goes before ordinary ones, where it may: on a machine whose CPUs are all taken,
+// the very iteration would be over before its turn came. What it does takes microseconds, a few dozen times a second. One thread
+// calls; which one is the caller's choice.
 class Samplers {
 public:
 	explicit Samplers(SamplersOptions options);

@@ -4,7 +4,6 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include <array>
 #include <chrono>
@@ -12,6 +11,7 @@
 #include <variant>
 
 #include "base/capabilities.h"
+#include "base/scheduling.h"
 
 namespace loopsnoop::session {
 
@@ -21,8 +21,6 @@ namespace {
 // many bytes came at once: a thousand loops that stall together fill the buffer within milliseconds.
 constexpr int pause_ms = 2;
 constexpr std::size_t many_bytes = 256U << 10;
-// Before ordinary threads, those of the stalled loops among them: it only copies, and what it comes too late for is lost.
-constexpr int niceness = -20;
 
 // What it occupies, roughly: copied stacks are nearly all of it.
 std::size_t bytes_of(const Event &event) {
@@ -56,8 +54,9 @@ EventQueue::~EventQueue() {
 
 void EventQueue::watch(const std::stop_token &stop) {
 	(void)prctl(PR_SET_NAME, "loopsnoop-drain");
-	(void)setpriority(PRIO_PROCESS, 0, niceness); // of this thread alone, on Linux
-	(void)keep_capabilities({});                  // it only reads what is mapped already
+	// Those of the stalled loops among them: it only copies, and what it comes too late for is lost.
+	go_before_ordinary_threads();
+	(void)keep_capabilities({}); // it only reads what is mapped already
 	while (!stop.stop_requested()) {
 		// Sleeps until the kernel side wakes its reader, unless there is something already.
 		std::array<pollfd, 2> fds{pollfd{collector_.poll_fd(), POLLIN, 0}, pollfd{stopped_.get(), POLLIN, 0}};

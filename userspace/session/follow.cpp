@@ -2,7 +2,6 @@
 #include "session/follow.h"
 
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/utsname.h>
@@ -18,6 +17,7 @@
 #include "analysis/restarts.h"
 #include "base/capabilities.h"
 #include "base/clock.h"
+#include "base/scheduling.h"
 #include "base/unique_fd.h"
 #include "base/version.h"
 #include "collector/collector.h"
@@ -37,6 +37,7 @@ namespace loopsnoop::session {
 namespace {
 
 constexpr std::uint64_t tick_ns = 50'000'000;
+constexpr std::uint64_t slack_ns = 2'000'000; // what a tick may come late
 constexpr std::uint64_t shortest_tick_ns = 5'000'000;
 constexpr std::uint64_t status_ns = 1'000'000'000;
 
@@ -380,10 +381,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	LiveLook live(outputs.live, collector);
 	StatusMeter meter;
 	const std::uint64_t until = settings.duration_ns ? start.start_ns + *settings.duration_ns : ~0ULL;
-	// No tick is so urgent that the kernel might not join its wake-up with others: each costs a server on the next core
-	// something.
-	constexpr unsigned long slack_ns = 2'000'000;
-	(void)prctl(PR_SET_TIMERSLACK, slack_ns); // of this thread
+	allow_late_wakeups(slack_ns);
 	std::uint64_t next_tick = monotonic_ns() + tick_ns;
 	std::uint64_t next_status = monotonic_ns() + status_ns;
 	bool interrupted = false;
