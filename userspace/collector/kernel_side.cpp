@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "collector/kernel_side.h"
+
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+
+#include "collector/decode.h"
+#include "collector/libbpf_log.h"
+#include "collector/pid_level.h"
+#include "collector/syscall_shapes.h"
+
+namespace loopsnoop::collector {
+
+namespace {
+
+// Waits shorter than a twentieth of the threshold explain nothing alone; never more than 5 ms, so that pieces of long stalls
+// show.
+constexpr std::uint64_t floor_share = 20;
+constexpr std::uint64_t floor_max_ns = 5'000'000;
+constexpr std::uint64_t floor_min_ns = 20'000;
+// A capture costs some microseconds: this bounds them to well below a hundredth of a core.
+constexpr std::uint32_t ns_per_capture = 1'000'000;
+constexpr std::uint32_t capture_burst = 500;
+// Loops that stall all at once, as on one disk or lock, send one short stack each at once.
+constexpr std::uint32_t least_ring_bytes = 4U << 20;
+constexpr std::uint32_t ring_bytes_a_loop = 8U << 10;
+// An iteration is suspicious from that part of the threshold on; the kernel side has the same.
+constexpr std::uint64_t suspicious_share = 4;
+
+} // namespace
+
+Result<void> KernelSide::load() {
+	route_libbpf_log(options_.verbose);
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	skeleton_.reset(loopsnoop_bpf__open());
+	if (skeleton_ == nullptr) {
+		return errno_error("open the BPF programs");
+	}
+	auto &knobs = skeleton_->rodata->knobs;
+	knobs.threshold_ns = options_.threshold_ns;
+	knobs.floor_ns = std::clamp(options_.threshold_ns / floor_share, floor_min_ns, floor_max_ns);
+	knobs.stack_bytes = options_.stack_bytes;
+	knobs.slots = options_.max_loops;
+	knobs.pid_level = own_pid_level();
+	knobs.token_ns = ns_per_capture;
+	knobs.capture_burst = capture_burst;
+	knobs.sample_period_ns = sample_period_ns;
+	knobs.discover = options_.discover ? 1 : 0;
+	const auto shapes = syscall_shapes();
+	std::copy(shapes.begin(), shapes.end(), std::begin(skeleton_->rodata->shapes));
+
+	const std::uint32_t capture_bytes = static_cast<std::uint32_t>(sizeof(ls_wait)) + options_.stack_bytes + LS_PAGE_BYTES;
+	bpf_map__set_max_entries(skeleton_->maps.records,
+	                         std::bit_ceil(std::max(least_ring_bytes, options_.max_loops * ring_bytes_a_loop)));
+	bpf_map__set_max_entries(skeleton_->maps.loops, options_.max_loops);
+	bpf_map__set_max_entries(skeleton_->maps.configs, options_.max_loops);
+	bpf_map__set_max_entries(skeleton_->maps.captures, options_.max_loops);
+	bpf_map__set_max_entries(skeleton_->maps.gil_waits, options_.max_loops);
+	bpf_map__set_value_size(skeleton_->maps.captures, capture_bytes);
+	bpf_map__set_value_size(skeleton_->maps.scratch, capture_bytes);
+	bpf_map__set_max_entries(skeleton_->maps.scratch, static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
+	bpf_program__set_autoload(skeleton_->progs.census, options_.discover);
+	bpf_program__set_autoload(skeleton_->progs.on_any_enter, !plan_.per_call);
+	bpf_program__set_autoload(skeleton_->progs.on_any_exit, !plan_.per_call);
+	if (!plan_.per_call) {
+		bpf_program__set_autoload(skeleton_->progs.on_poll_enter, false);
+		bpf_program__set_autoload(skeleton_->progs.on_poll_exit, false);
+		bpf_program__set_autoload(skeleton_->progs.on_call_enter, false);
+		bpf_program__set_autoload(skeleton_->progs.on_call_exit, false);
+	}
+	const bool hooked = options_.lives && !plan_.open_enter.empty();
+	bpf_program__set_autoload(skeleton_->progs.on_open_enter, hooked);
+	bpf_program__set_autoload(skeleton_->progs.on_rename_enter, hooked);
+	bpf_program__set_autoload(skeleton_->progs.on_accept_exit, hooked);
+	bpf_program__set_autoload(skeleton_->progs.on_signal, options_.lives);
+	if (options_.look_only) {
+		bpf_program *program = nullptr;
+		bpf_object__for_each_program(program, skeleton_->obj) {
+			bpf_program__set_autoload(program, program == skeleton_->progs.look);
+		}
+	}
+	if (options_.verbose) {
+		bpf_program *program = nullptr;
+		bpf_object__for_each_program(program, skeleton_->obj) { bpf_program__set_log_level(program, 4); }
+	}
+	if (const int error = loopsnoop_bpf__load(skeleton_.get()); error != 0) {
+		Error failure = make_error("load the BPF programs", last_libbpf_warning());
+		failure.code = -error;
+		if (geteuid() != 0 || error == -EPERM) {
+			failure.advice = "run it as root: sudo loopsnoop …";
+		} else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+			failure.advice = "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF); `loopsnoop doctor` says what is needed";
+		} else {
+			failure.advice = "`loopsnoop doctor` says what this kernel lacks; -v shows the verifier's log";
+		}
+		return failure;
+	}
+	auto loops = MappedTable::map(bpf_map__fd(skeleton_->maps.loops), sizeof(ls_loop), options_.max_loops, false);
+	auto configs = MappedTable::map(bpf_map__fd(skeleton_->maps.configs), sizeof(ls_slot_config), options_.max_loops, true);
+	for (const auto *table : {&loops, &configs}) {
+		if (!*table) {
+			return table->error();
+		}
+	}
+	loops_ = std::move(*loops);
+	configs_ = std::move(*configs);
+	// Not mapped: all of it would count as ours, and little of it is ever looked at.
+	capture_.resize((capture_bytes + 7) / 8 * 8);
+	ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.records), on_record, this, nullptr));
+	if (ring_ == nullptr) {
+		return errno_error("map the ring buffer");
+	}
+	return {};
+}
+
+Result<void> KernelSide::attach() {
+	if (!options_.look_only) {
+		auto attached = attach_programs(*skeleton_, plan_, options_.lives);
+		if (!attached) {
+			return attached.error();
+		}
+		attachments_ = std::move(*attached);
+	}
+	iterator_.reset(bpf_program__attach_iter(skeleton_->progs.look, nullptr));
+	if (iterator_ == nullptr) {
+		return errno_error("attach the task iterator");
+	}
+	if (options_.discover) {
+		census_.reset(bpf_program__attach_iter(skeleton_->progs.census, nullptr));
+		if (census_ == nullptr) {
+			return errno_error("attach the task iterator");
+		}
+	}
+	if (options_.without.contains("cpu-samples")) {
+		attachments_.missing.emplace_back("stacks of iterations that compute: switched off by --without cpu-samples");
+		return {};
+	}
+	if (const auto possible = Samplers::possible(); !possible) {
+		attachments_.missing.push_back("stacks of iterations that compute: " + possible.error().describe());
+		return {};
+	}
+	const std::uint64_t suspicious_ns = options_.threshold_ns / suspicious_share;
+	samplers_.emplace(SamplersOptions{sample_period_ns, suspicious_ns < sample_period_ns ? 0 : suspicious_ns,
+	                                  [this](LoopKey key) { return iteration_start(key); }, skeleton_->progs.on_sample,
+	                                  skeleton_->progs.on_major_fault});
+	return {};
+}
+
+int KernelSide::on_record(void *context, void *data, std::size_t size) {
+	auto *self = static_cast<KernelSide *>(context);
+	auto event = decode_record({static_cast<const std::byte *>(data), size});
+	if (event) {
+		(*self->sink_)(std::move(*event));
+	}
+	return 0;
+}
+
+void KernelSide::drain(std::chrono::milliseconds timeout, const std::function<void(Event &&)> &sink) {
+	sink_ = &sink;
+	if (timeout.count() > 0) {
+		ring_buffer__poll(ring_.get(), static_cast<int>(timeout.count()));
+	}
+	ring_buffer__consume(ring_.get());
+	sink_ = nullptr;
+}
+
+Result<std::unique_ptr<Collector>> Collector::start(const CollectorOptions &options) {
+	auto kernel = std::make_unique<KernelSide>(options, options.look_only ? TracepointPlan{}
+	                                                                      : plan_tracepoints(options.without, options.lives));
+	if (auto loaded = kernel->load(); !loaded) {
+		return loaded.error();
+	}
+	if (auto attached = kernel->attach(); !attached) {
+		return attached.error();
+	}
+	return std::unique_ptr<Collector>(std::move(kernel));
+}
+
+} // namespace loopsnoop::collector

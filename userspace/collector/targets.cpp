@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is followed, and the looks at all threads that this takes.
+#include <bpf/bpf.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/unique_fd.h"
+#include "collector/decode.h"
+#include "collector/kernel_side.h"
+
+namespace loopsnoop::collector {
+
+namespace {
+
+// What an iterator program writes, one whole T after the other.
+template <typename T, typename See> void read_iterator(bpf_link *link, const See &see) {
+	const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link)));
+	if (!iterator.valid()) {
+		return;
+	}
+	std::vector<std::byte> buffer;
+	std::array<std::byte, 65536> piece{};
+	for (;;) {
+		const ssize_t n = read(iterator.get(), piece.data(), piece.size());
+		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+			continue;
+		}
+		if (n <= 0) {
+			return;
+		}
+		buffer.insert(buffer.end(), piece.begin(), piece.begin() + n);
+		std::size_t used = 0;
+		for (; used + sizeof(T) <= buffer.size(); used += sizeof(T)) {
+			T wire{};
+			std::memcpy(&wire, buffer.data() + used, sizeof(wire));
+			see(wire);
+		}
+		buffer.erase(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(used));
+	}
+}
+
+} // namespace
+
+Result<void> KernelSide::follow(const FollowRequest &request) {
+	if (!add_target(request)) {
+		return errno_error("follow the process", std::to_string(request.pid));
+	}
+	// Twice: a thread made while the first look went by is inherited only if its maker was followed by then.
+	if (look(request.pid).empty()) {
+		return make_error("follow the process", std::to_string(request.pid), "it has no threads any more");
+	}
+	(void)look(request.pid);
+	return {};
+}
+
+bool KernelSide::add_target(const FollowRequest &request) {
+	ls_target target{};
+	for (const auto &[wanted, flag] : {std::pair{request.children, LS_TARGET_CHILDREN},
+	                                   {request.found, LS_TARGET_FOUND},
+	                                   {request.server, LS_TARGET_SERVER}}) {
+		target.flags |= wanted ? static_cast<std::uint32_t>(flag) : 0U;
+	}
+	target.forced_tid = request.forced_tid.value_or(0);
+	return bpf_map_update_elem(bpf_map__fd(skeleton_->maps.targets), &request.pid, &target, BPF_ANY) == 0;
+}
+
+void KernelSide::follow_all(const std::vector<FollowRequest> &requests) {
+	for (const FollowRequest &request : requests) {
+		if (!add_target(request)) {
+			dropped_.at(static_cast<std::size_t>(Loss::no_slot))++;
+		}
+	}
+	// Twice, as above. One of many is looked for alone: what the others do now is of no interest.
+	for (int i = 0; i < 2 && !requests.empty(); i++) {
+		walk(requests.size() == 1 ? requests.front().pid : 0, [](const ls_look &) {});
+	}
+}
+
+std::vector<Stranger> KernelSide::census() {
+	std::vector<Stranger> strangers;
+	if (census_ != nullptr) {
+		read_iterator<ls_census>(census_.get(), [&](const ls_census &entry) { strangers.push_back(decode_census(entry)); });
+	}
+	return strangers;
+}
+
+void KernelSide::is_pool(std::uint32_t pid) {
+	change_target(pid, [](ls_target &target) { target.flags |= LS_TARGET_POOL; });
+}
+
+void KernelSide::accept_weak_loops(std::uint32_t pid) {
+	change_target(pid, [](ls_target &target) { target.flags |= LS_TARGET_WEAK; });
+}
+
+void KernelSide::change_target(std::uint32_t pid, const std::function<void(ls_target &)> &change) {
+	ls_target target{};
+	const int map = bpf_map__fd(skeleton_->maps.targets);
+	if (bpf_map_lookup_elem(map, &pid, &target) == 0) {
+		change(target);
+		bpf_map_update_elem(map, &pid, &target, BPF_EXIST);
+	}
+}
+
+void KernelSide::walk(std::uint32_t pid, const std::function<void(const ls_look &)> &see) {
+	// The others cost a comparison each; and with hundreds of followed processes, their threads' stacks are not taken.
+	skeleton_->bss->wanted_process = pid;
+	read_iterator<ls_look>(iterator_.get(), see);
+}
+
+std::vector<ThreadLook> KernelSide::look(std::uint32_t pid) {
+	std::vector<ThreadLook> looks;
+	walk(pid, [&](const ls_look &wire) { looks.push_back(decode_look(wire)); });
+	return looks;
+}
+
+void KernelSide::adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) {
+	change_target(pid, [&](ls_target &target) {
+		target.adopt_tid = tid;
+		target.adopt_rank = several_descriptors ? LS_RANK_MANY : LS_RANK_FEW;
+	});
+	(void)look(pid);
+	change_target(pid, [](ls_target &target) { target.adopt_tid = 0; });
+}
+
+void KernelSide::force_loop(std::uint32_t pid, std::uint32_t tid) {
+	std::uint32_t forced_before = 0;
+	change_target(pid, [&](ls_target &target) { forced_before = std::exchange(target.forced_tid, tid); });
+	(void)look(pid);
+	change_target(pid, [&](ls_target &target) { target.forced_tid = forced_before; });
+}
+
+} // namespace loopsnoop::collector
