@@ -25,9 +25,17 @@ constexpr std::uint64_t floor_min_ns = 20'000;
 // A capture costs some microseconds: this bounds them to well below a hundredth of a core.
 constexpr std::uint32_t ns_per_capture = 1'000'000;
 constexpr std::uint32_t capture_burst = 500;
-// Loops that stall all at once, as on one disk or lock, send one short stack each at once.
+// Loops that stall all at once, as on one disk or lock, send one stack each at once, mostly a short one. What this takes is
+// mapped twice, and counts twice as ours: less for those who follow a whole host, and have stacks cut short for it.
 constexpr std::uint32_t least_ring_bytes = 4U << 20;
-constexpr std::uint32_t ring_bytes_a_loop = 8U << 10;
+constexpr std::uint32_t least_ring_bytes_a_loop = 8U << 10;
+constexpr std::uint32_t ring_share_of_stack = 4; // a quarter of the longest stack that is copied
+
+std::uint32_t ring_bytes(const CollectorOptions &options) {
+	const std::uint32_t a_loop = std::max(least_ring_bytes_a_loop, options.stack_bytes / ring_share_of_stack);
+	return std::bit_ceil(std::max(least_ring_bytes, options.max_loops * a_loop));
+}
+
 // An iteration is suspicious from that part of the threshold on; the kernel side has the same.
 constexpr std::uint64_t suspicious_share = 4;
 
@@ -54,8 +62,7 @@ Result<void> KernelSide::load() {
 	std::copy(shapes.begin(), shapes.end(), std::begin(skeleton_->rodata->shapes));
 
 	const std::uint32_t capture_bytes = static_cast<std::uint32_t>(sizeof(ls_wait)) + options_.stack_bytes + LS_PAGE_BYTES;
-	bpf_map__set_max_entries(skeleton_->maps.records,
-	                         std::bit_ceil(std::max(least_ring_bytes, options_.max_loops * ring_bytes_a_loop)));
+	bpf_map__set_max_entries(skeleton_->maps.records, ring_bytes(options_));
 	bpf_map__set_max_entries(skeleton_->maps.loops, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.configs, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.captures, options_.max_loops);
