@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ns that loopsnoop adds to one event: of the followed loop thread, and of every other process; beside nothing and beside an empty
-BPF program on the same hooks. Each figure has bare ones right before and after it, and what is told is the median of the differences."""
+BPF program on the same hooks, which goes with threads that wake up on another core as often as loopsnoop's. Each figure has bare ones right before and after it, and what is told is the median of the differences."""
 import argparse
 import json
 import platform
@@ -21,7 +21,8 @@ EVENTS = {
     "file call": "file call (openat)",
     "other system call": "any other system call",
 }
-WAYS = ("empty", "other", "followed")
+WAYS = ("waking", "empty", "other", "followed")
+PROGRAMS_RUN = WAYS[1:]
 FOLLOWED_BAR, OTHER_BAR = 2.0, 1.3  # times the empty program
 
 
@@ -68,12 +69,12 @@ def program_table(runs):
     """ns a run of each program, by the kernel's own account, beside the empty program that ran as often there."""
     rows = []
     for event, words in EVENTS.items():
-        by_way = {way: [round_.get(event, {}) for round_ in runs[way]] for way in WAYS}
-        names = dict.fromkeys(name for way in WAYS for one in by_way[way] for name, run in one.items() if run["count"] >= 10000)
+        by_way = {way: [round_.get(event, {}) for round_ in runs[way]] for way in PROGRAMS_RUN}
+        names = dict.fromkeys(name for way in PROGRAMS_RUN for one in by_way[way] for name, run in one.items() if run["count"] >= 10000)
         cells = []
         for name in names:
-            each = {way: [one[name]["ns"] / one[name]["count"] for one in by_way[way] if name in one] for way in WAYS}
-            cells.append((name, *("–" if not each[way] else f"{statistics.median(each[way]):.0f}" for way in WAYS)))
+            each = {way: [one[name]["ns"] / one[name]["count"] for one in by_way[way] if name in one] for way in PROGRAMS_RUN}
+            cells.append((name, *("–" if not each[way] else f"{statistics.median(each[way]):.0f}" for way in PROGRAMS_RUN)))
         rows += [(words if index == 0 else "", f"`{name}`", *ns) for index, (name, *ns) in enumerate(sorted(cells))]
     return figures.table(("event", "program, ns a run", "empty", "loopsnoop, other processes", "loopsnoop, the followed thread"), rows)
 
@@ -89,7 +90,7 @@ def table(found):
         other, followed = ratios(by_way)
         rows.append((words, f"{statistics.median(by_way['nothing']):.0f}", *(figures.spread(by_way[way], "+.0f") for way in ("control", *WAYS)),
                      verdict(other, OTHER_BAR), verdict(followed, FOLLOWED_BAR)))
-    head = ("event", "bare, ns", "bare again", "empty program", "loopsnoop, other processes", "loopsnoop, the followed thread", f"others / empty (≤ {OTHER_BAR})",
+    head = ("event", "bare, ns", "bare again", "threads that only wake up", "the same and an empty program", "loopsnoop, other processes", "loopsnoop, the followed thread", f"others / empty (≤ {OTHER_BAR})",
             f"followed / empty (≤ {FOLLOWED_BAR:g})")
     return figures.table(head, rows)
 
@@ -113,7 +114,7 @@ def main():
         sys.exit("bench: bench_events failed")  # it has said why
     measured = json.loads(run.stdout)
     found, left_out = added(measured["rounds"])
-    aside = " among others who load and unload BPF programs all the time: not to be relied on" if left_out is None else f", {left_out} of {5 * rounds} figures left out because somebody else loaded BPF programs meanwhile" if left_out else ""
+    aside = " among others who load and unload BPF programs all the time: not to be relied on" if left_out is None else f", {left_out} of {6 * rounds} figures left out because somebody else loaded BPF programs meanwhile" if left_out else ""
     about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "rounds": rounds}
     text = (f"{table(found)}\n\nns added to one event: median [quartiles] of {rounds} rounds{aside}; {about['loopsnoop']}, kernel {about['kernel']}. "
             "–: the empty program's own cost is within the noise.")

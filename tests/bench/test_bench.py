@@ -78,20 +78,20 @@ def test_the_real_readme_has_the_marks():
 
 
 def ways(*figures_ns, programs=0):
-    names = ("nothing", "empty", "nothing", "other", "nothing", "followed", "nothing")
+    names = ("nothing", "waking", "nothing", "empty", "nothing", "other", "nothing", "followed", "nothing")
     return [{"way": name, "ns": {event: ns for event in events.EVENTS}, "programs": [programs + (name != "nothing"), programs + (name != "nothing")]}
             for name, ns in zip(names, figures_ns)]
 
 
 def test_events_are_held_against_bare_on_both_sides():
-    found, left_out = events.added([ways(100, 160, 100, 180, 100, 220, 100)])
+    found, left_out = events.added([ways(100, 101, 100, 160, 100, 180, 100, 220, 100)])
     assert left_out == 0
     assert events.ratios(found["poll call"]) == (pytest.approx(80 / 60), 2.0)
-    assert found["poll call"]["control"] == [0, 0]
-    noisy = ways(100, 160, 100, 180, 100, 220, 100)
+    assert found["poll call"]["control"] == [0, 0, 0] and found["poll call"]["waking"] == [1]
+    noisy = ways(100, 101, 100, 160, 100, 180, 100, 220, 100)
     noisy[0]["programs"] = [0, 12]
-    found, left_out = events.added([noisy, ways(100, 170, 100, 180, 100, 220, 100)])
-    assert left_out == 2 and found["poll call"]["empty"] == [70]
+    found, left_out = events.added([noisy, ways(100, 104, 100, 160, 100, 180, 100, 220, 100)])
+    assert left_out == 2 and found["poll call"]["waking"] == [4]
 
 
 def test_overhead(tmp_path):

@@ -39,11 +39,21 @@ Result<UniqueFd> open_software_event(std::uint32_t tid, std::uint64_t event, std
 constexpr std::uint64_t some_period_ns = 5'000'000;
 constexpr std::uint64_t shortest_pause_ns = 1'000'000;
 constexpr std::uint64_t longest_pause_ns = 50'000'000;
+// What it takes, at worst, from seeing an iteration that nothing was warmed up for to its first samples.
+constexpr std::uint64_t cold_start_ns = 15'000'000;
 // Opening takes some 20 us: not for each of many suspicious iterations in a row.
 constexpr std::uint64_t calm_ns = 1'000'000'000;
 
 // The watcher may come so late; with a short threshold less, as its pauses are shorter then.
 constexpr std::uint64_t most_slack_ns = 4'000'000;
+
+// Each wake-up is dear to the server: where CPUs share a core, as those of virtual machines often do, an idle one that wakes and
+// spins for more work before it sleeps again slows its sibling. So as few as will do: an iteration that is seen late, and cold,
+// still has its samples from half the threshold on, which is twice the suspicious age.
+std::uint64_t pause_between_looks(std::uint64_t suspicious_ns) {
+	const std::uint64_t late = std::max(2 * suspicious_ns, cold_start_ns) - cold_start_ns;
+	return std::clamp(std::min(late, longest_pause_ns), suspicious_ns / 2, suspicious_ns);
+}
 
 } // namespace
 
@@ -173,7 +183,8 @@ void Samplers::warm_up(std::uint64_t now_ns) {
 // Each loop once; how long nothing can become suspicious without being seen in time.
 std::uint64_t Samplers::look(std::uint64_t now_ns) {
 	const std::uint64_t warm_ns = options_.suspicious_ns / 2;
-	std::uint64_t due = now_ns + std::min(warm_ns, longest_pause_ns);
+	const std::uint64_t pause_ns = pause_between_looks(options_.suspicious_ns);
+	std::uint64_t due = next_on_grid(now_ns, pause_ns);
 	for (auto entry = samplers_.begin(); entry != samplers_.end();) {
 		const auto start = options_.iteration_start(entry->first);
 		if (!start) {
@@ -194,8 +205,6 @@ std::uint64_t Samplers::look(std::uint64_t now_ns) {
 		if (busy && now_ns >= *start + warm_ns) {
 			warm_up(now_ns);
 			due = std::min(due, *start + options_.suspicious_ns);
-		} else if (busy) {
-			due = std::min(due, *start + warm_ns);
 		}
 	}
 	if (warm_.valid() && now_ns - warm_since_ns_ >= calm_ns) {

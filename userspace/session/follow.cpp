@@ -36,6 +36,7 @@ namespace loopsnoop::session {
 
 namespace {
 
+constexpr std::uint64_t ns_per_s = 1'000'000'000;
 constexpr std::uint64_t tick_ns = 50'000'000;
 constexpr std::uint64_t slack_ns = 2'000'000; // what a tick may come late
 constexpr std::uint64_t shortest_tick_ns = 5'000'000;
@@ -382,7 +383,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	StatusMeter meter;
 	const std::uint64_t until = settings.duration_ns ? start.start_ns + *settings.duration_ns : ~0ULL;
 	allow_late_wakeups(slack_ns);
-	std::uint64_t next_tick = monotonic_ns() + tick_ns;
+	std::uint64_t next_tick = next_on_grid(monotonic_ns(), tick_ns);
 	std::uint64_t next_status = monotonic_ns() + status_ns;
 	bool interrupted = false;
 	while (going_on) {
@@ -392,7 +393,9 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		}
 		const std::uint64_t wake = events.empty() ? std::min({next_tick, until}) : now;
 		std::array<pollfd, 2> fds{pollfd{signals->get(), POLLIN, 0}, pollfd{events.poll_fd(), POLLIN, 0}};
-		(void)poll(fds.data(), fds.size(), wake > now ? static_cast<int>((wake - now + 999'999) / 1'000'000) : 0);
+		const std::uint64_t pause_ns = wake > now ? wake - now : 0;
+		const timespec pause{static_cast<time_t>(pause_ns / ns_per_s), static_cast<long>(pause_ns % ns_per_s)};
+		(void)ppoll(fds.data(), fds.size(), &pause, nullptr);
 		const Signals got = read_signals(signals->get());
 		if (got.winch) {
 			going_on = outputs.winch() && going_on;
@@ -405,7 +408,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 			stalls.tick();
 			live.update(collector);
 			const std::uint64_t after = monotonic_ns();
-			next_tick = std::clamp(stalls.next_due_ns(), after + shortest_tick_ns, after + tick_ns);
+			next_tick = std::min(std::max(stalls.next_due_ns(), after + shortest_tick_ns), next_on_grid(after, tick_ns));
 		}
 		if (monotonic_ns() >= next_status) {
 			next_status = monotonic_ns() + status_ns;

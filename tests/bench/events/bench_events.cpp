@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bench_events ROUNDS [all]: what one event takes with nothing, an empty BPF program, and loopsnoop on the same hooks; of the
+// bench_events ROUNDS [all]: what one event takes with nothing, with threads that only wake up as loopsnoop's do, with these and
+// an empty BPF program, and with loopsnoop on the same hooks; of the
 // followed loop thread and of everybody else; with `all` a loopsnoop that watches the whole host. Prints JSON: for each round the
 // ways in the order they were measured, with ns by event; and what the kernel itself counts of each program's runs, taken
 // afterwards, as counting costs something. Between any two ways nothing is attached, so that each has its own bare figures on
@@ -24,6 +25,7 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "collector/collector.h"
 #include "empty_programs.h"
@@ -74,6 +76,25 @@ public:
 
 private:
 	unsigned count_ = programs_loaded();
+};
+
+// What a loopsnoop is to the other core while nothing stalls: threads that wake up, some dozens of times a second, and do nothing.
+// Where the cores of a virtual machine share one, that alone makes its sleeps and wake-ups dearer, and is no hook's cost.
+class Waking {
+public:
+	Waking() {
+		for (const int pause_ms : {25, 100}) { // the samplers' watcher at the default threshold, and who drains
+			threads_.emplace_back([pause_ms](const std::stop_token &stop) {
+				pin_to(1);
+				while (!stop.stop_requested()) {
+					std::this_thread::sleep_for(std::chrono::milliseconds(pause_ms));
+				}
+			});
+		}
+	}
+
+private:
+	std::vector<std::jthread> threads_;
 };
 
 // A collector with what it needs around it: somebody who drains it, on the other core.
@@ -181,12 +202,18 @@ int main(int argc, char *argv[]) {
 					break;
 				}
 			}
-			if (!bare) {
+			if (!bare && std::string_view(way) != "waking") {
 				runs[way].push_back(runs_by_event(events));
 			}
 		};
 		measure("nothing");
 		{
+			const Waking waking;
+			measure("waking");
+		}
+		measure("nothing");
+		{
+			const Waking waking;
 			const auto programs = bench::EmptyPrograms::attach();
 			if (!programs) {
 				die(programs.error().describe());
