@@ -113,6 +113,43 @@ def test_frozen_before(folder):
             snooping.stop()
 
 
+GLIB = """
+import os, sys, threading, time
+from gi.repository import GLib
+main = GLib.MainLoop()
+def word(_fd, _events):
+    said = os.read(0, 16)
+    if said == b"go\\n":
+        time.sleep(0.4)
+        print("done", flush=True)
+    else:
+        main.quit()
+    return True
+GLib.unix_fd_add_full(GLib.PRIORITY_DEFAULT, 0, GLib.IOCondition.IN | GLib.IOCondition.HUP, word)
+print("ready", flush=True)
+main.run()
+"""
+
+
+def test_idle_in_the_poll_call_of_a_library(folder):
+    """A daemon on GLib sleeps in poll() for hours: that is its own poll call, not one that it froze in; and its stalls are found."""
+    (folder / "daemon.py").write_text(GLIB, encoding="utf-8")
+    with target.Target([places.SYSTEM_PYTHON, folder / "daemon.py"], folder) as daemon:
+        daemon.hear("ready")
+        time.sleep(1.5)  # no command that waits for a moment
+        with snoop.Snoop("--all", folder=folder) as snooping:
+            found = snooping.wait_for(loop_of(daemon.pid), "loop")
+            assert found["poll"]["syscall"] == "poll", found
+            time.sleep(2.5)
+            daemon.go()
+            daemon.hear("done")
+            stall = snooping.wait_for(lambda record: record["type"] == "stall" and record["pid"] == daemon.pid, "stall")
+            recording = snooping.stop()
+        daemon.end()
+    assert stall["cause"] == "sleep" and stall["culprit"]["function"] == "word", stall
+    assert len(stalls_of(recording.records, daemon.pid)) == 1
+
+
 def test_name_and_cgroup_narrow(folder):
     """Only what fulfils both; a process named with -p besides; a cgroup below counts."""
     for name in ("a", "b", "c", "d"):

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace loopsnoop::analysis {
@@ -51,6 +53,10 @@ bool is_mark(const NativeFrame &frame) {
 	return frame.function && std::ranges::find(native_marks, *frame.function) != native_marks.end();
 }
 
+bool is_library(std::string_view module) { return module.find(".so") != std::string_view::npos; }
+
+bool is_c_library(const std::optional<std::string> &module) { return module && module->find("/libc.") != std::string::npos; }
+
 // A worker that multiprocessing (or billiard) has forked: the frames further out are those its parent had at that moment.
 bool is_fork(const SourceFrame &frame) { return frame.file.ends_with("/popen_fork.py"); }
 
@@ -61,6 +67,16 @@ bool runs_event_loop(const Stack &stack) {
 	const bool python = std::any_of(stack.python.begin(), forked, [](const SourceFrame &frame) { return is_mark(frame); });
 	return python || (forked == stack.python.end() &&
 	                  std::ranges::any_of(stack.native, [](const NativeFrame &frame) { return is_mark(frame); }));
+}
+
+bool polls_for_itself(const Stack &stack) {
+	const auto mark = std::ranges::find_if(stack.native, [](const NativeFrame &frame) { return is_mark(frame); });
+	// The innermost frame is the call itself, in the C library.
+	if (mark == stack.native.end() || mark == stack.native.begin() || !mark->module || !is_library(*mark->module)) {
+		return false;
+	}
+	return std::all_of(stack.native.begin() + 1, mark,
+	                   [&](const NativeFrame &frame) { return frame.module == mark->module || is_c_library(frame.module); });
 }
 
 } // namespace loopsnoop::analysis

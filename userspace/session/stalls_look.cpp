@@ -105,14 +105,21 @@ void Stalls::first_look(std::uint32_t pid) {
 // loop would make and there is no better loop.
 void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
 	looker_.read_stack(look);
+	const bool polls = is_poll_call(Resolver::syscall_text(look.syscall));
 	// Native stacks only while there is no loop: of hundreds of threads they take a while.
-	if ((!look.stack.python.empty() || !process.has_loop) && analysis::runs_event_loop(resolver_.stack(look.stack))) {
+	const Stack stack = !look.stack.python.empty() || !process.has_loop ? resolver_.stack(look.stack) : Stack{};
+	if (polls && analysis::polls_for_itself(stack)) {
+		process.has_loop = true;
+		collector_.adopt_poll(look.pid, look.tid, true);
+		return;
+	}
+	if (analysis::runs_event_loop(stack)) {
 		process.has_loop = true;
 		process.frozen_loops.insert(look.tid);
 		collector_.force_loop(look.pid, look.tid);
 		return;
 	}
-	if (process.has_loop || !is_poll_call(Resolver::syscall_text(look.syscall))) {
+	if (process.has_loop || !polls) {
 		return;
 	}
 	const RawWait wait = looker_.wait(look);

@@ -78,8 +78,9 @@ private:
 	unsigned count_ = programs_loaded();
 };
 
-// What a loopsnoop is to the other core while nothing stalls: threads that wake up, some dozens of times a second, and do nothing.
-// Where the cores of a virtual machine share one, that alone makes its sleeps and wake-ups dearer, and is no hook's cost.
+// What a loopsnoop is to the other core while nothing stalls: threads that wake up, some dozens of times a second, and do
+// nothing. Where the cores of a virtual machine share one, that alone makes its sleeps and wake-ups dearer, and is no hook's
+// cost.
 class Waking {
 public:
 	Waking() {

@@ -4,6 +4,7 @@
 #include "catch.h"
 
 using namespace loopsnoop;
+using loopsnoop::analysis::polls_for_itself;
 using loopsnoop::analysis::runs_event_loop;
 
 namespace {
@@ -49,4 +50,31 @@ TEST_CASE("names alike elsewhere are no loop") {
 	CHECK_FALSE(runs_event_loop(python("", "")));
 	CHECK_FALSE(runs_event_loop(native("uv_run_all")));
 	CHECK_FALSE(runs_event_loop(native(std::nullopt)));
+}
+
+TEST_CASE("a poll call right under a loop's own function is the loop's, one under a callback is not") {
+	const auto frame = [](std::optional<std::string> function, std::optional<std::string> module) {
+		return NativeFrame{std::move(function), std::move(module), 0, std::nullopt, std::nullopt};
+	};
+	const NativeFrame poll = frame("poll", "/usr/lib/x86_64-linux-gnu/libc.so.6");
+	const NativeFrame inside = frame(std::nullopt, "/usr/lib/x86_64-linux-gnu/libglib-2.0.so.0.7400.6");
+	const NativeFrame mark = frame("g_main_loop_run", "/usr/lib/x86_64-linux-gnu/libglib-2.0.so.0.7400.6");
+	const NativeFrame own = frame("main", "/usr/bin/conmon");
+	Stack stack;
+	CHECK_FALSE(polls_for_itself(stack));
+	stack.native = {poll, inside, mark, own};
+	CHECK(polls_for_itself(stack));
+	stack.native = {poll, frame("__poll_chk", poll.module), inside, mark, own};
+	CHECK(polls_for_itself(stack));
+	stack.native = {poll, own, inside, mark, own}; // a callback's
+	CHECK_FALSE(polls_for_itself(stack));
+	stack.native = {poll, frame(std::nullopt, std::nullopt), inside, mark};
+	CHECK_FALSE(polls_for_itself(stack));
+	stack.native = {mark, own}; // in no call
+	CHECK_FALSE(polls_for_itself(stack));
+	stack.native = {poll, own};
+	CHECK_FALSE(polls_for_itself(stack));
+	// One file with its callbacks: which of them polls is not to be seen.
+	stack.native = {poll, frame("on_request", "/usr/bin/server"), frame("uv_run", "/usr/bin/server"), own};
+	CHECK_FALSE(polls_for_itself(stack));
 }
