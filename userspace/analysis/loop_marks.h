@@ -10,8 +10,8 @@ namespace loopsnoop::analysis {
 // the libraries export, or that programs with symbols have.
 [[nodiscard]] bool runs_event_loop(const Stack &stack);
 
-// Whether that of a thread asleep in a poll call says that the loop itself made the call, not one of its callbacks: between the two
-// lies nothing but the loop's library. Not known of loops whose code is in one file with their callbacks': false.
+// Whether that of a thread asleep in a poll call says that the loop itself made the call, not one of its callbacks: between the
+// two lies nothing but the loop's library. Not known of loops whose code is in one file with their callbacks': false.
 [[nodiscard]] bool polls_for_itself(const Stack &stack);
 
 } // namespace loopsnoop::analysis
