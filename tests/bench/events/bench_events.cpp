@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,10 +180,12 @@ int main(int argc, char *argv[]) {
 		std::unique_lock lock(mutex);
 		std::condition_variable_any().wait(lock, stop, [] { return false; });
 	});
-	// To be followed while this process is anybody.
+	// To be followed while this process is anybody: a loop that is idle. One that seems to be stuck is sampled, and while any
+	// thread of the host has perf events, the kernel does more at each context switch of all.
 	const pid_t stranger = fork();
 	if (stranger == 0) {
-		pause();
+		epoll_event event{};
+		(void)epoll_wait(epoll_create1(EPOLL_CLOEXEC), &event, 1, -1);
 		_exit(0);
 	}
 	nlohmann::json all = nlohmann::json::array();
