@@ -102,6 +102,45 @@ def test_children_are_followed(folder):
     assert any(loop["pid"] == running.pid for loop in recording.of("loop"))
 
 
+MASTER = """
+import asyncio, os, signal, subprocess, time
+async def stalls():
+    while True:
+        await asyncio.sleep(0.2)
+        time.sleep(0.15)
+async def frozen():
+    time.sleep(3600)
+workers = []
+for work in (stalls, frozen):
+    pid = os.fork()
+    if pid == 0:
+        asyncio.run(work())
+    workers.append(pid)
+helper = subprocess.Popen(["sleep", "3600"])
+print("ready", *workers, helper.pid, flush=True)
+signal.pause()
+"""
+
+
+def test_children_that_are_there_already(folder):
+    """A master with its workers, as one finds them: theirs are the loops, and what waits beside them is none."""
+    (folder / "master.py").write_text(MASTER, encoding="utf-8")
+    with target.Target([places.SYSTEM_PYTHON, folder / "master.py"], folder) as master:
+        stalling, frozen, helper = (int(word) for word in master.hear("ready").split()[1:])
+        time.sleep(0.5)
+        with snoop.Snoop("-p", master.pid, "--children", folder=folder) as snooping:
+            snooping.wait_for(lambda record: record["type"] == "stall" and record["pid"] == stalling, "stall of the one")
+            stuck = snooping.wait_for(lambda record: record["type"] == "stall" and record["phase"] == "ongoing" and record["pid"] == frozen, "hang of the other")
+            time.sleep(2.5)
+            recording = snooping.stop()
+        for pid in (stalling, frozen, helper):
+            os.kill(pid, signal.SIGKILL)
+    assert (stuck["cause"], stuck["culprit"]["function"]) == ("sleep", "frozen"), stuck
+    assert {record["pid"] for record in recording.records if record["type"] == "stall"} == {stalling, frozen}
+    parents = {life["pid"]: life["parent"] for life in recording.summary["processes"]}
+    assert parents == {master.pid: None, stalling: master.pid, frozen: master.pid, helper: master.pid}
+
+
 def test_children_are_not_followed_unasked(folder):
     with life(folder, "prefork") as running:
         with attached(running, folder) as snooping:

@@ -43,16 +43,20 @@ constexpr std::uint64_t longest_pause_ns = 50'000'000;
 constexpr std::uint64_t cold_start_ns = 15'000'000;
 // Opening takes some 20 us: not for each of many suspicious iterations in a row.
 constexpr std::uint64_t calm_ns = 1'000'000'000;
+// No iteration has been suspicious for so long: perhaps none will be.
+constexpr std::uint64_t long_calm_ns = 10'000'000'000;
 
 // The watcher may come so late; with a short threshold less, as its pauses are shorter then.
 constexpr std::uint64_t most_slack_ns = 4'000'000;
 
 // Each wake-up is dear to the server: where CPUs share a core, as those of virtual machines often do, an idle one that wakes and
-// spins for more work before it sleeps again slows its sibling. So as few as will do: an iteration that is seen late, and cold,
-// still has its samples from half the threshold on, which is twice the suspicious age.
-std::uint64_t pause_between_looks(std::uint64_t suspicious_ns) {
-	const std::uint64_t late = std::max(2 * suspicious_ns, cold_start_ns) - cold_start_ns;
-	return std::clamp(std::min(late, longest_pause_ns), suspicious_ns / 2, suspicious_ns);
+// spins for more work before it sleeps again slows its sibling. So as few as will do. An iteration that is seen late, and cold,
+// still has its samples from half the threshold on; the first one after a long calm from two thirds on.
+std::uint64_t pause_between_looks(std::uint64_t suspicious_ns, bool calm) {
+	const std::uint64_t threshold_ns = 4 * suspicious_ns;
+	const std::uint64_t sampled_at_ns = calm ? threshold_ns * 2 / 3 : threshold_ns / 2;
+	const std::uint64_t late = std::max(sampled_at_ns, cold_start_ns) - cold_start_ns;
+	return std::clamp(std::min(late, longest_pause_ns), suspicious_ns / 2, calm ? 2 * suspicious_ns : suspicious_ns);
 }
 
 } // namespace
@@ -183,7 +187,8 @@ void Samplers::warm_up(std::uint64_t now_ns) {
 // Each loop once; how long nothing can become suspicious without being seen in time.
 std::uint64_t Samplers::look(std::uint64_t now_ns) {
 	const std::uint64_t warm_ns = options_.suspicious_ns / 2;
-	const std::uint64_t pause_ns = pause_between_looks(options_.suspicious_ns);
+	const bool calm = now_ns - last_suspicious_ns_ >= long_calm_ns;
+	const std::uint64_t pause_ns = pause_between_looks(options_.suspicious_ns, calm);
 	std::uint64_t due = next_on_grid(now_ns, pause_ns);
 	for (auto entry = samplers_.begin(); entry != samplers_.end();) {
 		const auto start = options_.iteration_start(entry->first);
@@ -195,6 +200,7 @@ std::uint64_t Samplers::look(std::uint64_t now_ns) {
 		++entry;
 		const bool busy = *start != 0 && !sampler.ignored;
 		if (busy && now_ns >= *start + options_.suspicious_ns) {
+			last_suspicious_ns_ = now_ns;
 			run(sampler);
 			continue;
 		}

@@ -77,7 +77,8 @@ private:
 	std::map<LoopKey, Sampler> samplers_;
 	UniqueFd warm_; // the watcher's only
 	std::uint64_t warm_since_ns_ = 0;
-	std::jthread watcher_; // the last member: joined first
+	std::uint64_t last_suspicious_ns_ = 0; // the watcher's only, too
+	std::jthread watcher_;                 // the last member: joined first
 };
 
 } // namespace loopsnoop::collector

@@ -16,6 +16,7 @@
 #include "process/pseudo_file.h"
 #include "process/text.h"
 #include "runtimes/go_program.h"
+#include "session/loop_evidence.h"
 
 namespace loopsnoop::session {
 
@@ -84,18 +85,6 @@ bool Discovery::runs_at_terminal(std::uint32_t pid) const {
 	}
 	process::Words words(std::string_view(*text).substr(end_of_name + 1));
 	return words.skip_and_next(words_before) != "0";
-}
-
-bool Discovery::holds_epoll(std::uint32_t pid) const {
-	constexpr int most = 1024;
-	const std::string folder = proc_.path_of(pid, "fd");
-	bool found = false;
-	int looked_at = 0;
-	process::each_number(folder, [&](std::uint32_t fd) {
-		found = process::read_link(folder + "/" + std::to_string(fd)) == "anon_inode:[eventpoll]";
-		return !found && ++looked_at < most;
-	});
-	return found;
 }
 
 std::string Discovery::program_of(std::uint32_t pid, const std::string &comm) const {
@@ -169,7 +158,7 @@ std::optional<Discovery::Evidence> Discovery::evidence_of(const Stranger &main, 
 	// In the middle of a callback, as long as it takes to be found: its stack decides whether that is one of a loop. Later on
 	// only where the stack says so for sure, in Python. A server by its name needs no such sign.
 	const bool server = known.server && !main.copy;
-	if ((server || known.python || first_) && holds_epoll(main.pid)) {
+	if ((server || known.python || first_) && has_event_queue(proc_, main.pid)) {
 		return server ? Evidence::server : Evidence::holds_epoll;
 	}
 	if (main.in == Stranger::In::poll && !runs_at_terminal(main.pid)) {

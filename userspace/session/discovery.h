@@ -60,7 +60,6 @@ private:
 	[[nodiscard]] bool wanted(std::uint32_t pid, const std::string &comm) const;
 	[[nodiscard]] bool is_ours(std::uint32_t pid) const;
 	[[nodiscard]] bool runs_at_terminal(std::uint32_t pid) const;
-	[[nodiscard]] bool holds_epoll(std::uint32_t pid) const;
 	[[nodiscard]] collector::FollowRequest request(std::uint32_t pid, Evidence evidence) const;
 
 	process::ProcFs proc_;

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -28,9 +29,10 @@
 #include "session/launch.h"
 #include "session/look.h"
 #include "session/programs.h"
+#include "session/requests.h"
 #include "session/resolver.h"
 #include "session/stalls.h"
-#include "session/target_check.h"
+#include "session/status_meter.h"
 
 namespace loopsnoop::session {
 
@@ -57,44 +59,6 @@ Result<UniqueFd> take_signals() {
 	return fd;
 }
 
-// The processes to follow, checked one by one so that what is wrong is said of the one it is wrong with.
-Result<std::vector<collector::FollowRequest>> requests_for(const FollowSettings &settings, const process::ProcFs &proc) {
-	std::vector<collector::FollowRequest> requests;
-	const auto add = [&](std::uint32_t pid, std::optional<std::uint32_t> tid) -> Result<void> {
-		if (auto checked = check_target(proc, pid); !checked) {
-			return checked.error();
-		}
-		for (collector::FollowRequest &request : requests) {
-			if (request.pid == pid) {
-				request.forced_tid = tid ? tid : request.forced_tid;
-				return {};
-			}
-		}
-		requests.push_back({pid, settings.children, tid});
-		return {};
-	};
-	for (const std::uint32_t pid : settings.pids) {
-		if (auto added = add(pid, std::nullopt); !added) {
-			return added.error();
-		}
-	}
-	for (const std::uint32_t tid : settings.tids) {
-		const auto status = proc.status(tid);
-		if (!status) {
-			return Error{"follow", "tid " + std::to_string(tid), ESRCH, "list a process's threads with: ls /proc/PID/task"};
-		}
-		if (!settings.pids.empty() &&
-		    std::find(settings.pids.begin(), settings.pids.end(), status->tgid) == settings.pids.end()) {
-			return make_error("follow", "tid " + std::to_string(tid),
-			                  "it is a thread of process " + std::to_string(status->tgid) + ", not of the one given with -p");
-		}
-		if (auto added = add(status->tgid, tid); !added) {
-			return added.error();
-		}
-	}
-	return requests;
-}
-
 // All but the time, which is taken before the first thread is followed: no loop has a longer account than the session.
 SessionStart session_start(const FollowSettings &settings, const collector::Collector &collector) {
 	SessionStart start;
@@ -109,49 +73,6 @@ SessionStart session_start(const FollowSettings &settings, const collector::Coll
 	start.discovery = settings.discovery.has_value();
 	return start;
 }
-
-// What the status line tells: differences between two moments.
-class StatusMeter {
-public:
-	output::Status read(const Stalls &stalls, Programs &programs, std::uint64_t lost) {
-		output::Status status;
-		status.now_ns = monotonic_ns();
-		std::uint64_t iterations = 0;
-		std::uint64_t busy = 0;
-		const auto loops = stalls.current_loops();
-		for (const LoopState &loop : loops) {
-			iterations += loop.iterations;
-			busy += loop.busy_ns;
-			if (loop.iteration_ns != 0 && status.now_ns > loop.iteration_ns) {
-				busy += status.now_ns - loop.iteration_ns;
-			}
-			if (!loop.provisional) {
-				status.loops++;
-			}
-			status.pid = loop.pid;
-		}
-		status.comm = status.pid != 0 ? programs.comm(status.pid) : std::string();
-		const double seconds = last_ns_ != 0 ? static_cast<double>(status.now_ns - last_ns_) / 1e9 : 0;
-		if (seconds > 0 && iterations >= iterations_ && busy >= busy_) {
-			status.iterations_per_s = static_cast<double>(iterations - iterations_) / seconds;
-			const auto threads = static_cast<double>(std::max<std::size_t>(loops.size(), 1));
-			status.busy = std::min(1.0, static_cast<double>(busy - busy_) / 1e9 / seconds / threads);
-		}
-		last_ns_ = status.now_ns;
-		iterations_ = iterations;
-		busy_ = busy;
-		status.stalls = stalls.stalls();
-		status.stalled_ns = stalls.stalled_ns();
-		status.stuck_ns = stalls.oldest_ongoing_ns();
-		status.lost = lost;
-		return status;
-	}
-
-private:
-	std::uint64_t last_ns_ = 0;
-	std::uint64_t iterations_ = 0;
-	std::uint64_t busy_ = 0;
-};
 
 // Each loop has two perf events, and shells allow 1024 descriptors unless asked.
 void allow_many_descriptors() {
@@ -355,9 +276,14 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		stalls.first_glance(request.pid);
 	}
 	drain();
-	std::vector<collector::FollowRequest> found;
+	std::vector<collector::FollowRequest> found =
+	    launch ? std::vector<collector::FollowRequest>{} : descendants_of(*requests, proc);
+	for (const collector::FollowRequest &request : found) {
+		stalls.expect(request.pid, Stalls::Asked::found);
+	}
+	collector.follow_all(found);
 	if (discovery) {
-		found = take_up();
+		std::ranges::move(take_up(), std::back_inserter(found));
 	}
 	stalls.prepare();
 	write(start);

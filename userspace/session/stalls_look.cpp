@@ -3,11 +3,10 @@
 #include "session/stalls.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "analysis/loop_marks.h"
+#include "session/loop_evidence.h"
 
 namespace loopsnoop::session {
 
@@ -26,18 +25,6 @@ bool looks_like_own_poll(const RawWait &wait) {
 	constexpr std::uint8_t listening = 10;
 	const DescriptorSnapshot &one = wait.target.descriptors.front();
 	return one.kind != DescriptorKind::socket || one.type != stream || one.state == listening;
-}
-
-// An epoll descriptor or an io_uring, which loops are made with.
-bool has_event_queue(const process::ProcFs &proc, std::uint32_t pid) {
-	std::error_code ignored;
-	for (const auto &descriptor : std::filesystem::directory_iterator(proc.path_of(pid, "fd"), ignored)) {
-		const std::filesystem::path target = std::filesystem::read_symlink(descriptor.path(), ignored);
-		if (target == "anon_inode:[eventpoll]" || target == "anon_inode:[io_uring]") {
-			return true;
-		}
-	}
-	return false;
 }
 
 bool is_poll_call(const std::optional<std::string> &name) {

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/requests.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "session/loop_evidence.h"
+#include "session/target_check.h"
+
+namespace loopsnoop::session {
+
+Result<std::vector<collector::FollowRequest>> requests_for(const FollowSettings &settings, const process::ProcFs &proc) {
+	std::vector<collector::FollowRequest> requests;
+	const auto add = [&](std::uint32_t pid, std::optional<std::uint32_t> tid) -> Result<void> {
+		if (auto checked = check_target(proc, pid); !checked) {
+			return checked.error();
+		}
+		for (collector::FollowRequest &request : requests) {
+			if (request.pid == pid) {
+				request.forced_tid = tid ? tid : request.forced_tid;
+				return {};
+			}
+		}
+		requests.push_back({pid, settings.children, tid});
+		return {};
+	};
+	for (const std::uint32_t pid : settings.pids) {
+		if (auto added = add(pid, std::nullopt); !added) {
+			return added.error();
+		}
+	}
+	for (const std::uint32_t tid : settings.tids) {
+		const auto status = proc.status(tid);
+		if (!status) {
+			return Error{"follow", "tid " + std::to_string(tid), ESRCH, "list a process's threads with: ls /proc/PID/task"};
+		}
+		if (!settings.pids.empty() &&
+		    std::find(settings.pids.begin(), settings.pids.end(), status->tgid) == settings.pids.end()) {
+			return make_error("follow", "tid " + std::to_string(tid),
+			                  "it is a thread of process " + std::to_string(status->tgid) + ", not of the one given with -p");
+		}
+		if (auto added = add(status->tgid, tid); !added) {
+			return added.error();
+		}
+	}
+	return requests;
+}
+
+std::vector<collector::FollowRequest> descendants_of(const std::vector<collector::FollowRequest> &named,
+                                                     const process::ProcFs &proc) {
+	std::set<std::uint32_t> seen;
+	std::vector<std::uint32_t> parents;
+	for (const collector::FollowRequest &request : named) {
+		seen.insert(request.pid);
+		if (request.children) {
+			parents.push_back(request.pid);
+		}
+	}
+	std::vector<collector::FollowRequest> below;
+	while (!parents.empty()) {
+		const std::uint32_t parent = parents.back();
+		parents.pop_back();
+		for (const std::uint32_t pid : proc.children(parent)) {
+			// loopsnoop itself, below the shell that was named, and what is a zombie already.
+			if (!seen.insert(pid).second || !check_target(proc, pid)) {
+				continue;
+			}
+			collector::FollowRequest request{pid, true, std::nullopt};
+			request.found = true;
+			request.server = has_event_queue(proc, pid);
+			below.push_back(request);
+			parents.push_back(pid);
+		}
+	}
+	return below;
+}
+
+} // namespace loopsnoop::session

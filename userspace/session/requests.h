@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <vector>
+
+#include "base/result.h"
+#include "collector/collector.h"
+#include "process/procfs.h"
+#include "session/follow.h"
+
+namespace loopsnoop::session {
+
+// The processes that were named, checked one by one so that what is wrong is said of the one it is wrong with.
+[[nodiscard]] Result<std::vector<collector::FollowRequest>> requests_for(const FollowSettings &settings,
+                                                                         const process::ProcFs &proc);
+
+// With --children: the processes below those that were named, as they are now. Nobody said of any that it is a loop, so they are
+// followed as those that discovery finds: with those that have made an event queue, time counts at once.
+[[nodiscard]] std::vector<collector::FollowRequest> descendants_of(const std::vector<collector::FollowRequest> &named,
+                                                                   const process::ProcFs &proc);
+
+} // namespace loopsnoop::session

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/status_meter.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "base/clock.h"
+
+namespace loopsnoop::session {
+
+output::Status StatusMeter::read(const Stalls &stalls, Programs &programs, std::uint64_t lost) {
+	output::Status status;
+	status.now_ns = monotonic_ns();
+	std::uint64_t iterations = 0;
+	std::uint64_t busy = 0;
+	const auto loops = stalls.current_loops();
+	for (const LoopState &loop : loops) {
+		iterations += loop.iterations;
+		busy += loop.busy_ns;
+		if (loop.iteration_ns != 0 && status.now_ns > loop.iteration_ns) {
+			busy += status.now_ns - loop.iteration_ns;
+		}
+		if (!loop.provisional) {
+			status.loops++;
+		}
+		status.pid = loop.pid;
+	}
+	status.comm = status.pid != 0 ? programs.comm(status.pid) : std::string();
+	const double seconds = last_ns_ != 0 ? static_cast<double>(status.now_ns - last_ns_) / 1e9 : 0;
+	if (seconds > 0 && iterations >= iterations_ && busy >= busy_) {
+		status.iterations_per_s = static_cast<double>(iterations - iterations_) / seconds;
+		const auto threads = static_cast<double>(std::max<std::size_t>(loops.size(), 1));
+		status.busy = std::min(1.0, static_cast<double>(busy - busy_) / 1e9 / seconds / threads);
+	}
+	last_ns_ = status.now_ns;
+	iterations_ = iterations;
+	busy_ = busy;
+	status.stalls = stalls.stalls();
+	status.stalled_ns = stalls.stalled_ns();
+	status.stuck_ns = stalls.oldest_ongoing_ns();
+	status.lost = lost;
+	return status;
+}
+
+} // namespace loopsnoop::session

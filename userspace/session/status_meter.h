@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "output/text.h"
+#include "session/programs.h"
+#include "session/stalls.h"
+
+namespace loopsnoop::session {
+
+// What the status line tells: differences between two moments. One thread.
+class StatusMeter {
+public:
+	// `lost`: records that are missing by now.
+	[[nodiscard]] output::Status read(const Stalls &stalls, Programs &programs, std::uint64_t lost);
+
+private:
+	std::uint64_t last_ns_ = 0;
+	std::uint64_t iterations_ = 0;
+	std::uint64_t busy_ = 0;
+};
+
+} // namespace loopsnoop::session
