@@ -26,7 +26,7 @@ Usage:
 What to follow:
   -p, --pid PID             process to follow; several: -p 4711 -p 4712, or -p 4711,4712
   -t, --tid TID             follow this thread as the loop, whatever it looks like  (default: found)
-      --children            follow processes that the target forks, too             (default: off)
+      --children            follow the processes below the target, old and new      (default: off)
       --all                 each process of this host that has an event loop        (default: off)
       --comm REGEX          the same, but only where the process's name matches; extended,
                             matches anywhere, as in pgrep; several: one of them
