@@ -269,11 +269,14 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 	std::vector<ThreadLook> looks;
 	std::optional<RawWait> wait;
 	std::uint64_t looked_ns = 0;
+	std::uint64_t seen_ns = now_ns; // it ran still at that moment: what is told of it is never longer than it was in the end
 	for (int i = 0; i < tries; i++) {
+		const std::uint64_t asked_ns = monotonic_ns();
 		state = state_now();
 		if (!state || !runs_still(loop, *state)) {
 			return; // it ended this moment; its record is on the way
 		}
+		seen_ns = asked_ns;
 		looks = looker_.look(loop.totals.pid);
 		const auto own =
 		    std::find_if(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == loop.totals.tid; });
@@ -282,14 +285,16 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 			looked_ns = own->now_ns;
 		}
 		wait = wait_now(loop, *state, own != looks.end() ? &*own : nullptr);
+		const std::uint64_t asked_again_ns = monotonic_ns();
 		const auto after = state_now();
 		if (after && after->changes == state->changes) {
+			seen_ns = asked_again_ns;
 			break;
 		}
 		wait.reset();
 	}
 	const std::uint64_t start = state->iteration_ns != 0 ? state->iteration_ns : state->wake_ns;
-	Stall stall = begin_record(loop, start, std::max(now_ns, monotonic_ns()));
+	Stall stall = begin_record(loop, start, std::max(now_ns, seen_ns));
 	stall.ongoing = true;
 	stall.breakdown = state->account;
 	const std::uint64_t end = start + stall.duration_ns;
