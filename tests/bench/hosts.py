@@ -24,6 +24,7 @@ from workloads import PROGRAMS
 PATIENCE_S = 60
 BARS = {"cpu": 0.02, "rss_mib": 64, "scrape_ms": 50, "others": 1.5}  # of 200 idle and 20 busy loops
 CROWDS = ((0, 0), (100, 10), (200, 20), (480, 20), (960, 40))
+USUAL_LOOPS = 900  # some of the host's own are found besides
 HOOKED = ("context switch in a callback", "poll call", "futex call", "file call", "other system call")
 
 
@@ -58,10 +59,10 @@ class Watching:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        # As it comes, unless there are more loops than it follows then; some of the host's own are found besides.
-        most = ("--max-loops", "2048") if loops > 900 else () if "--all" in which else ("--max-loops", "1024")
+        # As --all has it by itself, unless there are more.
+        most = 2048 if loops > USUAL_LOOPS else 1024
         self.started = time.monotonic()
-        self.process = subprocess.Popen([binary, "-q", *which, *most, "--listen", str(self.port)], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([binary, "-q", *which, "--max-loops", str(most), "--listen", str(self.port)], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def __enter__(self):
@@ -206,7 +207,7 @@ def main():
         if left_out is None:
             text += "\n\nOthers loaded and unloaded BPF programs all the time: the second table is not to be relied on."
     text += (f"\n\n{data['about']['loopsnoop']}, kernel {data['about']['kernel']}, {os.cpu_count()} cores, which the loops share with loopsnoop{', --cgroup instead of --all' if options.apart else ''}; bars for 220 loops: "
-             f"{BARS['cpu']:.0%} of a core, {BARS['rss_mib']} MiB, {BARS['scrape_ms']} ms. The thousand with --max-loops 2048.")
+             f"{BARS['cpu']:.0%} of a core, {BARS['rss_mib']} MiB, {BARS['scrape_ms']} ms.{' More than ' + str(USUAL_LOOPS) + ' with --max-loops 2048.' if any(sum(crowd) > USUAL_LOOPS for crowd in crowds) else ''}")
     figures.write(options.output, "hosts", text, data)
     if options.readme:
         figures.into_readme("hosts", text)

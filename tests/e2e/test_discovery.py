@@ -114,7 +114,7 @@ def test_frozen_before(folder):
 
 
 GLIB = """
-import os, sys, threading, time
+import os, time
 from gi.repository import GLib
 main = GLib.MainLoop()
 def word(_fd, _events):

@@ -128,13 +128,15 @@ def test_children_that_are_there_already(folder):
     with target.Target([places.SYSTEM_PYTHON, folder / "master.py"], folder) as master:
         stalling, frozen, helper = (int(word) for word in master.hear("ready").split()[1:])
         time.sleep(0.5)
-        with snoop.Snoop("-p", master.pid, "--children", folder=folder) as snooping:
-            snooping.wait_for(lambda record: record["type"] == "stall" and record["pid"] == stalling, "stall of the one")
-            stuck = snooping.wait_for(lambda record: record["type"] == "stall" and record["phase"] == "ongoing" and record["pid"] == frozen, "hang of the other")
-            time.sleep(2.5)
-            recording = snooping.stop()
-        for pid in (stalling, frozen, helper):
-            os.kill(pid, signal.SIGKILL)
+        try:
+            with snoop.Snoop("-p", master.pid, "--children", folder=folder) as snooping:
+                snooping.wait_for(lambda record: record["type"] == "stall" and record["pid"] == stalling, "stall of the one")
+                stuck = snooping.wait_for(lambda record: record["type"] == "stall" and record["phase"] == "ongoing" and record["pid"] == frozen, "hang of the other")
+                time.sleep(2.5)
+                recording = snooping.stop()
+        finally:
+            for pid in (stalling, frozen, helper):
+                os.kill(pid, signal.SIGKILL)
     assert (stuck["cause"], stuck["culprit"]["function"]) == ("sleep", "frozen"), stuck
     assert {record["pid"] for record in recording.records if record["type"] == "stall"} == {stalling, frozen}
     parents = {life["pid"]: life["parent"] for life in recording.summary["processes"]}

@@ -56,7 +56,8 @@ std::uint64_t pause_between_looks(std::uint64_t suspicious_ns, bool calm) {
 	const std::uint64_t threshold_ns = 4 * suspicious_ns;
 	const std::uint64_t sampled_at_ns = calm ? threshold_ns * 2 / 3 : threshold_ns / 2;
 	const std::uint64_t late = std::max(sampled_at_ns, cold_start_ns) - cold_start_ns;
-	return std::clamp(std::min(late, longest_pause_ns), suspicious_ns / 2, calm ? 2 * suspicious_ns : suspicious_ns);
+	const std::uint64_t most = calm ? longest_pause_ns : std::min(suspicious_ns, longest_pause_ns);
+	return std::clamp(late, std::min(suspicious_ns / 2, most), most);
 }
 
 } // namespace

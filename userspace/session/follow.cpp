@@ -276,12 +276,21 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		stalls.first_glance(request.pid);
 	}
 	drain();
-	std::vector<collector::FollowRequest> found =
-	    launch ? std::vector<collector::FollowRequest>{} : descendants_of(*requests, proc);
-	for (const collector::FollowRequest &request : found) {
-		stalls.expect(request.pid, Stalls::Asked::found);
+	std::vector<collector::FollowRequest> found;
+	// Until there are no more: they may fork before they are followed. Those that a followed one forks are followed already.
+	for (;;) {
+		auto below = descendants_of(*requests, proc);
+		std::erase_if(below, [&](const collector::FollowRequest &request) { return stalls.follows(request.pid); });
+		if (below.empty()) {
+			break;
+		}
+		for (const collector::FollowRequest &request : below) {
+			stalls.expect(request.pid, Stalls::Asked::found);
+		}
+		collector.follow_all(below);
+		drain();
+		std::ranges::move(below, std::back_inserter(found));
 	}
-	collector.follow_all(found);
 	if (discovery) {
 		std::ranges::move(take_up(), std::back_inserter(found));
 	}

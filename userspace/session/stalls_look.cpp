@@ -97,7 +97,7 @@ void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
 	const Stack stack = !look.stack.python.empty() || !process.has_loop ? resolver_.stack(look.stack) : Stack{};
 	if (polls && analysis::polls_for_itself(stack)) {
 		process.has_loop = true;
-		collector_.adopt_poll(look.pid, look.tid, true);
+		collector_.adopt_poll(look.pid, look.tid, true); // as sure as one on several descriptors
 		return;
 	}
 	if (analysis::runs_event_loop(stack)) {

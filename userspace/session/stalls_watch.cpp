@@ -269,7 +269,7 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 	std::vector<ThreadLook> looks;
 	std::optional<RawWait> wait;
 	std::uint64_t looked_ns = 0;
-	std::uint64_t seen_ns = now_ns; // it ran still at that moment: what is told of it is never longer than it was in the end
+	std::uint64_t seen_ns = 0; // it ran still at that moment: what is told of it is never longer than it was in the end
 	for (int i = 0; i < tries; i++) {
 		const std::uint64_t asked_ns = monotonic_ns();
 		state = state_now();
@@ -294,7 +294,7 @@ void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
 		wait.reset();
 	}
 	const std::uint64_t start = state->iteration_ns != 0 ? state->iteration_ns : state->wake_ns;
-	Stall stall = begin_record(loop, start, std::max(now_ns, seen_ns));
+	Stall stall = begin_record(loop, start, std::max(start, seen_ns));
 	stall.ongoing = true;
 	stall.breakdown = state->account;
 	const std::uint64_t end = start + stall.duration_ns;

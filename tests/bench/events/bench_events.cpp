@@ -85,7 +85,7 @@ private:
 class Waking {
 public:
 	Waking() {
-		for (const int pause_ms : {25, 100}) { // the samplers' watcher at the default threshold, and who drains
+		for (const int pause_ms : {50, 100}) { // the samplers' watcher, all being calm at the default threshold, and who drains
 			threads_.emplace_back([pause_ms](const std::stop_token &stop) {
 				pin_to(1);
 				while (!stop.stop_requested()) {

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A system that a real systemd has booted, for what is installed as a service: boot.sh."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
 
-from . import waiting
+from . import cgroup, quota, waiting
 
 NAMESPACES = ("--pid", "--mount", "--uts", "--ipc", "--cgroup")
 
@@ -16,14 +17,15 @@ class Booted:
     def __init__(self, folder):
         self.folder = folder / "booted"
         self.folder.mkdir()
-        # Version 2, or both: systemd makes its groups below the one that it is started in.
-        roots = (pathlib.Path("/sys/fs/cgroup", name) for name in ("", "unified", "systemd"))
-        self.groups = [root / f"loopsnoop-booted-{os.getpid()}" for root in roots if (root / "cgroup.procs").exists()]
+        self.groups = []
+        self.cleanup = contextlib.ExitStack()
 
     def __enter__(self):
         self.errors = open(self.folder.parent / "boot.stderr", "w+b")
-        for group in self.groups:
-            group.mkdir()
+        # systemd makes its groups below the one that it is started in: version 2, or both.
+        for kind, options, point in quota.mounts():
+            if kind == "cgroup2" or "name=systemd" in options:
+                self.groups.append(self.cleanup.enter_context(cgroup.private(parent=point)))
         script = pathlib.Path(__file__).with_name("boot.sh")
         self.process = subprocess.Popen(
             ["unshare", *NAMESPACES, "--fork", "--kill-child", "/bin/bash", script, self.folder], stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors,
@@ -41,20 +43,11 @@ class Booted:
         self.process.kill()
         self.process.wait()
         self.errors.close()
-        waiting.until(self._remove_groups, "the end of all that was booted")
+        self.cleanup.close()
 
     def _enter_groups(self):
         for group in self.groups:
-            (group / "cgroup.procs").write_text(str(os.getpid()))
-
-    def _remove_groups(self):
-        for group in self.groups:
-            for folder, _folders, _files in os.walk(group, topdown=False):
-                try:
-                    os.rmdir(folder)
-                except OSError:
-                    return False
-        return True
+            group.add(os.getpid())
 
     def _init(self):
         assert self.process.poll() is None, self._said()

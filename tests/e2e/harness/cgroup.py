@@ -41,9 +41,9 @@ def hierarchy():
 
 
 @contextlib.contextmanager
-def private(name=None):
+def private(name=None, parent=None):
     """At its end whoever is still in it is killed, and it is removed."""
-    parent = hierarchy()
+    parent = parent or hierarchy()
     folder = parent / (name or f"loopsnoop-test-{os.getpid()}-{next(NUMBERS)}")
     folder.mkdir()
     try:
