@@ -32,9 +32,14 @@ def calm(ways, index, usual):
     return before == after and (ways[index]["way"] != "nothing" or before == usual)
 
 
+def usual_programs(rounds):
+    """How many BPF programs of others were loaded all the time."""
+    return min(count for ways in rounds for one in ways if one["way"] == "nothing" for count in one["programs"])
+
+
 def added(rounds, strict=True):
     """{event: {way: [ns more than bare, a round each]}}, and how many were left out; "control" is bare against the bare before and after it."""
-    usual = min(count for ways in rounds for one in ways if one["way"] == "nothing" for count in one["programs"])
+    usual = usual_programs(rounds)
     found = {event: {way: [] for way in ("nothing", "control", *WAYS)} for event in EVENTS}
     left_out = 0
     for ways in rounds:
@@ -115,6 +120,9 @@ def main():
     measured = json.loads(run.stdout)
     found, left_out = added(measured["rounds"])
     aside = " among others who load and unload BPF programs all the time: not to be relied on" if left_out is None else f", {left_out} of {6 * rounds} figures left out because somebody else loaded BPF programs meanwhile" if left_out else ""
+    usual = usual_programs(measured["rounds"])
+    if usual:
+        aside += f", with {usual} BPF programs of others loaded all the time, whose hooks, where they are these, make bare events dearer"
     about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "rounds": rounds}
     text = (f"{table(found)}\n\nns added to one event: median [quartiles] of {rounds} rounds{aside}; {about['loopsnoop']}, kernel {about['kernel']}. "
             "–: the empty program's own cost is within the noise.")
