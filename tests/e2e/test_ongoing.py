@@ -2,14 +2,16 @@
 """Stalls that are still running: shown at --hang-after, each time their age doubles, and when they end."""
 
 import os
+import time
 
 import pytest
 
-from harness import match, snoop, target
+from harness import match, places, snoop, target
 
 MS = 1_000_000
 HANG_AFTER_MS = 400
 SHOWN_WITHIN_NS = 100 * MS
+LOOPS = 24
 
 
 @pytest.mark.parametrize("kind", ["native", "python", "uvloop"])
@@ -93,3 +95,19 @@ def test_threads_of_a_hang(folder):
     assert holder["state"] == "sleeping"
     assert holder["cause"] == "sleep"
     assert any(frame["function"].endswith("hold") for frame in holder["stack"]["python"])
+
+
+def test_each_that_is_told_of_ends_once(folder):
+    """Stalls that end just when they are told of, the next already begun: each has its end, that of its own iteration."""
+    frozen = [places.SYSTEM_PYTHON, places.PYTHON_TARGETS / "freezes.py", 45, 60, LOOPS]
+    with target.Target(frozen, folder) as loops:
+        loops.hear("ready")
+        for seconds in (1.5, 1.53, 1.56, 1.59):  # the end of the session, too, comes at any moment of a stall
+            with snoop.Snoop("-p", loops.pid, "--threshold", "20ms", "--hang-after", "50ms", folder=folder) as snooping:
+                snooping.session()
+                time.sleep(seconds)
+                recording = snooping.stop()  # held to the schema: `ongoing` any number of times, then `ended` once
+            assert len(recording.stalls("ongoing")) > LOOPS
+            if not recording.summary["lost"]["ringbuf_full"]:
+                assert not [stall for stall in recording.stalls() if stall["truncated"] == "end_lost"]
+        loops.end()

@@ -114,12 +114,13 @@ struct PeerLook {
 	ThreadView thread;
 };
 
-enum class Truncated : std::uint8_t { no, before_attach, session_end, target_exit };
+enum class Truncated : std::uint8_t { no, before_attach, session_end, target_exit, end_lost };
 [[nodiscard]] constexpr std::string_view name_of(Truncated truncated) {
 	switch (truncated) {
 	case Truncated::before_attach: return "before_attach";
 	case Truncated::session_end: return "session_end";
 	case Truncated::target_exit: return "target_exit";
+	case Truncated::end_lost: return "end_lost"; // its end was not heard of; it had ended when it was looked for
 	case Truncated::no: break;
 	}
 	return "";

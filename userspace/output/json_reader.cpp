@@ -113,7 +113,8 @@ static void read(const Fields &from, Stall &stall) {
 	from.need("start_ns", stall.start_ns);
 	from.get("started_at", stall.started_at);
 	from.need("duration_ns", stall.duration_ns);
-	get_name(from, "truncated", {Truncated::before_attach, Truncated::session_end, Truncated::target_exit}, stall.truncated);
+	get_name(from, "truncated", {Truncated::before_attach, Truncated::session_end, Truncated::target_exit, Truncated::end_lost},
+	         stall.truncated);
 	from.need("pid", stall.pid);
 	from.need("tid", stall.tid);
 	from.get("comm", stall.comm);

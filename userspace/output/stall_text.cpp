@@ -189,6 +189,7 @@ std::string_view truncation(Truncated truncated) {
 	case Truncated::before_attach: return "began before loopsnoop looked: the times are lower bounds";
 	case Truncated::session_end: return "had not ended when loopsnoop stopped";
 	case Truncated::target_exit: return "ended with the process";
+	case Truncated::end_lost: return "the record of its end was lost: the times are lower bounds";
 	case Truncated::no: break;
 	}
 	return {};

@@ -200,7 +200,8 @@ void TextReport::show_update(const Stall &stall) {
 	} else if (stall.truncated == Truncated::target_exit) {
 		end = "ended with the process: was";
 	}
-	const std::string_view least = stall.truncated == Truncated::before_attach ? "at least " : "";
+	const bool lower_bound = stall.truncated == Truncated::before_attach || stall.truncated == Truncated::end_lost;
+	const std::string_view least = lower_bound ? "at least " : "";
 	const std::string parts = words_for(stall.breakdown);
 	line(fmt::format("{}  {}{}", now, who(stall),
 	                 palette_.strong(fmt::format("{} blocked {}{} since {}{}{}{}", end, least, format_duration(stall.duration_ns),

@@ -312,7 +312,8 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		}
 	}
 	look_at(found);
-	stalls.tick();
+	const auto tick = [&] { stalls.tick(events.empty() ? Stalls::Handled::all : Stalls::Handled::some); };
+	tick();
 
 	LiveLook live(outputs.live, collector);
 	StatusMeter meter;
@@ -340,7 +341,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 			if (discovery) {
 				look_at(take_up());
 			}
-			stalls.tick();
+			tick();
 			live.update(collector);
 			const std::uint64_t after = monotonic_ns();
 			next_tick = std::min(std::max(stalls.next_due_ns(), after + shortest_tick_ns), next_on_grid(after, tick_ns));
@@ -366,6 +367,8 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 			break;
 		}
 	}
+	drain();
+	stalls.finish();
 	drain();
 	SessionSummary summary;
 	summary.loops = stalls.end();

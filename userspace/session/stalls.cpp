@@ -245,19 +245,6 @@ bool Stalls::wanted(const Loop &loop) const {
 	       });
 }
 
-// No loop after all. A stall that was reported of it gets its last record all the same.
-void Stalls::leave(Loop &loop) {
-	if (loop.ignored) {
-		return;
-	}
-	if (loop.ongoing) {
-		report_ongoing(loop, monotonic_ns(), Word::last);
-		loop.ongoing.reset();
-	}
-	loop.ignored = true;
-	collector_.ignore(loop.key, true);
-}
-
 void Stalls::close_loop(const LoopEnd &end) {
 	const auto entry = loops_.find(end.key);
 	if (entry == loops_.end()) {
@@ -269,6 +256,16 @@ void Stalls::close_loop(const LoopEnd &end) {
 		loop.totals.busy_ns = end.busy_ns;
 		loop.totals.idle_ns = end.idle_ns;
 		loop.totals.longest_ns = end.longest_ns;
+	}
+	retire(entry);
+}
+
+std::map<LoopKey, Stalls::Loop>::iterator Stalls::retire(std::map<LoopKey, Loop>::iterator entry) {
+	Loop &loop = entry->second;
+	if (loop.ongoing) {
+		tell_unseen_end(loop, Truncated::target_exit);
+	}
+	if (loop.announced) {
 		finished_.push_back(loop.totals);
 		if (finished_.size() > most_finished) {
 			finished_.pop_front();
@@ -276,19 +273,8 @@ void Stalls::close_loop(const LoopEnd &end) {
 		}
 	}
 	dropped_waits_ += loop.buffer.dropped_waits();
-	gil_.forget(end.key);
-	loops_.erase(entry);
-}
-
-std::optional<std::uint64_t> Stalls::oldest_ongoing_ns() const {
-	std::optional<std::uint64_t> oldest;
-	const std::uint64_t now = monotonic_ns();
-	for (const auto &[key, loop] : loops_) {
-		if (loop.ongoing) {
-			oldest = std::max(oldest.value_or(0), now - loop.ongoing->start_ns);
-		}
-	}
-	return oldest;
+	gil_.forget(loop.key);
+	return loops_.erase(entry);
 }
 
 std::uint64_t Stalls::dropped_waits() const {
@@ -308,7 +294,7 @@ std::vector<LoopState> Stalls::current_loops() const {
 	return states;
 }
 
-std::vector<LoopTotals> Stalls::end() {
+void Stalls::finish() {
 	const std::uint64_t now = monotonic_ns();
 	for (const LoopState &state : collector_.loops()) {
 		const auto entry = loops_.find(state.key);
@@ -317,16 +303,32 @@ std::vector<LoopTotals> Stalls::end() {
 		}
 		Loop &loop = entry->second;
 		watch(loop, state, now);
-		const bool was_ongoing = loop.ongoing && loop.ongoing->iteration == running_iteration(state);
+		const bool was_ongoing = loop.ongoing && runs_on(*loop.ongoing, state);
 		// One that began after `now` was read is young, too.
 		const bool young = state.iteration_ns == 0 || now < state.iteration_ns + options_.threshold_ns;
 		if (!was_ongoing && (state.provisional || young)) {
 			continue;
 		}
-		report_ongoing(loop, now, Word::last);
+		if (report_ongoing(loop, Word::last)) {
+			loop.ongoing.reset();
+			loop.ignored = true; // should it end now, that is no news
+		}
+	}
+}
+
+std::vector<LoopTotals> Stalls::end() {
+	// Once more: no more was stalled than busy.
+	const std::uint64_t now = monotonic_ns();
+	for (const LoopState &state : collector_.loops()) {
+		if (const auto entry = loops_.find(state.key); entry != loops_.end()) {
+			add_up(entry->second, state, now);
+		}
 	}
 	std::vector<LoopTotals> totals(finished_.begin(), finished_.end());
-	for (const auto &[key, loop] : loops_) {
+	for (auto &[key, loop] : loops_) {
+		if (loop.ongoing) {
+			tell_unseen_end(loop, Truncated::session_end);
+		}
 		if (loop.announced) {
 			totals.push_back(loop.totals);
 		}

@@ -38,7 +38,8 @@ struct StallOptions {
 };
 
 // From the collector's events to the records of a session: which threads are loops, what became of their iterations, what is
-// stuck right now. One thread calls: `handle` for each event in order, `tick` a few times a second, `end` once.
+// stuck right now. One thread calls: `handle` for each event in order, `tick` a few times a second, at the end `finish`,
+// `handle` for what has come until then, `end`.
 class Stalls {
 public:
 	using Sink = std::function<void(const Record &)>;
@@ -60,8 +61,11 @@ public:
 	// Then: what all of its threads are doing.
 	void first_look(std::uint32_t pid);
 	void handle(Event &&event);
-	void tick();
-	// The session is over: stalls that still run get their last record. Returns the totals of all loops.
+	enum class Handled : std::uint8_t { all, some }; // of the events that have come
+	void tick(Handled handled);
+	// The session is over: stalls that still run get their last record. One that ends at this moment has its own on the way.
+	void finish();
+	// The totals of all loops.
 	[[nodiscard]] std::vector<LoopTotals> end();
 
 	// What the stalls spent in each line.
@@ -87,11 +91,8 @@ private:
 		std::uint64_t iteration = 0;
 		std::uint64_t next_age_ns = 0;
 		std::uint64_t start_ns = 0;
-		std::vector<ThreadView> threads;
-		std::optional<std::vector<std::uint32_t>> deadlock;
-		std::optional<Startup> startup;
-		std::optional<PoolWait> pool;
-		std::optional<PeerLook> peer;
+		unsigned missed = 0; // looks that did not find it running, and all events handled
+		Stall told;          // the last record that went out
 	};
 	struct Loop {
 		LoopKey key;
@@ -144,6 +145,7 @@ private:
 	[[nodiscard]] bool takes_turns(const Loop &loop);
 	void learn_python(Loop &loop, const LoopState &state);
 	void view_early(Loop &loop, const LoopState &state, const RawWait &wait);
+	static void add_up(Loop &loop, const LoopState &state, std::uint64_t now_ns);
 	void watch(Loop &loop, const LoopState &state, std::uint64_t now_ns);
 	enum class Word : std::uint8_t { ongoing, last }; // last: the session ends, the stall does not
 	// Number of the iteration that runs; for a loop that was woken and has not run since, the number it will have.
@@ -151,7 +153,12 @@ private:
 		return state.iteration + (state.iteration_ns == 0 ? 1 : 0);
 	}
 	[[nodiscard]] bool runs_still(const Loop &loop, const LoopState &state) const;
-	void report_ongoing(Loop &loop, std::uint64_t now_ns, Word word);
+	// False: nothing was told, it has ended this moment or is none.
+	bool report_ongoing(Loop &loop, Word word);
+	[[nodiscard]] static bool runs_on(const Ongoing &ongoing, const LoopState &state);
+	void tell_unseen_end(Loop &loop, Truncated how);
+	void find_lost_ends(Handled handled);
+	std::map<LoopKey, Loop>::iterator retire(std::map<LoopKey, Loop>::iterator entry);
 	[[nodiscard]] static const Stack *resolved(const Loop &loop, const RawWait &wait);
 	void resolve_early(Loop &loop, const LoopState &state);
 	void notice_gone(std::uint64_t now_ns);

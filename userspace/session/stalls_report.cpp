@@ -131,7 +131,13 @@ void Stalls::on(IterationEnded &&event) {
 	std::vector<RawWait> waits = loop.buffer.take_waits(event.iteration);
 	std::vector<RawSample> samples = loop.buffer.take_samples(event.iteration, thinned_by);
 	const bool report = worth_reporting(loop, event);
-	std::optional<Ongoing> ongoing = std::exchange(loop.ongoing, std::nullopt);
+	if (loop.ongoing && event.iteration > loop.ongoing->iteration) {
+		tell_unseen_end(loop, Truncated::end_lost);
+	}
+	std::optional<Ongoing> ongoing;
+	if (loop.ongoing && event.iteration == loop.ongoing->iteration) { // an earlier one comes late, behind many others
+		ongoing = std::exchange(loop.ongoing, std::nullopt);
+	}
 	if (event.by == IterationEnded::By::exit) {
 		note_last_deed(loop, event, waits, samples);
 	}
@@ -152,13 +158,13 @@ void Stalls::on(IterationEnded &&event) {
 		                  : event.by != IterationEnded::By::poll ? Truncated::target_exit
 		                                                         : Truncated::no;
 		stall.no_loop_yet = loop.provisional && event.provisional && !loop.in_callback;
-		if (ongoing && ongoing->iteration == event.iteration) {
+		if (ongoing) {
 			stall.id = ongoing->id;
-			stall.threads = std::move(ongoing->threads);
-			stall.deadlock = std::move(ongoing->deadlock);
-			stall.startup = std::move(ongoing->startup);
-			stall.pool = std::move(ongoing->pool);
-			stall.peer = std::move(ongoing->peer);
+			stall.threads = std::move(ongoing->told.threads);
+			stall.deadlock = std::move(ongoing->told.deadlock);
+			stall.startup = std::move(ongoing->told.startup);
+			stall.pool = std::move(ongoing->told.pool);
+			stall.peer = std::move(ongoing->told.peer);
 		} else {
 			stall.id = next_id_++;
 		}
@@ -167,7 +173,9 @@ void Stalls::on(IterationEnded &&event) {
 		count(loop, stall);
 		sink_(stall);
 	}
-	loop.live.reset();
+	if (loop.live && loop.live->iteration <= event.iteration) {
+		loop.live.reset();
+	}
 	loop.early.clear();
 }
 

@@ -5,15 +5,13 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <variant>
 
 #include "analysis/culprit.h"
 #include "analysis/story.h"
-#include "analysis/waits.h"
 #include "base/clock.h"
-#include "session/circumstances.h"
-#include "session/thread_views.h"
 
 namespace loopsnoop::session {
 
@@ -22,8 +20,6 @@ namespace {
 constexpr std::uint64_t python_pause_ns = 20'000'000;
 constexpr std::uint64_t rest_pause_ns = 2'000'000'000;
 constexpr std::uint64_t care_pause_ns = 1'000'000'000;
-// Native stacks of that many other threads; beyond, interpreter and kernel frames only, to keep the look short.
-constexpr std::size_t threads_with_native_stack = 64;
 
 } // namespace
 
@@ -43,9 +39,10 @@ void Stalls::learn_python(Loop &loop, const LoopState &state) {
 	}
 }
 
-void Stalls::tick() {
+void Stalls::tick(Handled handled) {
 	const std::uint64_t now = monotonic_ns();
 	next_due_ns_ = ~0ULL;
+	find_lost_ends(handled);
 	children_.refresh(now);
 	lives_.tick();
 	for (auto &[key, loop] : loops_) {
@@ -96,6 +93,9 @@ void Stalls::notice_gone(std::uint64_t now_ns) {
 	next_missed_pid_ = entry == processes_.end() ? 0 : entry->first;
 	for (const std::uint32_t pid : gone) {
 		processes_.erase(pid);
+		for (auto loop = loops_.begin(); loop != loops_.end();) {
+			loop = loop->second.totals.pid == pid ? retire(loop) : std::next(loop);
+		}
 		ProcessExit exit;
 		exit.pid = pid;
 		exit.start_ns = now_ns;
@@ -107,7 +107,7 @@ void Stalls::notice_gone(std::uint64_t now_ns) {
 	}
 }
 
-void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
+void Stalls::add_up(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	loop.totals.iterations = state.iterations;
 	loop.totals.busy_ns = state.busy_ns;
 	loop.totals.idle_ns = state.idle_total_ns + (state.idle_ns != 0 && now_ns > state.idle_ns ? now_ns - state.idle_ns : 0);
@@ -117,6 +117,10 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 		loop.totals.busy_ns += running;
 		loop.totals.longest_ns = std::max(loop.totals.longest_ns, running);
 	}
+}
+
+void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
+	add_up(loop, state, now_ns);
 	const auto known = processes_.find(state.pid);
 	if (known == processes_.end()) {
 		return;
@@ -144,8 +148,8 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 		return;
 	}
 	const std::uint64_t age = now_ns - start;
-	if (loop.ongoing && loop.ongoing->iteration != running_iteration(state)) {
-		loop.ongoing.reset(); // its end was lost; the loss is counted by the kernel side
+	if (loop.ongoing && !runs_on(*loop.ongoing, state)) {
+		return; // its end is on the way
 	}
 	// Long enough asleep to be worth it, early enough for a stall that is just over the threshold to be looked at before it ends.
 	constexpr std::uint64_t long_sleep = 20;
@@ -168,7 +172,7 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 		return;
 	}
 	if (age >= due) {
-		report_ongoing(loop, now_ns, Word::ongoing);
+		report_ongoing(loop, Word::ongoing);
 	}
 	next_due_ns_ = std::min(next_due_ns_, start + (loop.ongoing ? loop.ongoing->next_age_ns : options_.hang_after_ns));
 }
@@ -214,180 +218,6 @@ void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait)
 	if (resource) {
 		loop.seen.add(state.iteration, SeenResource{now, std::move(*resource)});
 	}
-}
-
-std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, const ThreadLook *look) {
-	if (state.off_ns == 0 || !state.off_cause) {
-		return std::nullopt; // it runs
-	}
-	std::optional<RawWait> captured = collector_.current_wait(loop.key);
-	if (captured && captured->iteration == state.iteration && captured->syscall == state.off_syscall &&
-	    *state.off_cause == captured->cause && captured->stack.from == StackFrom::captured) {
-		captured->off_ns += look != nullptr && look->now_ns > state.off_ns ? look->now_ns - state.off_ns : 0;
-		captured->count++;
-		captured->ongoing = true;
-		if (look != nullptr) {
-			captured->stack.kernel = look->stack.kernel;
-			// Captured before anybody knew that an interpreter would be there: of a process that is starting.
-			if (captured->stack.python.empty() && look->stack.registers.sp() == captured->stack.registers.sp()) {
-				captured->stack.python = look->stack.python;
-			}
-		}
-		return captured;
-	}
-	if (look == nullptr || look->running || !look->stack.have_registers) {
-		return std::nullopt;
-	}
-	RawWait live = looker_.wait(*look);
-	live.key = loop.key;
-	live.iteration = state.iteration;
-	live.start_ns = std::max(state.off_ns, state.iteration_ns);
-	live.off_ns = look->now_ns > live.start_ns ? look->now_ns - live.start_ns : 0;
-	loop.live = live;
-	loop.live_kernel_cause = *state.off_cause;
-	return live;
-}
-
-// Whether what runs now is what there was to report: another iteration may have begun since.
-bool Stalls::runs_still(const Loop &loop, const LoopState &state) const {
-	const std::uint64_t start = state.iteration_ns != 0 ? state.iteration_ns : state.wake_ns;
-	if (start == 0) {
-		return false;
-	}
-	if (loop.ongoing) {
-		return loop.ongoing->iteration == running_iteration(state);
-	}
-	const std::uint64_t now = monotonic_ns();
-	return now >= start && now - start >= options_.threshold_ns;
-}
-
-void Stalls::report_ongoing(Loop &loop, std::uint64_t now_ns, Word word) {
-	const auto state_now = [&] { return collector_.loop(loop.key); };
-	// A thread that moves while it is looked at is looked at again; one that never holds still is reported by its account alone.
-	constexpr int tries = 3;
-	std::optional<LoopState> state;
-	std::vector<ThreadLook> looks;
-	std::optional<RawWait> wait;
-	std::uint64_t looked_ns = 0;
-	std::uint64_t seen_ns = 0; // it ran still at that moment: what is told of it is never longer than it was in the end
-	for (int i = 0; i < tries; i++) {
-		const std::uint64_t asked_ns = monotonic_ns();
-		state = state_now();
-		if (!state || !runs_still(loop, *state)) {
-			return; // it ended this moment; its record is on the way
-		}
-		seen_ns = asked_ns;
-		looks = looker_.look(loop.totals.pid);
-		const auto own =
-		    std::find_if(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == loop.totals.tid; });
-		if (own != looks.end()) {
-			looker_.read_stack(*own);
-			looked_ns = own->now_ns;
-		}
-		wait = wait_now(loop, *state, own != looks.end() ? &*own : nullptr);
-		const std::uint64_t asked_again_ns = monotonic_ns();
-		const auto after = state_now();
-		if (after && after->changes == state->changes) {
-			seen_ns = asked_again_ns;
-			break;
-		}
-		wait.reset();
-	}
-	const std::uint64_t start = state->iteration_ns != 0 ? state->iteration_ns : state->wake_ns;
-	Stall stall = begin_record(loop, start, std::max(start, seen_ns));
-	stall.ongoing = true;
-	stall.breakdown = state->account;
-	const std::uint64_t end = start + stall.duration_ns;
-	if (state->iteration_ns == 0) {
-		part_of(stall.breakdown, Cause::runqueue) = {stall.duration_ns, 1};
-	} else if (state->off_ns != 0 && state->off_cause) {
-		const Cause cause = wait ? wait->cause : *state->off_cause;
-		const std::uint64_t since = std::max(state->off_ns, start);
-		const std::uint64_t woken = state->wake_ns > since ? state->wake_ns : end;
-		part_of(stall.breakdown, cause).ns += woken - since;
-		part_of(stall.breakdown, cause).count++;
-		if (wait && looked_ns != 0 && end > looked_ns) {
-			wait->off_ns += end - looked_ns; // it went on while it was looked at
-		}
-		if (woken < end) {
-			part_of(stall.breakdown, Cause::runqueue).ns += end - woken;
-			part_of(stall.breakdown, Cause::runqueue).count++;
-		}
-	}
-	if (state->off_ns != 0 && state->off_cause == Cause::gil && gil_.holders(loop.key, state->iteration).empty()) {
-		gil_.look(loop.key, loop.totals.pid, loop.totals.tid, state->iteration, std::max(state->off_ns, start));
-	}
-	stall.truncated = state->before_attach ? Truncated::before_attach : Truncated::no;
-	stall.no_loop_yet = state->provisional && !loop.in_callback;
-	std::vector<RawWait> waits = loop.buffer.waits(state->iteration);
-	if (wait) {
-		loop.buffer.complete(*wait);
-		waits.push_back(std::move(*wait));
-	}
-	std::uint64_t thinned_by = 1;
-	std::vector<RawSample> samples = loop.buffer.samples(state->iteration, thinned_by);
-
-	if (!loop.ongoing) {
-		loop.ongoing = Ongoing{};
-		loop.ongoing->id = next_id_++;
-		loop.ongoing->iteration = running_iteration(*state);
-		loop.ongoing->start_ns = start;
-		loop.ongoing->next_age_ns = options_.hang_after_ns;
-	}
-	while (loop.ongoing->next_age_ns <= stall.duration_ns) {
-		loop.ongoing->next_age_ns *= 2;
-	}
-	stall.id = loop.ongoing->id;
-	std::vector<ThreadView> views;
-	views.reserve(looks.size());
-	for (const ThreadLook &look : looks) {
-		views.push_back(looker_.view(look, look.tid == loop.totals.tid || views.size() < threads_with_native_stack));
-	}
-	stall.deadlock = complete_views(looker_, programs_, loop.totals.pid, looks, views, loop.totals.tid);
-	std::optional<ThreadView> own_view;
-	if (const auto own = std::ranges::find(views, loop.totals.tid, &ThreadView::tid); own != views.end()) {
-		own_view = std::move(*own);
-		views.erase(own);
-	}
-	loop.ongoing->threads = views;
-	loop.ongoing->deadlock = stall.deadlock;
-	stall.threads = std::move(views);
-	fill(loop, stall, state->iteration, waits, samples, thinned_by);
-	if (is_helper(stall)) {
-		loop.ongoing.reset();
-		loop.announced = false;
-		leave(loop);
-		return;
-	}
-	const bool completed = own_view && !own_view->moved && complete_wait(stall, *own_view);
-	const bool inferred = last_holders_.infer(stall, *stall.threads);
-	if (add_circumstances(stall, proc_, looker_) || completed || inferred) {
-		analysis::tell_story(stall);
-	}
-	loop.ongoing->startup = stall.startup;
-	loop.ongoing->pool = stall.pool;
-	loop.ongoing->peer = stall.peer;
-	if (auto seen = resource_in(stall, looked_ns)) {
-		loop.seen.add(state->iteration, std::move(*seen));
-	}
-	if (word == Word::last) {
-		stall.ongoing = false;
-		if (stall.truncated == Truncated::no) {
-			stall.truncated = Truncated::session_end;
-		}
-		analysis::tell_story(stall);
-		loop.totals.busy_ns += end > now_ns ? end - now_ns : 0; // up to `now_ns` it is in there
-		count(loop, stall);
-	}
-	sink_(stall);
-}
-
-// A process beside the one that forked it, which waits for it: multiprocessing's resource tracker, say.
-bool Stalls::is_helper(const Stall &stall) const {
-	const Wait *wait = analysis::main_wait(stall);
-	const auto *pipe = wait != nullptr && wait->resource ? std::get_if<PipeResource>(&wait->resource->is) : nullptr;
-	return lives_.on() && stall.no_loop_yet && pipe != nullptr && wait->ongoing && wait->syscall == "read" && pipe->peer &&
-	       processes_.contains(pipe->peer->pid);
 }
 
 // What the main thread of a process did when the signal came that ended it, or last of all.

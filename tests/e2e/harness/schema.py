@@ -243,7 +243,7 @@ def check_stall(at):
     start = at.at("start_ns").integer(1)
     duration = at.at("duration_ns").integer()
     check_timestamp(at.at("started_at"))
-    at.at("truncated").one_of([None, "before_attach", "session_end", "target_exit"])
+    at.at("truncated").one_of([None, "before_attach", "session_end", "target_exit", "end_lost"])
     at.at("pid").integer(1)
     at.at("tid").integer(1)
     at.at("comm").text()

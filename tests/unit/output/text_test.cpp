@@ -205,7 +205,7 @@ TEST_CASE("a hang of a kind seen before is shown in full, and not counted as a r
 
 TEST_CASE("how a stall ended otherwise is said") {
 	Written out;
-	for (const Truncated how : {Truncated::session_end, Truncated::target_exit, Truncated::before_attach}) {
+	for (const Truncated how : {Truncated::session_end, Truncated::target_exit, Truncated::before_attach, Truncated::end_lost}) {
 		out.report.write(hang(1 * s, true));
 		Stall end = hang(3 * s, false);
 		end.truncated = how;
@@ -213,7 +213,7 @@ TEST_CASE("how a stall ended otherwise is said") {
 	}
 	CHECK(times(out.text(), "not over when loopsnoop stopped: blocked 3.00 s since") == 1);
 	CHECK(times(out.text(), "ended with the process: was blocked 3.00 s since") == 1);
-	CHECK(times(out.text(), "runs again: was blocked at least 3.00 s since") == 1);
+	CHECK(times(out.text(), "runs again: was blocked at least 3.00 s since") == 2);
 	Stall begun_before = hang(2 * s, false);
 	begun_before.truncated = Truncated::before_attach;
 	begun_before.culprit->line = 1;

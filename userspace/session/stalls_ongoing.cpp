@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stalls that go on: each is told while it does, and whoever heard of it hears of its end exactly once.
+#include "session/stalls.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "analysis/culprit.h"
+#include "analysis/story.h"
+#include "analysis/waits.h"
+#include "base/clock.h"
+#include "session/circumstances.h"
+#include "session/thread_views.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+// Native stacks of that many other threads; beyond, interpreter and kernel frames only, to keep the look short.
+constexpr std::size_t threads_with_native_stack = 64;
+
+} // namespace
+
+std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, const ThreadLook *look) {
+	if (state.off_ns == 0 || !state.off_cause) {
+		return std::nullopt; // it runs
+	}
+	std::optional<RawWait> captured = collector_.current_wait(loop.key);
+	if (captured && captured->iteration == state.iteration && captured->syscall == state.off_syscall &&
+	    *state.off_cause == captured->cause && captured->stack.from == StackFrom::captured) {
+		captured->off_ns += look != nullptr && look->now_ns > state.off_ns ? look->now_ns - state.off_ns : 0;
+		captured->count++;
+		captured->ongoing = true;
+		if (look != nullptr) {
+			captured->stack.kernel = look->stack.kernel;
+			// Captured before anybody knew that an interpreter would be there: of a process that is starting.
+			if (captured->stack.python.empty() && look->stack.registers.sp() == captured->stack.registers.sp()) {
+				captured->stack.python = look->stack.python;
+			}
+		}
+		return captured;
+	}
+	if (look == nullptr || look->running || !look->stack.have_registers) {
+		return std::nullopt;
+	}
+	RawWait live = looker_.wait(*look);
+	live.key = loop.key;
+	live.iteration = state.iteration;
+	live.start_ns = std::max(state.off_ns, state.iteration_ns);
+	live.off_ns = look->now_ns > live.start_ns ? look->now_ns - live.start_ns : 0;
+	loop.live = live;
+	loop.live_kernel_cause = *state.off_cause;
+	return live;
+}
+
+// Whether what runs now is what there was to report: another iteration may have begun since.
+bool Stalls::runs_still(const Loop &loop, const LoopState &state) const {
+	const std::uint64_t start = state.iteration_ns != 0 ? state.iteration_ns : state.wake_ns;
+	if (start == 0) {
+		return false;
+	}
+	if (loop.ongoing) {
+		return runs_on(*loop.ongoing, state);
+	}
+	const std::uint64_t now = monotonic_ns();
+	return now >= start && now - start >= options_.threshold_ns;
+}
+
+bool Stalls::report_ongoing(Loop &loop, Word word) {
+	const auto state_now = [&] { return collector_.loop(loop.key); };
+	// A thread that moves while it is looked at is looked at again; one that never holds still is reported by its account alone.
+	constexpr int tries = 3;
+	std::optional<LoopState> state;
+	std::vector<ThreadLook> looks;
+	std::optional<RawWait> wait;
+	std::uint64_t looked_ns = 0;
+	std::uint64_t seen_ns = 0; // it ran still at that moment: what is told of it is never longer than it was in the end
+	for (int i = 0; i < tries; i++) {
+		const std::uint64_t asked_ns = monotonic_ns();
+		state = state_now();
+		if (!state || !runs_still(loop, *state)) {
+			return false; // it ended this moment; its record is on the way
+		}
+		seen_ns = asked_ns;
+		looks = looker_.look(loop.totals.pid);
+		const auto own =
+		    std::find_if(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == loop.totals.tid; });
+		if (own != looks.end()) {
+			looker_.read_stack(*own);
+			looked_ns = own->now_ns;
+		}
+		wait = wait_now(loop, *state, own != looks.end() ? &*own : nullptr);
+		const std::uint64_t asked_again_ns = monotonic_ns();
+		const auto after = state_now();
+		if (after && after->changes == state->changes) {
+			seen_ns = asked_again_ns;
+			break;
+		}
+		wait.reset();
+	}
+	const std::uint64_t start = state->iteration_ns != 0 ? state->iteration_ns : state->wake_ns;
+	Stall stall = begin_record(loop, start, std::max(start, seen_ns));
+	stall.ongoing = true;
+	stall.breakdown = state->account;
+	const std::uint64_t end = start + stall.duration_ns;
+	if (state->iteration_ns == 0) {
+		part_of(stall.breakdown, Cause::runqueue) = {stall.duration_ns, 1};
+	} else if (state->off_ns != 0 && state->off_cause) {
+		const Cause cause = wait ? wait->cause : *state->off_cause;
+		const std::uint64_t since = std::max(state->off_ns, start);
+		const std::uint64_t woken = state->wake_ns > since ? state->wake_ns : end;
+		part_of(stall.breakdown, cause).ns += woken - since;
+		part_of(stall.breakdown, cause).count++;
+		if (wait && looked_ns != 0 && end > looked_ns) {
+			wait->off_ns += end - looked_ns; // it went on while it was looked at
+		}
+		if (woken < end) {
+			part_of(stall.breakdown, Cause::runqueue).ns += end - woken;
+			part_of(stall.breakdown, Cause::runqueue).count++;
+		}
+	}
+	if (state->off_ns != 0 && state->off_cause == Cause::gil && gil_.holders(loop.key, state->iteration).empty()) {
+		gil_.look(loop.key, loop.totals.pid, loop.totals.tid, state->iteration, std::max(state->off_ns, start));
+	}
+	stall.truncated = state->before_attach ? Truncated::before_attach : Truncated::no;
+	stall.no_loop_yet = state->provisional && !loop.in_callback;
+	std::vector<RawWait> waits = loop.buffer.waits(state->iteration);
+	if (wait) {
+		loop.buffer.complete(*wait);
+		waits.push_back(std::move(*wait));
+	}
+	std::uint64_t thinned_by = 1;
+	std::vector<RawSample> samples = loop.buffer.samples(state->iteration, thinned_by);
+
+	std::vector<ThreadView> views;
+	views.reserve(looks.size());
+	for (const ThreadLook &look : looks) {
+		views.push_back(looker_.view(look, look.tid == loop.totals.tid || views.size() < threads_with_native_stack));
+	}
+	stall.deadlock = complete_views(looker_, programs_, loop.totals.pid, looks, views, loop.totals.tid);
+	std::optional<ThreadView> own_view;
+	if (const auto own = std::ranges::find(views, loop.totals.tid, &ThreadView::tid); own != views.end()) {
+		own_view = std::move(*own);
+		views.erase(own);
+	}
+	stall.threads = std::move(views);
+	fill(loop, stall, state->iteration, waits, samples, thinned_by);
+	if (is_helper(stall)) {
+		if (loop.ongoing) {
+			tell_unseen_end(loop, Truncated::session_end);
+		}
+		loop.announced = false;
+		leave(loop);
+		return false;
+	}
+	const bool completed = own_view && !own_view->moved && complete_wait(stall, *own_view);
+	const bool inferred = last_holders_.infer(stall, *stall.threads);
+	if (add_circumstances(stall, proc_, looker_) || completed || inferred) {
+		analysis::tell_story(stall);
+	}
+	if (auto seen = resource_in(stall, looked_ns)) {
+		loop.seen.add(state->iteration, std::move(*seen));
+	}
+	stall.id = loop.ongoing ? loop.ongoing->id : next_id_++;
+	if (word == Word::last) {
+		stall.ongoing = false;
+		if (stall.truncated == Truncated::no) {
+			stall.truncated = Truncated::session_end;
+		}
+		analysis::tell_story(stall);
+		count(loop, stall);
+	} else {
+		Ongoing &ongoing = loop.ongoing ? *loop.ongoing : loop.ongoing.emplace();
+		ongoing.id = stall.id;
+		ongoing.iteration = running_iteration(*state);
+		ongoing.start_ns = start;
+		ongoing.next_age_ns = std::max(ongoing.next_age_ns, options_.hang_after_ns);
+		while (ongoing.next_age_ns <= stall.duration_ns) {
+			ongoing.next_age_ns *= 2;
+		}
+		ongoing.told = stall;
+	}
+	sink_(stall);
+	return true;
+}
+
+// Of the iteration that was told of; or it has been woken for it and has not run since.
+bool Stalls::runs_on(const Ongoing &ongoing, const LoopState &state) {
+	const bool runs = state.iteration_ns != 0 || (state.in_own_poll && state.off_ns != 0 && state.wake_ns > state.off_ns);
+	return runs && running_iteration(state) == ongoing.iteration;
+}
+
+// What was told last is told again as its end.
+void Stalls::tell_unseen_end(Loop &loop, Truncated how) {
+	Stall stall = std::move(loop.ongoing->told);
+	loop.ongoing.reset();
+	stall.ongoing = false;
+	if (stall.truncated == Truncated::no) {
+		stall.truncated = how;
+	}
+	analysis::tell_story(stall);
+	count(loop, stall);
+	sink_(stall);
+}
+
+// The record of an end may be lost (that is counted), and of a wake-up that came to nothing there is none. Looked at twice, with
+// all events handled each time: the loop may have gone on since they were.
+void Stalls::find_lost_ends(Handled handled) {
+	constexpr unsigned enough = 2;
+	for (auto &[key, loop] : loops_) {
+		if (!loop.ongoing || handled != Handled::all) {
+			continue;
+		}
+		const auto state = collector_.loop(key);
+		loop.ongoing->missed = state && runs_on(*loop.ongoing, *state) ? 0 : loop.ongoing->missed + 1;
+		if (loop.ongoing->missed >= enough) {
+			tell_unseen_end(loop, Truncated::end_lost);
+		}
+	}
+}
+
+// No loop after all. A stall that was told of gets its last record all the same, from the kernel if it ended this moment.
+void Stalls::leave(Loop &loop) {
+	if (loop.ignored) {
+		return;
+	}
+	if (loop.ongoing && report_ongoing(loop, Word::last)) {
+		loop.ongoing.reset();
+	}
+	loop.ignored = true;
+	collector_.ignore(loop.key, true);
+}
+
+// A process beside the one that forked it, which waits for it: multiprocessing's resource tracker, say.
+bool Stalls::is_helper(const Stall &stall) const {
+	const Wait *wait = analysis::main_wait(stall);
+	const auto *pipe = wait != nullptr && wait->resource ? std::get_if<PipeResource>(&wait->resource->is) : nullptr;
+	if (!lives_.on() || !stall.no_loop_yet || pipe == nullptr || !wait->ongoing || wait->syscall != "read" || !pipe->peer) {
+		return false;
+	}
+	if (processes_.contains(pipe->peer->pid)) {
+		return true;
+	}
+	// All children of that one have the other end, too: one may be new, its record not yet read, or about to be gone.
+	const auto peer = proc_.status(pipe->peer->pid);
+	return peer && processes_.contains(peer->ppid);
+}
+
+std::optional<std::uint64_t> Stalls::oldest_ongoing_ns() const {
+	std::optional<std::uint64_t> oldest;
+	const std::uint64_t now = monotonic_ns();
+	for (const auto &[key, loop] : loops_) {
+		if (loop.ongoing) {
+			oldest = std::max(oldest.value_or(0), now - loop.ongoing->start_ns);
+		}
+	}
+	return oldest;
+}
+
+} // namespace loopsnoop::session
