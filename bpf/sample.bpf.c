@@ -3,6 +3,36 @@
  * suspicious. */
 #include "lib/loop.bpf.h"
 
+#define SAMPLES_AT_ONCE 8
+
+/* How many periods of CPU time the sample stands for that may be taken now; 0: none may. With a short period, which finds short
+ * stalls, a long one is told by fewer samples: each stands for those that were passed over before it. */
+static __always_inline u32 sample_weight(u32 slot, const struct ls_loop *loop, u64 now)
+{
+	u64 burst = (u64)SAMPLES_AT_ONCE * knobs.sample_token_ns;
+	struct ls_sampling *sampling;
+	u32 weight;
+
+	if (!knobs.sample_token_ns)
+		return 1;
+	sampling = bpf_map_lookup_elem(&samplings, &slot);
+	if (!sampling)
+		return 1;
+	if (sampling->iteration != loop->iteration)
+		sampling->passed = 0;
+	sampling->iteration = loop->iteration;
+	if (sampling->next_ns > now) {
+		sampling->passed++;
+		return 0;
+	}
+	if (sampling->next_ns + burst < now)
+		sampling->next_ns = now - burst;
+	sampling->next_ns += knobs.sample_token_ns;
+	weight = sampling->passed + 1;
+	sampling->passed = 0;
+	return weight;
+}
+
 SEC("perf_event")
 int on_sample(void *ctx)
 {
@@ -12,6 +42,7 @@ int on_sample(void *ctx)
 	struct ls_loop *loop;
 	struct ls_wait *sample;
 	u32 cpu = bpf_get_smp_processor_id();
+	u32 weight;
 	u64 now;
 	long bytes;
 
@@ -27,6 +58,9 @@ int on_sample(void *ctx)
 	config = config_of(thread->slot, loop);
 	if (config && config->ignore)
 		return 0;
+	weight = sample_weight(thread->slot, loop, now);
+	if (!weight)
+		return 0;
 	sample = bpf_map_lookup_elem(&scratch, &cpu);
 	if (!sample)
 		return 0;
@@ -36,7 +70,7 @@ int on_sample(void *ctx)
 	sample->end_ns = now;
 	sample->off_ns = 0;
 	sample->run_delay_ns = 0;
-	sample->count = 1;
+	sample->count = weight;
 	sample->key = 0;
 	sample->cause = LS_CAUSE_cpu;
 	sample->flags = LS_WAIT_CAPTURED;

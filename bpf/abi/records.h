@@ -188,6 +188,14 @@ struct ls_gil_wait {
 	struct ls_python_frame python[LS_PYTHON_FRAMES];
 };
 
+/* How often a loop's thread may be sampled. */
+struct ls_sampling {
+	__u64 next_ns;   /* not before */
+	__u64 iteration; /* of the last hit */
+	__u32 passed;    /* hits of it since the last sample */
+	__u32 pad;
+};
+
 struct ls_iteration {
 	struct ls_header h;
 	__u64 iteration;

@@ -87,6 +87,13 @@ struct {
 	__type(value, struct ls_gil_wait);
 } gil_waits __weak SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1); /* knobs.slots */
+	__type(key, u32);
+	__type(value, struct ls_sampling);
+} samplings __weak SEC(".maps");
+
 /* As captures, for what is sent at once, one for each CPU: samples. No per-CPU map, whose values may not pass 32 KiB. Used with
  * interrupts off only. */
 struct {

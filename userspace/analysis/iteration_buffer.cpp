@@ -54,6 +54,7 @@ void IterationBuffer::add(RawSample &&sample) {
 		samples_seen_ = 0;
 	}
 	if (samples_seen_++ % keep_every_ != 0) {
+		samples_.back().periods += sample.periods;
 		return;
 	}
 	samples_.push_back(std::move(sample));
@@ -64,6 +65,7 @@ void IterationBuffer::add(RawSample &&sample) {
 			if (i != kept) {
 				samples_[kept] = std::move(samples_[i]);
 			}
+			samples_[kept].periods += i + 1 < samples_.size() ? samples_[i + 1].periods : 0;
 			kept++;
 		}
 		samples_.resize(kept);
@@ -78,11 +80,10 @@ std::vector<RawWait> IterationBuffer::waits(std::uint64_t iteration) const {
 	return found;
 }
 
-std::vector<RawSample> IterationBuffer::samples(std::uint64_t iteration, std::uint64_t &thinned_by) const {
+std::vector<RawSample> IterationBuffer::samples(std::uint64_t iteration) const {
 	std::vector<RawSample> found;
 	std::copy_if(samples_.begin(), samples_.end(), std::back_inserter(found),
 	             [&](const RawSample &sample) { return sample.iteration == iteration; });
-	thinned_by = keep_every_;
 	return found;
 }
 
@@ -92,8 +93,8 @@ std::vector<RawWait> IterationBuffer::take_waits(std::uint64_t iteration) {
 	return found;
 }
 
-std::vector<RawSample> IterationBuffer::take_samples(std::uint64_t iteration, std::uint64_t &thinned_by) {
-	std::vector<RawSample> found = samples(iteration, thinned_by);
+std::vector<RawSample> IterationBuffer::take_samples(std::uint64_t iteration) {
+	std::vector<RawSample> found = samples(iteration);
 	std::erase_if(samples_, [&](const RawSample &sample) { return sample.iteration <= iteration; });
 	if (samples_.empty()) {
 		keep_every_ = 1;

@@ -15,7 +15,7 @@ namespace loopsnoop::analysis {
 // Bounded; what does not fit is counted.
 class IterationBuffer {
 public:
-	// 64 waits tell any story of 16; a sample every 5 ms makes 200 a second of computing, thinned out after that.
+	// 64 waits tell any story of 16; samples come a few hundred a second of computing, thinned out after that.
 	static constexpr std::size_t max_waits = 64;
 	static constexpr std::size_t max_samples = 400;
 
@@ -28,10 +28,10 @@ public:
 
 	// Of that iteration; anything older is thrown away, anything newer stays.
 	[[nodiscard]] std::vector<RawWait> take_waits(std::uint64_t iteration);
-	[[nodiscard]] std::vector<RawSample> take_samples(std::uint64_t iteration, std::uint64_t &thinned_by);
+	[[nodiscard]] std::vector<RawSample> take_samples(std::uint64_t iteration);
 	// The same without taking them.
 	[[nodiscard]] std::vector<RawWait> waits(std::uint64_t iteration) const;
-	[[nodiscard]] std::vector<RawSample> samples(std::uint64_t iteration, std::uint64_t &thinned_by) const;
+	[[nodiscard]] std::vector<RawSample> samples(std::uint64_t iteration) const;
 
 	[[nodiscard]] std::uint64_t dropped_waits() const { return dropped_waits_; }
 

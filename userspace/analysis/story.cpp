@@ -230,9 +230,9 @@ std::string computing(const Stall &stall) {
 	std::uint64_t all = 0;
 	std::map<std::string_view, std::uint64_t> calls;
 	for (const CpuPart &part : stall.cpu) {
-		all += part.samples;
+		all += part.ns;
 		if (const std::string_view call = system_call_of(part.stack.kernel); !call.empty()) {
-			calls[call] += part.samples;
+			calls[call] += part.ns;
 		}
 	}
 	const auto most = std::ranges::max_element(calls, {}, [](const auto &call) { return call.second; });

@@ -99,19 +99,19 @@ std::vector<Wait> report_waits(std::vector<Wait> waits) {
 	return merged;
 }
 
-std::vector<CpuPart> report_samples(std::vector<Stack> stacks, std::uint64_t period_ns) {
+std::vector<CpuPart> report_samples(std::vector<CpuPart> samples) {
 	std::vector<CpuPart> parts;
-	for (Stack &stack : stacks) {
+	for (CpuPart &sample : samples) {
 		const auto known =
-		    std::find_if(parts.begin(), parts.end(), [&](const CpuPart &part) { return same_stack(part.stack, stack); });
+		    std::find_if(parts.begin(), parts.end(), [&](const CpuPart &part) { return same_stack(part.stack, sample.stack); });
 		if (known != parts.end()) {
-			known->samples++;
-			known->ns += period_ns;
+			known->samples += sample.samples;
+			known->ns += sample.ns;
 		} else {
-			parts.push_back({1, period_ns, std::move(stack)});
+			parts.push_back(std::move(sample));
 		}
 	}
-	std::stable_sort(parts.begin(), parts.end(), [](const CpuPart &a, const CpuPart &b) { return a.samples > b.samples; });
+	std::stable_sort(parts.begin(), parts.end(), [](const CpuPart &a, const CpuPart &b) { return a.ns > b.ns; });
 	return parts;
 }
 

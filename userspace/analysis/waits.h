@@ -20,8 +20,8 @@ inline constexpr std::size_t max_reported_cpu_stacks = 8;
 // Waits in a row with the same cause, call and stack become one; then the longest 16, oldest first.
 [[nodiscard]] std::vector<Wait> report_waits(std::vector<Wait> waits);
 
-// On-CPU stacks, equal ones together, most samples first.
-[[nodiscard]] std::vector<CpuPart> report_samples(std::vector<Stack> stacks, std::uint64_t period_ns);
+// On-CPU stacks, each of one sample, equal ones together, the longest first.
+[[nodiscard]] std::vector<CpuPart> report_samples(std::vector<CpuPart> samples);
 
 // Moves time from one cause to another, never more than there is: user space knows some causes better than the kernel side did.
 void reclassify(Breakdown &breakdown, Cause from, Cause to, std::uint64_t ns, std::uint64_t count);

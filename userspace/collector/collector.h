@@ -101,7 +101,11 @@ public:
 
 	[[nodiscard]] virtual LossCounts losses() const = 0;
 
-	static constexpr std::uint64_t sample_period_ns = 5'000'000;
+	// Of CPU time between two samples of a loop thread: short enough for a stall that is just over the threshold to have one.
+	[[nodiscard]] virtual std::uint64_t sample_period_ns() const = 0;
+
+	static constexpr std::uint64_t most_sample_period_ns = 5'000'000;
+	static constexpr std::uint64_t least_sample_period_ns = 500'000;
 
 protected:
 	Collector() = default;

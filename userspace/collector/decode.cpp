@@ -124,6 +124,7 @@ std::optional<Event> decode_waiting(std::span<const std::byte> record) {
 		sample.tid = wait.h.tid;
 		sample.iteration = wait.iteration;
 		sample.time_ns = wait.h.time_ns;
+		sample.periods = wait.count;
 		sample.stack = decode_stack(wait, stack);
 		return sample;
 	}

@@ -25,6 +25,8 @@ constexpr std::uint64_t floor_min_ns = 20'000;
 // A capture costs some microseconds: this bounds them to well below a hundredth of a core.
 constexpr std::uint32_t ns_per_capture = 1'000'000;
 constexpr std::uint32_t capture_burst = 500;
+// The same for samples, where their period is shorter.
+constexpr std::uint32_t ns_per_sample = 2'500'000;
 // Loops that stall all at once, as on one disk or lock, send one stack each at once, mostly a short one. What this takes is
 // mapped twice, and counts twice as ours: less for those who follow a whole host, and have stacks cut short for it.
 constexpr std::uint32_t least_ring_bytes = 4U << 20;
@@ -56,7 +58,7 @@ Result<void> KernelSide::load() {
 	knobs.pid_level = own_pid_level();
 	knobs.token_ns = ns_per_capture;
 	knobs.capture_burst = capture_burst;
-	knobs.sample_period_ns = sample_period_ns;
+	knobs.sample_token_ns = sample_period_ns() < ns_per_sample ? ns_per_sample : 0;
 	knobs.discover = options_.discover ? 1 : 0;
 	const auto shapes = syscall_shapes();
 	std::copy(shapes.begin(), shapes.end(), std::begin(skeleton_->rodata->shapes));
@@ -67,6 +69,7 @@ Result<void> KernelSide::load() {
 	bpf_map__set_max_entries(skeleton_->maps.configs, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.captures, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.gil_waits, options_.max_loops);
+	bpf_map__set_max_entries(skeleton_->maps.samplings, options_.max_loops);
 	bpf_map__set_value_size(skeleton_->maps.captures, capture_bytes);
 	bpf_map__set_value_size(skeleton_->maps.scratch, capture_bytes);
 	bpf_map__set_max_entries(skeleton_->maps.scratch, static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
@@ -151,7 +154,7 @@ Result<void> KernelSide::attach() {
 		return {};
 	}
 	const std::uint64_t suspicious_ns = options_.threshold_ns / suspicious_share;
-	samplers_.emplace(SamplersOptions{sample_period_ns, suspicious_ns < sample_period_ns ? 0 : suspicious_ns,
+	samplers_.emplace(SamplersOptions{sample_period_ns(), suspicious_ns < most_sample_period_ns ? 0 : suspicious_ns,
 	                                  [this](LoopKey key) { return iteration_start(key); }, skeleton_->progs.on_sample,
 	                                  skeleton_->progs.on_major_fault});
 	return {};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -53,6 +54,9 @@ public:
 	[[nodiscard]] bool counts_accepts() const override { return options_.lives && !plan_.accept_exit.empty(); }
 	void forget_deeds(std::uint32_t pid) override;
 	[[nodiscard]] LossCounts losses() const override;
+	[[nodiscard]] std::uint64_t sample_period_ns() const override {
+		return std::clamp(options_.threshold_ns / 4, least_sample_period_ns, most_sample_period_ns);
+	}
 
 private:
 	[[nodiscard]] std::optional<std::uint64_t> iteration_start(LoopKey key) const;

@@ -119,6 +119,7 @@ struct RawSample {
 	std::uint32_t tid = 0;
 	std::uint64_t iteration = 0;
 	std::uint64_t time_ns = 0;
+	std::uint64_t periods = 1; // of the sampling, that it stands for
 	RawStack stack;
 	std::vector<SourceFrame> python; // by name, read as soon as the sample came
 };

@@ -39,7 +39,7 @@ struct Wait {
 
 struct CpuPart {
 	std::uint64_t samples = 0;
-	std::uint64_t ns = 0; // samples times the sampling period
+	std::uint64_t ns = 0; // of CPU time that they stand for
 	Stack stack;
 };
 

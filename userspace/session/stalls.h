@@ -169,7 +169,7 @@ private:
 	[[nodiscard]] std::optional<RawWait> wait_now(Loop &loop, const LoopState &state, const ThreadLook *look);
 	[[nodiscard]] static Stall begin_record(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns);
 	void fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
-	          const std::vector<RawSample> &samples, std::uint64_t thinned_by);
+	          const std::vector<RawSample> &samples);
 	static void add_live_wait(const Loop &loop, const Breakdown &breakdown, std::vector<RawWait> &waits);
 	void count(Loop &loop, const Stall &stall);
 	void note_last_deed(const Loop &loop, const IterationEnded &event, const std::vector<RawWait> &waits,

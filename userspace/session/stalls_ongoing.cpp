@@ -130,8 +130,7 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 		loop.buffer.complete(*wait);
 		waits.push_back(std::move(*wait));
 	}
-	std::uint64_t thinned_by = 1;
-	std::vector<RawSample> samples = loop.buffer.samples(state->iteration, thinned_by);
+	std::vector<RawSample> samples = loop.buffer.samples(state->iteration);
 
 	std::vector<ThreadView> views;
 	views.reserve(looks.size());
@@ -145,7 +144,7 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 		views.erase(own);
 	}
 	stall.threads = std::move(views);
-	fill(loop, stall, state->iteration, waits, samples, thinned_by);
+	fill(loop, stall, state->iteration, waits, samples);
 	if (is_helper(stall)) {
 		if (loop.ongoing) {
 			tell_unseen_end(loop, Truncated::session_end);

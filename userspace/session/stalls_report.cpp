@@ -62,7 +62,7 @@ Stall Stalls::begin_record(const Loop &loop, std::uint64_t start_ns, std::uint64
 }
 
 void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
-                  const std::vector<RawSample> &samples, std::uint64_t thinned_by) {
+                  const std::vector<RawSample> &samples) {
 	std::vector<Wait> resolved;
 	resolved.reserve(waits.size());
 	for (const RawWait &raw : waits) {
@@ -75,16 +75,16 @@ void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::
 	}
 	stall.waits = analysis::report_waits(std::move(resolved));
 	loop.seen.recall(iteration, stall); // what was seen goes before what is inferred
-	std::vector<Stack> stacks;
-	stacks.reserve(samples.size());
+	std::vector<CpuPart> parts;
+	parts.reserve(samples.size());
 	for (const RawSample &sample : samples) {
 		RawStack rest = sample.stack;
 		rest.python.clear();
 		Stack stack = resolver_.stack(rest);
 		stack.python = sample.python;
-		stacks.push_back(std::move(stack));
+		parts.push_back({1, sample.periods * collector_.sample_period_ns(), std::move(stack)});
 	}
-	stall.cpu = analysis::report_samples(std::move(stacks), collector::Collector::sample_period_ns * thinned_by);
+	stall.cpu = analysis::report_samples(std::move(parts));
 	analysis::balance(stall.breakdown, stall.duration_ns);
 	// The counter is of the whole cgroup and all CPUs: no more of it than this thread waited for a CPU.
 	if (const auto throttled =
@@ -127,9 +127,8 @@ void Stalls::on(IterationEnded &&event) {
 		return;
 	}
 	Loop &loop = entry->second;
-	std::uint64_t thinned_by = 1;
 	std::vector<RawWait> waits = loop.buffer.take_waits(event.iteration);
-	std::vector<RawSample> samples = loop.buffer.take_samples(event.iteration, thinned_by);
+	std::vector<RawSample> samples = loop.buffer.take_samples(event.iteration);
 	const bool report = worth_reporting(loop, event);
 	if (loop.ongoing && event.iteration > loop.ongoing->iteration) {
 		tell_unseen_end(loop, Truncated::end_lost);
@@ -168,7 +167,7 @@ void Stalls::on(IterationEnded &&event) {
 		} else {
 			stall.id = next_id_++;
 		}
-		fill(loop, stall, event.iteration, waits, samples, thinned_by);
+		fill(loop, stall, event.iteration, waits, samples);
 		last_holders_.learn(stall);
 		count(loop, stall);
 		sink_(stall);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/iteration_buffer.h"
 
+#include <algorithm>
+
 #include "catch.h"
 
 using namespace loopsnoop;
@@ -64,14 +66,21 @@ TEST_CASE("samples are thinned out evenly, and what is left stands for all") {
 	for (std::uint64_t i = 0; i < sent; i++) {
 		buffer.add(raw_sample(1));
 	}
-	std::uint64_t thinned_by = 0;
-	const auto kept = buffer.take_samples(1, thinned_by);
+	const auto kept = buffer.take_samples(1);
 	CHECK(kept.size() <= IterationBuffer::max_samples);
-	CHECK(kept.size() * thinned_by > sent * 9 / 10);
-	CHECK(kept.size() * thinned_by < sent * 11 / 10 + thinned_by);
+	CHECK(kept.size() > IterationBuffer::max_samples / 3);
+	std::uint64_t periods = 0;
+	std::uint64_t most = 0;
+	for (const RawSample &sample : kept) {
+		periods += sample.periods;
+		most = std::max(most, sample.periods);
+	}
+	CHECK(periods == sent);
+	CHECK(most == 16);
 	buffer.add(raw_sample(2));
-	CHECK(buffer.take_samples(2, thinned_by).size() == 1);
-	CHECK(thinned_by == 1);
+	const auto next = buffer.take_samples(2);
+	REQUIRE(next.size() == 1);
+	CHECK(next.front().periods == 1);
 }
 
 TEST_CASE("a wait is given its waker's stack, and no other wait is") {

@@ -125,7 +125,7 @@ TEST_CASE("computing in the kernel names the system call") {
 	stall.cpu = {{40, 200'000'000, inside}, {20, 100'000'000, outside}};
 	tell_story(stall);
 	CHECK(stall.summary == "blocked 300 ms: computing in the kernel, in getrandom() in handler (/srv/app/main.py:8)");
-	std::swap(stall.cpu[0].samples, stall.cpu[1].samples);
+	std::swap(stall.cpu[0].ns, stall.cpu[1].ns);
 	tell_story(stall);
 	CHECK(stall.summary == "blocked 300 ms: computing in handler (/srv/app/main.py:8)");
 }

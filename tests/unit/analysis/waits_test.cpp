@@ -78,11 +78,11 @@ TEST_CASE("computing is what is left of the duration, never negative") {
 	CHECK(part_of(breakdown, Cause::cpu).ns == 0);
 }
 
-TEST_CASE("samples of one stack are one part, most first") {
+TEST_CASE("samples of one stack are one part, the longest first") {
 	Stack a, b;
 	a.python = {application(1)};
 	b.python = {application(2)};
-	const auto parts = report_samples({a, b, b}, 5);
+	const auto parts = report_samples({{1, 9, a}, {1, 5, b}, {1, 5, b}});
 	REQUIRE(parts.size() == 2);
 	CHECK(parts[0].samples == 2);
 	CHECK(parts[0].ns == 10);
