@@ -179,7 +179,11 @@ def measure(threshold, busy, count, folder):
 
 
 def share(right):
-    return "–" if right[1] == 0 else f"{right[0] / right[1] * 100:.0f} % ({right[0]}/{right[1]})" if right[0] < right[1] else f"all {right[1]}"
+    """Cut, not rounded: what is not all is not 100 %."""
+    good, of = right
+    if of == 0:
+        return "–"
+    return f"all {of}" if good == of else f"{good * 1000 // of / 10:g} % ({good}/{of})"
 
 
 def errors(values):
