@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other people's loops, without frame pointers or symbols: Node and redis-server. Their native stacks are complete all the same."""
 
+import os
 import subprocess
+import threading
 
 import pytest
 import redis as redis_client
@@ -21,6 +23,42 @@ def test_node(wait, folder):
     assert runtime["name"] == "node" and runtime["version"] in (version, None)
     for stall in recording.stalls():
         match.check_native(max(stall["waits"], key=lambda each: each["duration_ns"])["stack"])
+
+
+FUNCTIONS = {
+    "declared": "declared",
+    "method": "build",
+    "getter": "get size",
+    "arrow": "arrow",
+    "closure": "closure",
+    "read": "read",
+    "über": "über",
+}
+
+
+def test_functions_of_node(folder):
+    """Of a Node that was started like any other: each stall is blamed on the function that blocked, by name, file and first line."""
+    script = places.TESTS / "targets/node/computes.mjs"
+    lines = {line.split("here: ")[1]: number for number, line in enumerate(script.read_text().splitlines(), 1) if "// here: " in line}
+    fifo = folder / "fifo"
+    os.mkfifo(fifo)
+    with target.Target(["node", script, fifo], folder) as node:
+        with snoop.Snoop("-p", node.pid, folder=folder) as snooping:
+            snooping.session()
+            for word in FUNCTIONS:
+                if word == "read":
+                    threading.Timer(0.4, lambda: fifo.write_text("x")).start()
+                os.write(node.process.stdin.fileno(), f"{word}\n".encode())
+                node.hear(word)
+            recording = snooping.stop()
+    for word, function in FUNCTIONS.items():
+        found = [stall for stall in recording.stalls() if match.same_place(stall["culprit"], {"function": function, "file": str(script), "line": lines[word]})]
+        assert len(found) == 1, f"{word}: {[(stall['summary'], stall['culprit']) for stall in recording.stalls()]}"
+        (stall,) = found
+        assert stall["cause"] == ("pipe" if word == "read" else "cpu")
+        assert f"in {function} ({script}:{lines[word]})" in stall["summary"]
+        stack = (max(stall["waits"], key=lambda wait: wait["duration_ns"]) if word == "read" else stall["cpu"][0])["stack"]
+        assert stack["javascript"][-1]["file"].startswith("node:") or stack["javascript"][-1]["file"] == str(script)
 
 
 def test_redis(redis_port, folder):

@@ -122,6 +122,7 @@ struct RawSample {
 	std::uint64_t periods = 1; // of the sampling, that it stands for
 	RawStack stack;
 	std::vector<SourceFrame> python; // by name, read as soon as the sample came
+	std::optional<Stack> named;      // all of it, where that had to be read at once, too; `stack` has no bytes then
 };
 
 struct Forked {

@@ -64,6 +64,17 @@ runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) {
 	return nullptr;
 }
 
+runtimes::v8::Frames *Programs::javascript(std::uint32_t pid) {
+	if (runtime(pid).kind != RuntimeKind::node) {
+		return nullptr;
+	}
+	Program &program = programs_[pid];
+	if (!std::exchange(program.javascript_sought, true)) {
+		program.javascript = runtimes::v8::Frames::find(proc_, pid);
+	}
+	return program.javascript ? &*program.javascript : nullptr;
+}
+
 void Programs::forget_gone() {
 	std::erase_if(programs_, [&](const auto &entry) { return !proc_.exists(entry.first); });
 }

@@ -10,6 +10,7 @@
 #include "model/session.h"
 #include "process/procfs.h"
 #include "runtimes/cpython/interpreter.h"
+#include "runtimes/v8/frames.h"
 
 namespace loopsnoop::session {
 
@@ -23,6 +24,9 @@ public:
 	[[nodiscard]] Runtime runtime(std::uint32_t pid);
 	// nullptr: not CPython, or not begun yet; asked again now and then, ever more rarely.
 	[[nodiscard]] runtimes::cpython::Interpreter *interpreter(std::uint32_t pid);
+
+	// nullptr: not Node, or its V8 does not say how to be read.
+	[[nodiscard]] runtimes::v8::Frames *javascript(std::uint32_t pid);
 
 	// As Python has it, where it has one, that of a thread that has ended included if it was learned in time; else `kernel_name`.
 	// Reads every PyThreadState.
@@ -43,6 +47,8 @@ private:
 		std::optional<Runtime> runtime;
 		std::uint64_t runtime_asked_ns = 0;
 		std::unique_ptr<runtimes::cpython::Interpreter> interpreter;
+		std::optional<runtimes::v8::Frames> javascript;
+		bool javascript_sought = false;
 		std::uint64_t next_try_ns = 0;
 		std::uint64_t pause_ns = 0;
 		bool seldom = false;

@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "locks/futex_call.h"
 #include "locks/lock_finder.h"
 #include "process/file_locks.h"
+#include "process/memory.h"
 #include "process/resource_of.h"
 #include "process/syscall_names.h"
 
@@ -29,6 +31,8 @@ bool is_interrupt_entry(const KernelFrame &frame) {
 	return name.starts_with("asm_sysvec_") || name.starts_with("sysvec_") || name == "asm_common_interrupt" ||
 	       name == "common_interrupt" || name == "asm_exc_nmi" || name == "cpu_startup_entry" || name == "run_ksoftirqd";
 }
+
+bool is_of_v8(const NativeFrame &frame) { return !frame.module || (frame.function && frame.function->starts_with("Builtins_")); }
 
 std::string read_link(const std::string &path) {
 	std::array<char, 4096> target{};
@@ -49,9 +53,46 @@ std::optional<std::string> Resolver::syscall_text(std::optional<long> number) {
 }
 
 Stack Resolver::stack(const RawStack &raw) {
-	Stack stack = symbolizer_.native_and_kernel(raw);
+	std::vector<std::uint64_t> frame_pointers;
+	Stack stack = symbolizer_.native_and_kernel(raw, frame_pointers);
 	stack.python = python(raw);
+	// More than a perf map has: what is interpreted, and what was compiled before somebody asked for the map.
+	if (auto frames = javascript(raw, stack.native, frame_pointers); !frames.empty()) {
+		stack.javascript = std::move(frames);
+	}
 	return stack;
+}
+
+// Each frame of JavaScript has its function at a fixed place from its frame pointer. Code that V8 made is in no file, and its own
+// builtins, the interpreter among them, have names that begin with "Builtins_"; several of those may run on one frame.
+std::vector<SourceFrame> Resolver::javascript(const RawStack &raw, const std::vector<NativeFrame> &native,
+                                              const std::vector<std::uint64_t> &frame_pointers) {
+	std::vector<SourceFrame> frames;
+	const bool any = std::ranges::any_of(native, is_of_v8);
+	auto *names = any ? programs_.javascript(raw.pid) : nullptr;
+	if (names == nullptr) {
+		return frames;
+	}
+	const process::TargetMemory memory(raw.pid);
+	const auto word = [&](std::uint64_t address) {
+		std::uint64_t value = 0;
+		if (address >= raw.stack_address && address - raw.stack_address + sizeof(value) <= raw.stack_bytes.size()) {
+			std::memcpy(&value, raw.stack_bytes.data() + (address - raw.stack_address), sizeof(value));
+			return std::optional(value);
+		}
+		return raw.from == StackFrom::live ? memory.read_value<std::uint64_t>(address) : std::nullopt;
+	};
+	std::uint64_t last = 0;
+	for (std::size_t i = 0; i < native.size(); i++) {
+		if (!is_of_v8(native[i]) || frame_pointers[i] == 0 || frame_pointers[i] == last) {
+			continue;
+		}
+		last = frame_pointers[i];
+		if (auto frame = names->at(last, word)) {
+			frames.push_back(std::move(*frame));
+		}
+	}
+	return frames;
 }
 
 std::vector<SourceFrame> Resolver::python(const RawStack &raw) {

@@ -24,6 +24,8 @@ public:
 
 	[[nodiscard]] Stack stack(const RawStack &raw);
 	[[nodiscard]] std::vector<SourceFrame> python(const RawStack &raw);
+	// Whether what names its frames moves about in memory: to be asked for at once, not when a stall has ended.
+	[[nodiscard]] bool names_move(std::uint32_t pid) { return programs_.javascript(pid) != nullptr; }
 	// The cause may differ from the raw one: opening a FIFO is `pipe`.
 	// `known`: the user stack by name, looked up while the wait went on; nullptr: it is looked up now.
 	[[nodiscard]] Wait wait(const RawWait &raw, const Stack *known = nullptr);
@@ -45,6 +47,8 @@ public:
 	[[nodiscard]] static std::optional<std::string> syscall_text(std::optional<long> number);
 
 private:
+	[[nodiscard]] std::vector<SourceFrame> javascript(const RawStack &raw, const std::vector<NativeFrame> &native,
+	                                                  const std::vector<std::uint64_t> &frame_pointers);
 	[[nodiscard]] Resource descriptor(std::uint32_t pid, const DescriptorSnapshot &snapshot);
 	[[nodiscard]] std::optional<Resource> mapped_file(std::uint32_t pid, std::uint64_t address);
 	[[nodiscard]] Resource path(std::uint32_t pid, const WaitTarget &target, Cause &cause);

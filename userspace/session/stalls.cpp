@@ -161,6 +161,10 @@ void Stalls::on(RawSample &&event) {
 	if (const auto loop = loops_.find(event.key); loop != loops_.end()) {
 		// Their names now: a process that ends right after its stall takes them with it.
 		event.python = resolver_.python(event.stack);
+		if (resolver_.names_move(event.pid)) {
+			event.named = resolver_.stack(event.stack);
+			event.stack = {};
+		}
 		loop->second.buffer.add(std::move(event));
 	}
 }

@@ -78,10 +78,15 @@ void Stalls::fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::
 	std::vector<CpuPart> parts;
 	parts.reserve(samples.size());
 	for (const RawSample &sample : samples) {
-		RawStack rest = sample.stack;
-		rest.python.clear();
-		Stack stack = resolver_.stack(rest);
-		stack.python = sample.python;
+		Stack stack;
+		if (sample.named) {
+			stack = *sample.named;
+		} else {
+			RawStack rest = sample.stack;
+			rest.python.clear();
+			stack = resolver_.stack(rest);
+			stack.python = sample.python;
+		}
 		parts.push_back({1, sample.periods * collector_.sample_period_ns(), std::move(stack)});
 	}
 	stall.cpu = analysis::report_samples(std::move(parts));

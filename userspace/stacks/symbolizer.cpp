@@ -18,6 +18,11 @@ constexpr std::uint64_t perf_map_interval_ns = 100'000'000;
 } // namespace
 
 Stack Symbolizer::native_and_kernel(const RawStack &raw) {
+	std::vector<std::uint64_t> frame_pointers;
+	return native_and_kernel(raw, frame_pointers);
+}
+
+Stack Symbolizer::native_and_kernel(const RawStack &raw, std::vector<std::uint64_t> &frame_pointers) {
 	Stack stack;
 	for (const std::uint64_t address : raw.kernel) {
 		stack.kernel.push_back(kernel_.find(address));
@@ -31,6 +36,7 @@ Stack Symbolizer::native_and_kernel(const RawStack &raw) {
 	stack.native_truncated = unwound.truncated;
 	for (const UnwoundFrame &frame : unwound.frames) {
 		stack.native.push_back(native_frame(process, raw.pid, frame));
+		frame_pointers.push_back(frame.frame_pointer);
 		if (stack.native.back().function && !stack.native.back().module) {
 			if (auto javascript = javascript_frame(*stack.native.back().function)) {
 				stack.javascript.push_back(std::move(*javascript));

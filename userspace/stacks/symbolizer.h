@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "model/capture.h"
 #include "model/stack.h"
@@ -27,6 +28,8 @@ public:
 	// Fills native, native_truncated, kernel, and javascript (from perf maps); python is left empty. Words that the copy does not
 	// hold are read from the target when the stack was read live.
 	[[nodiscard]] Stack native_and_kernel(const RawStack &raw);
+	// The same, with the frame pointer of each native frame (0: not known), for who can read more from there.
+	[[nodiscard]] Stack native_and_kernel(const RawStack &raw, std::vector<std::uint64_t> &frame_pointers);
 	[[nodiscard]] KernelSymbols &kernel_symbols() { return kernel_; }
 
 	// The process is gone: to be called after its last stacks.

@@ -15,6 +15,7 @@ struct UnwoundFrame {
 	// Of the instruction that runs or made the call: pc, or pc - 1 where pc is a return address (the call may be the last
 	// instruction of its function or line).
 	std::uint64_t instruction = 0;
+	std::uint64_t frame_pointer = 0; // rbp in that frame; 0: not known
 };
 
 struct UnwoundStack {
