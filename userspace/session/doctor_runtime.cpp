@@ -11,6 +11,7 @@
 #include "runtimes/cpython/interpreter.h"
 #include "runtimes/cpython/locate.h"
 #include "runtimes/detect.h"
+#include "runtimes/v8/frames.h"
 #include "session/doctor_process.h"
 #include "stacks/perf_map.h"
 
@@ -104,12 +105,16 @@ Check check_python(const process::ProcFs &proc, std::uint32_t pid) {
 
 Check check_node(const process::ProcFs &proc, std::uint32_t pid, const Runtime &runtime) {
 	const std::string name = runtime.version ? "Node " + *runtime.version : "Node";
+	if (runtimes::v8::Frames::find(proc, pid)) {
+		return {"node", Health::ok, name + ": functions of JavaScript are named from its memory", {}, {}};
+	}
 	const auto status = proc.status(pid);
 	const std::uint32_t own_pid = status ? status->nspids.back() : pid; // as Node itself sees it
 	const std::string map = "/tmp/perf-" + std::to_string(own_pid) + ".map";
 	auto file = proc.open_file(pid, map);
 	if (!file) {
-		return {"node", Health::warn, name + " without " + map + ": functions of JavaScript have no names in stacks",
+		return {"node", Health::warn,
+		        name + ", whose V8 does not say how to be read, without " + map + ": functions of JavaScript have no names",
 		        "start it with NODE_OPTIONS=--perf-basic-prof (or node --perf-basic-prof …)", file.error().describe()};
 	}
 	// As the symbolizer has it: /tmp is everyone's, names that another user put there are not believed.

@@ -65,13 +65,19 @@ runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) {
 }
 
 runtimes::v8::Frames *Programs::javascript(std::uint32_t pid) {
-	if (runtime(pid).kind != RuntimeKind::node) {
+	Program &program = programs_[pid];
+	if (program.javascript) {
+		return &*program.javascript;
+	}
+	const std::uint64_t now = monotonic_ns();
+	if (now < program.next_javascript_ns) {
 		return nullptr;
 	}
-	Program &program = programs_[pid];
-	if (!std::exchange(program.javascript_sought, true)) {
+	if (runtime(pid).kind == RuntimeKind::node) {
 		program.javascript = runtimes::v8::Frames::find(proc_, pid);
 	}
+	program.javascript_pause_ns = std::clamp(program.javascript_pause_ns * 2, first_pause_ns, seldom_pause_ns);
+	program.next_javascript_ns = now + program.javascript_pause_ns;
 	return program.javascript ? &*program.javascript : nullptr;
 }
 

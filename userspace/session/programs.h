@@ -48,7 +48,8 @@ private:
 		std::uint64_t runtime_asked_ns = 0;
 		std::unique_ptr<runtimes::cpython::Interpreter> interpreter;
 		std::optional<runtimes::v8::Frames> javascript;
-		bool javascript_sought = false;
+		std::uint64_t next_javascript_ns = 0;
+		std::uint64_t javascript_pause_ns = 0;
 		std::uint64_t next_try_ns = 0;
 		std::uint64_t pause_ns = 0;
 		bool seldom = false;

@@ -12,6 +12,7 @@
 
 #include "locks/futex_call.h"
 #include "locks/lock_finder.h"
+#include "model/application.h"
 #include "process/file_locks.h"
 #include "process/memory.h"
 #include "process/resource_of.h"
@@ -31,8 +32,6 @@ bool is_interrupt_entry(const KernelFrame &frame) {
 	return name.starts_with("asm_sysvec_") || name.starts_with("sysvec_") || name == "asm_common_interrupt" ||
 	       name == "common_interrupt" || name == "asm_exc_nmi" || name == "cpu_startup_entry" || name == "run_ksoftirqd";
 }
-
-bool is_of_v8(const NativeFrame &frame) { return !frame.module || (frame.function && frame.function->starts_with("Builtins_")); }
 
 std::string read_link(const std::string &path) {
 	std::array<char, 4096> target{};
@@ -63,11 +62,13 @@ Stack Resolver::stack(const RawStack &raw) {
 	return stack;
 }
 
-// Each frame of JavaScript has its function at a fixed place from its frame pointer. Code that V8 made is in no file, and its own
-// builtins, the interpreter among them, have names that begin with "Builtins_"; several of those may run on one frame.
+// Each frame of JavaScript has its function at a fixed place from its frame pointer. Code that V8 made is in no file; its
+// interpreter and other builtins are in Node's, without names where that is stripped. Frames within leave the pointer as it is,
+// or not.
 std::vector<SourceFrame> Resolver::javascript(const RawStack &raw, const std::vector<NativeFrame> &native,
                                               const std::vector<std::uint64_t> &frame_pointers) {
 	std::vector<SourceFrame> frames;
+	const auto is_of_v8 = [](const NativeFrame &frame) { return !frame.module || is_interpreter_frame(frame); };
 	const bool any = std::ranges::any_of(native, is_of_v8);
 	auto *names = any ? programs_.javascript(raw.pid) : nullptr;
 	if (names == nullptr) {
@@ -84,12 +85,12 @@ std::vector<SourceFrame> Resolver::javascript(const RawStack &raw, const std::ve
 	};
 	std::uint64_t last = 0;
 	for (std::size_t i = 0; i < native.size(); i++) {
-		if (!is_of_v8(native[i]) || frame_pointers[i] == 0 || frame_pointers[i] == last) {
-			continue;
+		if (!is_of_v8(native[i]) || frame_pointers[i] <= last) {
+			continue; // a caller's frame lies above
 		}
-		last = frame_pointers[i];
-		if (auto frame = names->at(last, word)) {
+		if (auto frame = names->at(frame_pointers[i], word)) {
 			frames.push_back(std::move(*frame));
+			last = frame_pointers[i];
 		}
 	}
 	return frames;

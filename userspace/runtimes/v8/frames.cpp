@@ -75,6 +75,9 @@ std::optional<Scope> read_scope(const Heap &heap, const Layout &layout, std::uin
 			break; // the outer scope: nothing after it is of this function
 		}
 	}
+	if (found.start == 0U) {
+		found.name.clear(); // a script's or module's own code: what strings are there are names of other things
+	}
 	return found;
 }
 
