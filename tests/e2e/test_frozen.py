@@ -34,6 +34,25 @@ def test_python(loop, wait, folder):
         diagnose(frozen, folder, freeze.freeze(frozen), python=True, in_loop=True)
 
 
+@pytest.mark.parametrize("command, function", [([places.SYSTEM_PYTHON, "python/spins.py"], "reconcile"), (["node", "node/spins.js"], "refresh")])
+def test_computes(command, function, folder):
+    """It never sleeps, so it has no stack to be looked at; Node has other loops that are well."""
+    program, script = command[0], places.TESTS / "targets" / command[1]
+    line = next(number for number, text in enumerate(script.read_text().splitlines(), 1) if "spins" in text)
+    with target.Target([program, script], folder) as frozen:
+        frozen.hear("ready")
+        with snoop.Snoop("-p", frozen.pid, folder=folder) as snooping:
+            stall = snooping.ongoing()
+            taken = snooping.arrival_ns(stall) - snooping.started_ns - snooping.delay_ns()
+            assert taken <= DIAGNOSED_WITHIN_NS, f"took {taken / 1e9:.2f} s"
+            recording = snooping.stop()
+    assert stall["culprit"] == {"function": function, "file": str(script), "line": line}, stall["summary"]
+    assert stall["cause"] == "cpu" and stall["tid"] == frozen.pid and "no_loop_yet" not in stall
+    (end,) = recording.stalls()
+    assert end["id"] == stall["id"] and end["truncated"] == "before_attach" and end["goes_on"] is True
+    assert "not over when loopsnoop stopped" in snooping.text()
+
+
 @pytest.mark.parametrize("loop", ["thread", "uvloop_thread"])
 def test_python_in_a_thread(loop, folder):
     """The main thread only waits for the loop's thread to end: it is not what is frozen."""

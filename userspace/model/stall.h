@@ -144,6 +144,7 @@ struct Stall {
 	std::string summary;
 	std::optional<std::string> advice; // one line, only where it is sure
 	bool no_loop_yet = false;          // the process never came to a poll call: a hang at start-up
+	bool goes_on = false;              // of the last record: loopsnoop stopped following, the stall had not ended
 	std::vector<Wait> waits;
 	std::vector<CpuPart> cpu;
 	std::optional<GilStory> gil;               // when it waited for the GIL at all

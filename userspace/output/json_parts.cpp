@@ -252,6 +252,9 @@ Json to_json(const Stall &stall) {
 	if (stall.advice) {
 		json["advice"] = *stall.advice;
 	}
+	if (stall.goes_on) {
+		json["goes_on"] = true;
+	}
 	if (stall.no_loop_yet) {
 		json["no_loop_yet"] = true;
 	}

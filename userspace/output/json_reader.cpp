@@ -125,6 +125,7 @@ static void read(const Fields &from, Stall &stall) {
 	from.get("summary", stall.summary);
 	from.get("advice", stall.advice);
 	from.get("no_loop_yet", stall.no_loop_yet);
+	from.get("goes_on", stall.goes_on);
 	read_list(from, "waits", stall.waits);
 	read_list(from, "cpu", stall.cpu);
 	read_object(from, "gil", stall.gil);

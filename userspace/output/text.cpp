@@ -194,8 +194,7 @@ void TextReport::show_update(const Stall &stall) {
 		return;
 	}
 	std::string_view end = "runs again: was";
-	const bool going_on = !stall.waits.empty() && stall.waits.back().ongoing;
-	if (stall.truncated == Truncated::session_end || (stall.truncated == Truncated::before_attach && going_on)) {
+	if (stall.goes_on || stall.truncated == Truncated::session_end) {
 		end = "not over when loopsnoop stopped:";
 	} else if (stall.truncated == Truncated::target_exit) {
 		end = "ended with the process: was";

@@ -86,7 +86,8 @@ void Stalls::on(LoopAppeared &&event) {
 		return;
 	}
 	if (!event.provisional) {
-		process.has_loop = true;
+		// Node's platform has a loop of its own, and so has each worker thread: the main thread may be frozen all the same.
+		process.has_loop |= event.tid == event.pid || programs_.runtime(event.pid).kind != RuntimeKind::node;
 		lives_.came_to_loop(event.pid);
 		if (loop.ignored) {
 			loop.ignored = false;

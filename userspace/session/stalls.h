@@ -139,6 +139,7 @@ private:
 
 	void look_at_stranger(ThreadLook &look, ProcessInfo &process);
 	void look_at_provisional(Loop &loop, ThreadLook &look);
+	[[nodiscard]] bool computes_in_callback(Loop &loop, const LoopState &state);
 	[[nodiscard]] bool has_better_loop(ThreadLook &look);
 	[[nodiscard]] bool in_callback_of_asyncio(ThreadLook &look);
 	void announce(Loop &loop, const LoopAppeared *event);

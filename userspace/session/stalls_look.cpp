@@ -133,6 +133,17 @@ bool Stalls::in_callback_of_asyncio(ThreadLook &look) {
 	});
 }
 
+// A thread that computes has no stack to be looked at: its samples tell whether it does so inside of a loop.
+bool Stalls::computes_in_callback(Loop &loop, const LoopState &state) {
+	const std::vector<RawSample> samples = loop.buffer.samples(state.iteration);
+	if (samples.empty()) {
+		return false;
+	}
+	const RawSample &last = samples.back();
+	loop.in_callback = analysis::runs_event_loop(last.named ? *last.named : resolver_.stack(last.stack));
+	return loop.in_callback;
+}
+
 void Stalls::look_at_provisional(Loop &loop, ThreadLook &look) {
 	looker_.read_stack(look);
 	RawWait wait = looker_.wait(look);

@@ -164,6 +164,7 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 	stall.id = loop.ongoing ? loop.ongoing->id : next_id_++;
 	if (word == Word::last) {
 		stall.ongoing = false;
+		stall.goes_on = true;
 		if (stall.truncated == Truncated::no) {
 			stall.truncated = Truncated::session_end;
 		}

@@ -127,8 +127,9 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	}
 	ProcessInfo &process = known->second;
 	if (state.provisional && now_ns - std::min(now_ns, process.since_ns) >= options_.hang_after_ns) {
+		const bool inside = loop.in_callback || (!loop.announced && computes_in_callback(loop, state));
 		// One that forked others and has no loop minds them: it is they who serve.
-		if ((process.has_loop || lives_.has_children(state.pid)) && !loop.in_callback) {
+		if ((process.has_loop || lives_.has_children(state.pid)) && !inside) {
 			leave(loop);
 			return;
 		}

@@ -244,6 +244,8 @@ def check_stall(at):
     duration = at.at("duration_ns").integer()
     check_timestamp(at.at("started_at"))
     at.at("truncated").one_of([None, "before_attach", "session_end", "target_exit", "end_lost"])
+    if "goes_on" in at.value and (at.value["goes_on"] is not True or at.value["phase"] != "ended"):
+        at.fail("`goes_on` is only of the end, and true")
     at.at("pid").integer(1)
     at.at("tid").integer(1)
     at.at("comm").text()

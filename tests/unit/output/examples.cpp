@@ -98,6 +98,7 @@ Stall full_stall() {
 	stall.summary = "blocked";
 	stall.advice = "commit in a thread";
 	stall.no_loop_yet = true;
+	stall.goes_on = true;
 	stall.startup = Startup{{{"127.0.0.1:8000", 2}, {"/run/x.sock", std::nullopt}}, 3 * s};
 	stall.pool = PoolWait{"SQLAlchemy's connection pool", {4715}, {4716, 4717}};
 	stall.peer = PeerLook{812, "postgres", true, ThreadView{}};

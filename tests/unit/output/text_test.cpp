@@ -214,6 +214,12 @@ TEST_CASE("how a stall ended otherwise is said") {
 	CHECK(times(out.text(), "not over when loopsnoop stopped: blocked 3.00 s since") == 1);
 	CHECK(times(out.text(), "ended with the process: was blocked 3.00 s since") == 1);
 	CHECK(times(out.text(), "runs again: was blocked at least 3.00 s since") == 2);
+	Stall goes_on = hang(3 * s, false);
+	goes_on.truncated = Truncated::before_attach;
+	goes_on.goes_on = true;
+	out.report.write(hang(1 * s, true));
+	out.report.write(goes_on);
+	CHECK(times(out.text(), "not over when loopsnoop stopped: blocked at least 3.00 s since") == 1);
 	Stall begun_before = hang(2 * s, false);
 	begun_before.truncated = Truncated::before_attach;
 	begun_before.culprit->line = 1;
