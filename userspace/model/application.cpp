@@ -31,7 +31,7 @@ bool is_standard_library(std::string_view parent, std::string_view name) {
 }
 
 struct Path {
-	bool package = false;          // below site-packages, dist-packages or node_modules
+	bool package = false;          // below site-packages, dist-packages, node_modules, or where Debian has Node's packages
 	bool standard_library = false; // below lib/python3.N
 	bool in_bin = false;           // directly in a bin directory
 	std::string_view name;         // the last component
@@ -39,6 +39,7 @@ struct Path {
 
 Path look_at(std::string_view path) {
 	Path found;
+	const bool of_system = path.starts_with("/usr/share/") || path.starts_with("/usr/lib/");
 	std::string_view parent;
 	while (true) {
 		const std::size_t slash = path.find('/');
@@ -48,7 +49,8 @@ Path look_at(std::string_view path) {
 			found.name = component;
 			return found;
 		}
-		found.package |= component == "site-packages" || component == "dist-packages" || component == "node_modules";
+		found.package |= component == "site-packages" || component == "dist-packages" || component == "node_modules" ||
+		                 (of_system && component == "nodejs");
 		found.standard_library |= is_standard_library(parent, component);
 		if (!component.empty()) {
 			parent = component;
