@@ -60,6 +60,8 @@ static __noinline int adopt_provisional(struct task_struct *task, struct ls_thre
 
 /* The process that is looked at; 0: all followed ones. */
 volatile __u32 wanted_process = 0;
+/* Threads that could not be adopted, of this walk. */
+volatile __u32 unadopted = 0;
 
 SEC("iter/task")
 int look(struct bpf_iter__task *ctx)
@@ -97,8 +99,10 @@ int look(struct bpf_iter__task *ctx)
 	thread = thread_of(task);
 	if (!thread) {
 		thread = adopt(task, process, target->flags, now);
-		if (!thread)
+		if (!thread) {
+			unadopted++;
 			return 0;
+		}
 		adopted = true;
 		if (asleep) {
 			thread->off_ns = now;

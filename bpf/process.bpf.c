@@ -50,7 +50,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (parent->tgid == child->tgid) {
-		adopt(child, thread->pid, thread->flags, now);
+		if (!adopt(child, thread->pid, thread->flags, now))
+			count_loss(LS_LOSS_no_storage);
 		return 0;
 	}
 	process = process_of(child);
@@ -67,7 +68,9 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	fresh.flags = thread->flags & (LS_TARGET_CHILDREN | LS_TARGET_FOUND);
 	bpf_map_update_elem(&targets, &process, &fresh, BPF_ANY);
 	thread = adopt(child, process, fresh.flags, now);
-	if (thread && !(fresh.flags & LS_TARGET_FOUND) && open_provisional(child, thread, now, 0))
+	if (!thread)
+		count_loss(LS_LOSS_no_storage);
+	else if (!(fresh.flags & LS_TARGET_FOUND) && open_provisional(child, thread, now, 0))
 		announce_loop(child, thread->slot, loop_at(thread->slot));
 	return 0;
 }

@@ -120,7 +120,8 @@ static __always_inline void close_loop(struct ls_thread *thread, struct ls_loop 
 }
 
 /* Begins to follow a thread that is not followed yet. Main threads get a provisional slot at once: their time counts from now on,
- * whether or not they come to a poll call. */
+ * whether or not they come to a poll call. 0: the kernel gave no storage, or its lock is held on this CPU by another program that
+ * was interrupted. */
 static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process, u32 target_flags, u64 now)
 {
 	struct ls_thread *thread;
@@ -128,10 +129,8 @@ static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process,
 	if (!task)
 		return 0;
 	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread) {
-		count_loss(LS_LOSS_no_storage);
+	if (!thread)
 		return 0;
-	}
 	thread->slot = -1;
 	thread->pid = process;
 	thread->tid = pid_of(task);

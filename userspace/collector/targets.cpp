@@ -49,12 +49,28 @@ Result<void> KernelSide::follow(const FollowRequest &request) {
 	if (!add_target(request)) {
 		return errno_error("follow the process", std::to_string(request.pid));
 	}
-	// Twice: a thread made while the first look went by is inherited only if its maker was followed by then.
-	if (look(request.pid).empty()) {
+	if (!adopt_threads(request.pid)) {
 		return make_error("follow the process", std::to_string(request.pid), "it has no threads any more");
 	}
-	(void)look(request.pid);
 	return {};
+}
+
+// Twice: a thread made while the first walk went by is inherited only if its maker was followed by then. And again where the
+// kernel could not give a thread its storage at that moment.
+bool KernelSide::adopt_threads(std::uint32_t pid) {
+	constexpr int walks = 2;
+	constexpr int most_walks = 12;
+	constexpr useconds_t pause_us = 2000;
+	bool any = false;
+	std::uint32_t missed = 0;
+	for (int i = 0; i < walks || (missed != 0 && i < most_walks); i++) {
+		if (missed != 0) {
+			(void)usleep(pause_us);
+		}
+		missed = walk(pid, [&](const ls_look &) { any = true; });
+	}
+	dropped_.at(static_cast<std::size_t>(Loss::no_storage)) += missed;
+	return any;
 }
 
 bool KernelSide::add_target(const FollowRequest &request) {
@@ -74,9 +90,9 @@ void KernelSide::follow_all(const std::vector<FollowRequest> &requests) {
 			dropped_.at(static_cast<std::size_t>(Loss::no_slot))++;
 		}
 	}
-	// Twice, as above. One of many is looked for alone: what the others do now is of no interest.
-	for (int i = 0; i < 2 && !requests.empty(); i++) {
-		walk(requests.size() == 1 ? requests.front().pid : 0, [](const ls_look &) {});
+	// One of many is looked for alone: what the others do now is of no interest.
+	if (!requests.empty()) {
+		(void)adopt_threads(requests.size() == 1 ? requests.front().pid : 0);
 	}
 }
 
@@ -105,10 +121,12 @@ void KernelSide::change_target(std::uint32_t pid, const std::function<void(ls_ta
 	}
 }
 
-void KernelSide::walk(std::uint32_t pid, const std::function<void(const ls_look &)> &see) {
+std::uint32_t KernelSide::walk(std::uint32_t pid, const std::function<void(const ls_look &)> &see) {
 	// The others cost a comparison each; and with hundreds of followed processes, their threads' stacks are not taken.
 	skeleton_->bss->wanted_process = pid;
+	skeleton_->bss->unadopted = 0;
 	read_iterator<ls_look>(iterator_.get(), see);
+	return skeleton_->bss->unadopted;
 }
 
 std::vector<ThreadLook> KernelSide::look(std::uint32_t pid) {
