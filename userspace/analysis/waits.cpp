@@ -77,8 +77,8 @@ bool same_stack(const Stack &a, const Stack &b) {
 		return same_frames(a.python, b.python, same_frame);
 	}
 	if (!a.javascript.empty() || !b.javascript.empty()) {
-		return same_frames(a.javascript, b.javascript,
-		                   same_frame); // the addresses of compiled code are no difference to a person
+		// The addresses of compiled code are no difference to a person.
+		return same_frames(a.javascript, b.javascript, same_frame);
 	}
 	return same_frames(a.native, b.native, same_native);
 }

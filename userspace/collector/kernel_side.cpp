@@ -38,9 +38,6 @@ std::uint32_t ring_bytes(const CollectorOptions &options) {
 	return std::bit_ceil(std::max(least_ring_bytes, options.max_loops * a_loop));
 }
 
-// An iteration is suspicious from that part of the threshold on; the kernel side has the same.
-constexpr std::uint64_t suspicious_share = 4;
-
 } // namespace
 
 Result<void> KernelSide::load() {

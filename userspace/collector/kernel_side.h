@@ -55,10 +55,13 @@ public:
 	void forget_deeds(std::uint32_t pid) override;
 	[[nodiscard]] LossCounts losses() const override;
 	[[nodiscard]] std::uint64_t sample_period_ns() const override {
-		return std::clamp(options_.threshold_ns / 4, least_sample_period_ns, most_sample_period_ns);
+		return std::clamp(options_.threshold_ns / suspicious_share, least_sample_period_ns, most_sample_period_ns);
 	}
 
 private:
+	// An iteration is suspicious from that part of the threshold on; the kernel side has the same.
+	static constexpr std::uint64_t suspicious_share = 4;
+
 	[[nodiscard]] std::optional<std::uint64_t> iteration_start(LoopKey key) const;
 	[[nodiscard]] std::optional<LoopState> loop_in(std::size_t slot) const;
 	[[nodiscard]] bool add_target(const FollowRequest &request);

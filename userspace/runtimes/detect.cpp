@@ -18,8 +18,6 @@ namespace {
 // node::per_process::metadata, of node v12 (src/node_metadata.h) to this day: begins with the std::string of Node's version.
 constexpr std::string_view node_metadata = "_ZN4node11per_process8metadataE";
 
-bool is_libnode(std::string_view path) { return file_name(path).starts_with("libnode.so"); }
-
 // "node", "nodejs", "node20"
 bool is_node_name(std::string_view path) {
 	std::string_view name = file_name(path);

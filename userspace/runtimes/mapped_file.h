@@ -18,4 +18,7 @@ namespace loopsnoop::runtimes {
 // "/usr/lib/libpython3.11.so.1.0" gives "libpython3.11.so.1.0".
 [[nodiscard]] constexpr std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+// Node as a library, as Debian has it: "libnode.so.108".
+[[nodiscard]] constexpr bool is_libnode(std::string_view path) { return file_name(path).starts_with("libnode.so"); }
+
 } // namespace loopsnoop::runtimes

@@ -136,8 +136,8 @@ void Stalls::on(RawWait &&event) {
 		// A process that is followed with its parent may be ended any moment, and takes the names with it; others move them.
 		constexpr std::size_t most_early = 16;
 		auto &early = loop->second.early;
-		const bool fleeting = (lives_.on() && loop->second.provisional) || resolver_.names_move(event.pid);
-		if (fleeting && event.stack_key != 0 && early.size() < most_early && event.off_ns >= options_.threshold_ns / 10 &&
+		if (event.stack_key != 0 && early.size() < most_early && event.off_ns >= options_.threshold_ns / 10 &&
+		    ((lives_.on() && loop->second.provisional) || resolver_.names_move(event.pid)) &&
 		    std::ranges::find(early, event.stack_key, &std::pair<std::uint64_t, Stack>::first) == early.end()) {
 			const Stack *known = resolved(loop->second, event); // kept for one wait only
 			early.emplace_back(event.stack_key, known != nullptr ? *known : resolver_.stack(event.stack));

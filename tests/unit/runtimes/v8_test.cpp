@@ -38,8 +38,6 @@ Layout node20() {
 	layout.shared_script = 32;
 	layout.script_name = 16;
 	layout.script_source = 8;
-	layout.array_length = 8;
-	layout.array_data = 16;
 	layout.string_length = 12;
 	layout.one_byte_chars = layout.two_byte_chars = 16;
 	layout.cons_first = layout.thin_actual = layout.sliced_parent = layout.external_resource = 16;

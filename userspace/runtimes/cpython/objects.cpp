@@ -5,33 +5,17 @@
 #include <cstring>
 #include <span>
 
+#include "runtimes/utf8.h"
+
 namespace loopsnoop::runtimes::cpython {
 
 namespace {
 
-void append_utf8(std::string &text, std::uint32_t c) {
+void append(std::string &text, std::uint32_t c) {
 	if (c >= 0xdc80 && c <= 0xdcff) { // surrogateescape, PEP 383
 		text += static_cast<char>(c - 0xdc00);
-		return;
-	}
-	if ((c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff) {
-		c = 0xfffd;
-	}
-	const auto tail = [](std::uint32_t bits) { return static_cast<char>(0x80U | (bits & 0x3fU)); };
-	if (c < 0x80) {
-		text += static_cast<char>(c);
-	} else if (c < 0x800) {
-		text += static_cast<char>(0xc0U | (c >> 6U));
-		text += tail(c);
-	} else if (c < 0x10000) {
-		text += static_cast<char>(0xe0U | (c >> 12U));
-		text += tail(c >> 6U);
-		text += tail(c);
 	} else {
-		text += static_cast<char>(0xf0U | (c >> 18U));
-		text += tail(c >> 12U);
-		text += tail(c >> 6U);
-		text += tail(c);
+		append_utf8(text, c);
 	}
 }
 
@@ -61,7 +45,7 @@ std::optional<std::string> read_unicode(const process::Memory &memory, const Off
 	for (std::size_t i = 0; i < characters; ++i) {
 		std::uint32_t c = 0; // little endian, as the machine is
 		std::memcpy(&c, raw.data() + i * width, width);
-		append_utf8(text, c);
+		append(text, c);
 	}
 	return text;
 }

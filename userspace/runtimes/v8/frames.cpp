@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtimes/v8/frames.h"
 
-#include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,7 +20,7 @@ constexpr std::uint64_t believed_ns = 2'000'000'000;
 constexpr std::size_t most_known = 4096;
 // ScopeInfo keeps the names of so many locals in itself, otherwise one pointer to a table (kScopeInfoMaxInlinedLocalNamesSize).
 constexpr std::int32_t most_inlined = 75;
-constexpr std::size_t scope_tail = 12; // words after the locals, that may hold the name and the position
+constexpr std::int32_t scope_tail = 12; // words after the locals, that may hold the name and the position
 
 struct Scope {
 	std::string name;
@@ -54,19 +52,17 @@ std::optional<Scope> read_scope(const Heap &heap, const Layout &layout, std::uin
 		found.start = position(layout.scope_locals + 1); // V8 since 12: before the locals, always there
 	}
 	first += *locals < most_inlined ? 2 * *locals : 1 + *locals;
-	std::array<std::uint64_t, scope_tail> tail{};
-	for (std::size_t i = 0; i < tail.size(); i++) {
-		const auto word = at(first + static_cast<std::int32_t>(i));
+	for (std::int32_t i = 0; i < scope_tail; i++) {
+		const auto word = at(first + i);
 		if (!word) {
 			break;
 		}
-		tail.at(i) = *word;
 		if (!Heap::is_pointer(*word)) {
 			continue;
 		}
 		const bool ended = found.start.has_value();
 		if (!ended && i >= 2) {
-			found.start = position(first + static_cast<std::int32_t>(i) - 2);
+			found.start = position(first + i - 2);
 		}
 		if (found.name.empty() && heap.is_string(*word)) {
 			found.name = heap.text(*word, most_name).value_or("");
@@ -93,7 +89,7 @@ std::optional<Frames> Frames::find(const process::ProcFs &proc, std::uint32_t pi
 	for (const bool library : {true, false}) {
 		std::string tried;
 		for (const process::Mapping &mapping : *maps) {
-			const bool wanted = library ? file_name(mapping.path).starts_with("libnode.so") : exe && mapping.path == exe->path;
+			const bool wanted = library ? is_libnode(mapping.path) : exe && mapping.path == exe->path;
 			if (!wanted || !mapping.has_file() || mapping.path == tried) {
 				continue;
 			}

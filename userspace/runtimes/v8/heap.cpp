@@ -6,6 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "runtimes/utf8.h"
+
 namespace loopsnoop::runtimes::v8 {
 
 namespace {
@@ -15,25 +17,6 @@ constexpr std::uint32_t most_position = 64U << 20U;    // a script that is longe
 constexpr std::size_t piece = 64UL << 10U;             // bytes read at once
 constexpr std::int32_t external_data = sizeof(void *); // from the resource on: where its characters are (v8.h, ExternalString)
 
-void append_utf8(std::string &to, std::uint32_t code) {
-	const auto put = [&](std::uint32_t byte) { to.push_back(static_cast<char>(byte)); };
-	if (code < 0x80) {
-		put(code);
-	} else if (code < 0x800) {
-		put(0xc0U | code >> 6U);
-		put(0x80U | (code & 0x3fU));
-	} else if (code < 0x10000) {
-		put(0xe0U | code >> 12U);
-		put(0x80U | (code >> 6U & 0x3fU));
-		put(0x80U | (code & 0x3fU));
-	} else {
-		put(0xf0U | code >> 18U);
-		put(0x80U | (code >> 12U & 0x3fU));
-		put(0x80U | (code >> 6U & 0x3fU));
-		put(0x80U | (code & 0x3fU));
-	}
-}
-
 std::string utf8(std::span<const std::uint16_t> units) {
 	std::string text;
 	for (std::size_t i = 0; i < units.size(); i++) {
@@ -41,8 +24,6 @@ std::string utf8(std::span<const std::uint16_t> units) {
 		const bool pair = (code & 0xfc00U) == 0xd800 && i + 1 < units.size() && (units[i + 1] & 0xfc00U) == 0xdc00;
 		if (pair) {
 			code = 0x10000U + ((code & 0x3ffU) << 10U) + (units[++i] & 0x3ffU);
-		} else if ((code & 0xf800U) == 0xd800) {
-			code = 0xfffd;
 		}
 		append_utf8(text, code);
 	}

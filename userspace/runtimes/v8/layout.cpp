@@ -29,8 +29,6 @@ constexpr std::array constants{
     Constant{"class_SharedFunctionInfo__script__Tagged_HeapObject_", &Layout::shared_script},
     Constant{"class_Script__name__Object", &Layout::script_name},
     Constant{"class_Script__source__Object", &Layout::script_source},
-    Constant{"class_FixedArrayBase__length__SMI", &Layout::array_length},
-    Constant{"class_FixedArray__data__uintptr_t", &Layout::array_data},
     Constant{"class_String__length__int32_t", &Layout::string_length},
     Constant{"class_SeqOneByteString__chars__char", &Layout::one_byte_chars},
     Constant{"class_SeqTwoByteString__chars__char", &Layout::two_byte_chars},

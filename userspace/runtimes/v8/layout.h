@@ -22,8 +22,6 @@ struct Layout {
 	std::int32_t shared_script = 0;
 	std::int32_t script_name = 0;
 	std::int32_t script_source = 0;
-	std::int32_t array_length = 0;
-	std::int32_t array_data = 0;
 	std::int32_t string_length = 0;
 	std::int32_t one_byte_chars = 0;
 	std::int32_t two_byte_chars = 0;
