@@ -17,14 +17,17 @@ static __always_inline void read_comms(struct task_struct *task, char *comm, cha
 /* Takes a free slot, -1 when there is none. */
 LS_FUNCTION s32 take_slot(void)
 {
-	for (u32 i = 0; i < LS_STEP_IDS; i++) {
+	for (u64 i = 0; i < LS_STEP_IDS; i++) {
 		struct ls_loop *loop;
+		u32 key = i;
 
-		if (i >= knobs.slots)
+		/* The verifiers up to 6.12 forget numbers of 32 bits that are on the stack, as keys are: not to be the one that counts. */
+		barrier_var(key);
+		if (key >= knobs.slots)
 			break;
-		loop = bpf_map_lookup_elem(&loops, &i);
+		loop = bpf_map_lookup_elem(&loops, &key);
 		if (loop && !loop->in_use && __sync_val_compare_and_swap(&loop->in_use, 0, 1) == 0)
-			return i;
+			return key;
 	}
 	count_loss(LS_LOSS_no_slot);
 	return -1;
