@@ -21,7 +21,8 @@ LS_FUNCTION s32 take_slot(void)
 		struct ls_loop *loop;
 		u32 key = i;
 
-		/* The verifiers up to 6.12 forget numbers of 32 bits that are on the stack, as keys are: not to be the one that counts. */
+		/* The verifiers up to 6.12 forget numbers of 32 bits that are on the stack, as keys are: not to be the one that counts.
+		 */
 		barrier_var(key);
 		if (key >= knobs.slots)
 			break;

@@ -207,8 +207,8 @@ struct sched_info { /* with CONFIG_SCHED_INFO, that is schedstats or delay accou
 
 struct task_struct {
 	unsigned int __state; /* since 5.14: 2f064a59a11f; `state` before */
-	unsigned int on_rq;  /* an int until 6.18, a byte in 7.2: what is unsigned libbpf loads in the kernel's own size */
-	unsigned int on_cpu; /* the same */
+	unsigned int on_rq;   /* an int until 6.18, a byte in 7.2: what is unsigned libbpf loads in the kernel's own size */
+	unsigned int on_cpu;  /* the same */
 	struct sched_entity se;
 	struct files_struct *files;
 	struct fs_struct *fs;

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from harness import freeze, places, snoop, target, waiting
+from harness import freeze, match, places, snoop, target, waiting
 
-DIAGNOSED_WITHIN_NS = 2_000_000_000
+DIAGNOSED_WITHIN_NS = 2_000_000_000 * match.SLOWER
 PYTHON_WAITS = ["time_sleep", "recv", "recv_timeout", "lock_held_by_thread", "fifo_read", "poll_on_two"]
 NATIVE_WAITS = ["nanosleep", "pipe_read", "poll_on_socket", "mutex", "recv", "fifo_open"]
 

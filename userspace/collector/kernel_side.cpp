@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "collector/decode.h"
+#include "collector/kernel_version.h"
 #include "collector/libbpf_log.h"
 #include "collector/pid_level.h"
 #include "collector/syscall_shapes.h"
@@ -97,6 +98,12 @@ Result<void> KernelSide::load() {
 	if (const int error = loopsnoop_bpf__load(skeleton_.get()); error != 0) {
 		Error failure = make_error("load the BPF programs", last_libbpf_warning());
 		failure.code = -error;
+		const std::string release = running_kernel();
+		const auto version = kernel_version(release);
+		if (version && *version < oldest_kernel) {
+			return make_error("follow anything on Linux " + release, {},
+			                  "its programs cannot see the registers of a sleeping thread; use Linux 5.15 or newer");
+		}
 		if (geteuid() != 0 || error == -EPERM) {
 			failure.advice = "run it as root: sudo loopsnoop …";
 		} else if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <fstream>
 #include <utility>
 
 #include "base/capabilities.h"
@@ -60,6 +62,13 @@ std::uint64_t pause_between_looks(std::uint64_t suspicious_ns, bool calm) {
 	return std::clamp(late, std::min(suspicious_ns / 2, most), most);
 }
 
+// Debian's and Ubuntu's kernels know more of this than 2, which is the most of kernel.org's: 3, the default of Debian's, leaves
+// perf events to CAP_SYS_ADMIN (their patch "security,perf: Allow further restriction of perf_event_open").
+bool perfmon_is_not_enough() {
+	int paranoid = 0;
+	return std::ifstream("/proc/sys/kernel/perf_event_paranoid") >> paranoid && paranoid > 2;
+}
+
 } // namespace
 
 Samplers::Samplers(SamplersOptions options) : options_(std::move(options)) {
@@ -80,17 +89,20 @@ Result<void> Samplers::possible() {
 Samplers::Event Samplers::attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, bpf_program *program) {
 	auto opened = open_software_event(tid, event, period);
 	if (!opened) {
+		refused_ += opened.error().code == ESRCH ? 0 : 1; // it has ended
 		return {};
 	}
 	Event attached;
 	attached.link.reset(bpf_program__attach_perf_event(program, opened->get())); // libbpf enables what it attaches to
 	if (attached.link != nullptr) {
 		attached.descriptor = opened->release();
+	} else {
+		refused_++;
 	}
 	return attached;
 }
 
-void Samplers::open(Sampler &sampler) const {
+void Samplers::open(Sampler &sampler) {
 	sampler.samples = attach(sampler.tid, PERF_COUNT_SW_CPU_CLOCK, options_.period_ns, options_.on_sample);
 	// Which file a major page fault is for, told as it ends: soon enough for the one that makes the iteration suspicious.
 	sampler.faults = attach(sampler.tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, 1, options_.on_major_fault);
@@ -103,7 +115,7 @@ void Samplers::close(Sampler &sampler) {
 	sampler.open = sampler.running = false;
 }
 
-void Samplers::run(Sampler &sampler) const {
+void Samplers::run(Sampler &sampler) {
 	if (!sampler.open) {
 		open(sampler);
 		return;
@@ -162,7 +174,8 @@ void Samplers::watch(const std::stop_token &stop) {
 	(void)prctl(PR_SET_NAME, "loopsnoop-watch");
 	go_before_ordinary_threads();
 	allow_late_wakeups(std::min(most_slack_ns, options_.suspicious_ns / 4));
-	(void)keep_capabilities({CAP_BPF, CAP_PERFMON}); // to open events and to attach to them
+	// To open events and to attach to them.
+	(void)keep_capabilities({CAP_BPF, CAP_PERFMON, perfmon_is_not_enough() ? unsigned{CAP_SYS_ADMIN} : unsigned{CAP_PERFMON}});
 	std::unique_lock lock(mutex_);
 	while (!stop.stop_requested()) {
 		if (!added_.wait(lock, stop, [&] { return !samplers_.empty(); })) {

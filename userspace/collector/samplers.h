@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -48,6 +49,8 @@ public:
 	void add(LoopKey key, std::uint32_t tid);
 	// A loop that is of no interest, or again of some.
 	void ignore(LoopKey key, bool ignored);
+	// How often a thread that was there got no perf event. From any thread.
+	[[nodiscard]] std::uint64_t refused() const { return refused_; }
 
 private:
 	struct Event {
@@ -62,16 +65,17 @@ private:
 		bool ignored = false;
 		std::uint64_t calm_since_ns = 0; // while it is open and not running
 	};
-	[[nodiscard]] static Event attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, bpf_program *program);
-	void open(Sampler &sampler) const;
+	[[nodiscard]] Event attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, bpf_program *program);
+	void open(Sampler &sampler);
 	static void close(Sampler &sampler);
-	void run(Sampler &sampler) const;
+	void run(Sampler &sampler);
 	static void pause(Sampler &sampler, std::uint64_t now_ns);
 	void warm_up(std::uint64_t now_ns);
 	void watch(const std::stop_token &stop);
 	[[nodiscard]] std::uint64_t look(std::uint64_t now_ns);
 
 	SamplersOptions options_;
+	std::atomic<std::uint64_t> refused_ = 0;
 	std::mutex mutex_; // of samplers_
 	std::condition_variable_any added_;
 	std::map<LoopKey, Sampler> samplers_;

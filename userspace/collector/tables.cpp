@@ -197,6 +197,7 @@ LossCounts KernelSide::losses() const {
 		}
 		counts.at(i) += dropped_.at(i);
 	}
+	counts.at(static_cast<std::size_t>(Loss::no_samples)) += samplers_ ? samplers_->refused() : 0;
 	return counts;
 }
 

@@ -10,12 +10,12 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <utility>
 
 #include "base/unique_fd.h"
 #include "collector/collector.h"
+#include "collector/kernel_version.h"
 #include "collector/pid_level.h"
 #include "collector/tracepoints.h"
 #include "process/pseudo_file.h"
@@ -27,7 +27,6 @@ namespace loopsnoop::session {
 namespace {
 
 constexpr std::size_t small_file = 16UL * 1024;
-constexpr KernelVersion oldest_kernel{5, 15}; // bpf_task_pt_regs()
 constexpr std::string_view container_advice = "in a container: docker run --privileged --pid=host";
 
 struct Right {
@@ -61,13 +60,13 @@ std::optional<std::string> line_of(const std::string &path) {
 
 Check check_kernel(const Machine &machine) {
 	Check check{"kernel", Health::ok, "kernel " + machine.release + " (" + machine.architecture + ")", {}, {}};
-	const auto version = kernel_version(machine.release);
+	const auto version = collector::kernel_version(machine.release);
 	const std::string btf = machine.sys + "/kernel/btf/vmlinux";
 	if (machine.architecture != "x86_64") {
 		check.health = Health::fail;
 		check.found += ": loopsnoop knows the registers of x86-64 only";
 		check.advice = "follow a program on an x86-64 machine";
-	} else if (version && *version < oldest_kernel) {
+	} else if (version && *version < collector::oldest_kernel) {
 		check.health = Health::fail;
 		check.found += " is older than 5.15: its programs cannot see the registers of a sleeping thread";
 		check.advice = "use Linux 5.15 or newer";
@@ -168,7 +167,8 @@ Check check_samples(const Machine &machine) {
 	return {"samples", Health::warn,
 	        std::string("no perf events (") + std::strerror(reason) + // NOLINT(concurrency-mt-unsafe): one thread
 	            "): iterations that compute are reported without a stack",
-	        "add CAP_PERFMON, or sysctl -w kernel.perf_event_paranoid=1; a container's seccomp profile may forbid them, too",
+	        "add CAP_PERFMON (kernels whose perf_event_paranoid can be 3, as Debian's and Ubuntu's, want CAP_SYS_ADMIN), or "
+	        "sysctl -w kernel.perf_event_paranoid=1; a container's seccomp profile may forbid them, too",
 	        std::move(detail)};
 }
 
@@ -225,16 +225,6 @@ Check judge_rights(std::optional<std::uint64_t> rights, std::uint32_t uid) {
 		return {"rights", Health::fail, who + " without " + lacking + " may not load BPF programs", advice, {}};
 	}
 	return {"rights", Health::warn, who + " without " + lacking + ": " + meaning, advice, {}};
-}
-
-std::optional<KernelVersion> kernel_version(std::string_view release) {
-	KernelVersion version;
-	const char *const end = release.data() + release.size();
-	const auto major = std::from_chars(release.data(), end, version.major);
-	if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') {
-		return std::nullopt;
-	}
-	return std::from_chars(major.ptr + 1, end, version.minor).ec == std::errc{} ? std::optional(version) : std::nullopt;
 }
 
 std::optional<std::string_view> lockdown_mode(std::string_view text) {

@@ -31,14 +31,6 @@ struct Machine {
 // `rights`: nullopt when they could not be read.
 [[nodiscard]] Check judge_rights(std::optional<std::uint64_t> rights, std::uint32_t uid);
 
-struct KernelVersion {
-	unsigned major = 0;
-	unsigned minor = 0;
-	auto operator<=>(const KernelVersion &) const = default; // NOLINT(modernize-use-nullptr): a mistake of clang-tidy 14
-};
-// "6.1.0-18-amd64" is 6.1. nullopt: does not begin so.
-[[nodiscard]] std::optional<KernelVersion> kernel_version(std::string_view release);
-
 // The word in brackets: "none [integrity] confidentiality". nullopt: none.
 [[nodiscard]] std::optional<std::string_view> lockdown_mode(std::string_view text);
 
