@@ -18,7 +18,13 @@ struct ls_call {
 
 static __always_inline u8 shape_of(s64 nr)
 {
-	return nr >= 0 && nr < LS_SYSCALLS ? shapes[nr & (LS_SYSCALLS - 1)] : LS_SHAPE_OTHER;
+	u64 index = nr;
+
+	if (index >= LS_SYSCALLS)
+		return LS_SHAPE_OTHER;
+	/* Or the compiler leaves the mask out, without which the verifier of 6.1 does not see the bound of a number of 32 bits. */
+	barrier_var(index);
+	return shapes[index & (LS_SYSCALLS - 1)];
 }
 
 /* `regs` as bpf_task_pt_regs() gives it: a pointer the verifier knows, so that plain loads do, where a helper's call each would

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Other kernels than this machine's: a part of these tests, run under them in an emulated machine (its times are not judged as
+sharply, everything else is), and one too old."""
+
+import os
+import shlex
+
+import pytest
+
+from harness import emulated, places
+
+# What depends on the kernel: each hook and iterator, what is read of its structures, perf events.
+TESTS = [
+    "test_waits_c.py::test_wait[recv]",
+    "test_waits_c.py::test_wait[mutex]",
+    "test_waits_c.py::test_wait[poll_on_two]",
+    "test_waits_c.py::test_without_a_feature_of_the_kernel[tracefs]",
+    "test_waits_python.py::test_wait[fifo_read]",
+    "test_cpu.py::test_line_that_computes[tight_loop]",
+    "test_frozen.py::test_python[time_sleep-asyncio]",
+    "test_frozen.py::test_computes[command1-refresh]",
+    "test_gil.py::test_one_long_wait_that_goes_on",
+    "test_life.py::test_target_execs_into_another_program",
+    "test_life.py::test_children_are_followed",
+    "test_discovery.py::test_name_and_cgroup_narrow",
+]
+TIMEOUT_S = 500
+
+
+def in_this_place(command):
+    """The environment of the tests, for a shell of the emulated machine."""
+    variables = {name: os.environ[name] for name in ("LOOPSNOOP_BUILD", "LOOPSNOOP_BIN", "LOOPSNOOP_TARGETS") if name in os.environ}
+    variables |= {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", "LOOPSNOOP_EMULATED": "1"}
+    return f"cd {shlex.quote(str(places.ROOT))}; export " + " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()) + f"; {command}"
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie", "sid"])
+def test_another_kernel(suite):
+    command = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--color=no", "--tb=short", "--durations=0", *(f"tests/e2e/{test}" for test in TESTS)]
+    status, said = emulated.run(suite, in_this_place("uname -r; cat /proc/sys/kernel/perf_event_paranoid; " + shlex.join(command)), TIMEOUT_S)
+    print(said)
+    assert status == 0 and f"{len(TESTS)} passed" in said, said
+
+
+def test_kernel_that_is_too_old():
+    """One line says so, and what to do."""
+    status, said = emulated.run("bullseye", in_this_place(f"{shlex.quote(str(places.LOOPSNOOP))} -p $$; echo status $?; {shlex.quote(str(places.LOOPSNOOP))} doctor"), TIMEOUT_S)
+    own, _, doctor = said.partition("status 1\n")
+    assert len(own.splitlines()) == 1 and "cannot follow anything on Linux 5.10" in own and "use Linux 5.15 or newer" in own, said
+    assert status == 1 and "is older than 5.15" in doctor, said
