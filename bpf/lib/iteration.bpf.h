@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The account of one loop thread: its iterations, and their hand-over to user space. Everything here runs on the CPU of the
- * thread it is about, so nothing is locked; user space reads the table meanwhile and tells by `changes` whether it moved. */
+/* The account of one loop thread: its iterations, and their hand-over to user space. Everything here runs in that thread, or on
+ * its CPU as it comes and goes, so nothing is locked (since 7.2 a program of a system call can be preempted: then those of its
+ * switches come in between); user space reads the table meanwhile and tells by `changes` whether it moved. */
 #pragma once
 
 #include "gil.bpf.h"
@@ -81,10 +82,12 @@ static __always_inline void book(struct ls_part *part, u64 ns, u64 count)
 	part->count += count;
 }
 
-/* The running iteration's account into the totals. One that did nothing but run, as those of a healthy loop, has two parts. */
-static __always_inline void book_iteration(struct ls_loop *loop, u64 duration)
+/* The running iteration's account into the totals, and how long it took. One that did nothing but run, as those of a healthy
+ * loop, has two parts. */
+static __always_inline u64 book_iteration(struct ls_loop *loop, u64 *now)
 {
 	u64 off = loop->account[LS_CAUSE_runqueue].ns;
+	u64 duration;
 
 	if (!loop->slept) {
 		book(&loop->total[LS_CAUSE_runqueue], off, loop->account[LS_CAUSE_runqueue].count);
@@ -95,9 +98,15 @@ static __always_inline void book_iteration(struct ls_loop *loop, u64 duration)
 			book(&loop->total[i], loop->account[i].ns, loop->account[i].count);
 		}
 	}
+	/* Switched away after the clock was read, by a kernel that lets programs of system calls be preempted (seen with 7.2): then
+	 * the parts have time that the whole has not. */
+	if (off > *now - loop->iteration_ns)
+		*now = bpf_ktime_get_ns();
+	duration = *now - loop->iteration_ns;
 	loop->account[LS_CAUSE_cpu].ns = duration > off ? duration - off : 0;
 	loop->account[LS_CAUSE_cpu].count = 1;
 	book(&loop->total[LS_CAUSE_cpu], loop->account[LS_CAUSE_cpu].ns, 1);
+	return duration;
 }
 
 static __always_inline void clear_booked(struct ls_loop *loop)
@@ -135,8 +144,7 @@ LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended
 
 	if (!loop || !loop->iteration_ns)
 		return 0;
-	duration = now - loop->iteration_ns;
-	book_iteration(loop, duration);
+	duration = book_iteration(loop, &now);
 	loop->iterations++;
 	loop->busy_ns += duration;
 	loop->iteration_histogram[histogram_bucket(duration) & (LS_HISTOGRAM - 1)]++;

@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <sstream>
 
-#include "base/clock.h"
 #include "capture.h"
 #include "catch.h"
 #include "process/procfs.h"
@@ -340,6 +340,13 @@ TEST_CASE("a program that a process becomes by exec is another one") {
 	check_complete(stack_of(symbolizer, child.pid()), "_start");
 }
 
+/** Time that this thread has run, in nanoseconds: others' work on a busy machine is not in it. */
+std::uint64_t cpu_ns() {
+	timespec now{};
+	REQUIRE(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
+	return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 TEST_CASE("a warm stack costs microseconds, and memory stays") {
 	Child child({"/usr/bin/python3", sources + "/deep.py"});
 	REQUIRE(child.line() == "ready");
@@ -350,15 +357,16 @@ TEST_CASE("a warm stack costs microseconds, and memory stays") {
 	static_cast<void>(symbolizer.native_and_kernel(*raw));
 	constexpr std::uint64_t rounds = 1000;
 	[[maybe_unused]] const long before_kib = resident_kib();
-	const std::uint64_t start_ns = monotonic_ns();
+	const std::uint64_t start_ns = cpu_ns();
 	std::size_t frames = 0;
 	for (std::uint64_t i = 0; i < rounds; ++i) {
 		frames = symbolizer.native_and_kernel(*raw).native.size();
 	}
-	const std::uint64_t each_ns = (monotonic_ns() - start_ns) / rounds;
+	[[maybe_unused]] const std::uint64_t each_ns = (cpu_ns() - start_ns) / rounds;
 	INFO(frames << " frames, " << each_ns << " ns a stack");
-	CHECK(each_ns < 1'000'000); // 20 us here; sanitizers and a busy machine take their part
-#ifndef __SANITIZE_ADDRESS__    // which keeps what is freed for a while
+	CHECK(frames > 0);
+#ifndef __SANITIZE_ADDRESS__    // which keeps what is freed for a while, and takes its time
+	CHECK(each_ns < 1'000'000); // 20 us here
 	CHECK(resident_kib() - before_kib < 4096);
 #endif
 }
