@@ -111,6 +111,20 @@ def test_one_long_wait_that_goes_on(folder):
     assert any(stall["cause"] == "gil" for stall in ongoing), [stall["breakdown"] for stall in ongoing]
 
 
+def test_holder_that_moves_on_during_one_wait(folder):
+    """It is looked at again for each report, and the time since the last look is told of the place where it is then."""
+    loop = target.python_loop(folder, wait="gil_moves", count=1, options={"switch_interval_s": 60}, more=["--ms", "2000"])
+    pairs, recording = compute.run(loop, folder, "--hang-after", "400ms")
+    ((event, ended),) = pairs
+    reports = [stall for stall in recording.stalls("ongoing") if stall["cause"] == "gil"]
+    assert len(reports) >= 3, recording.stalls("ongoing")
+    hog = event["holder"]
+    assert hog["function"] not in reports[0]["summary"] and hog["function"] in reports[-1]["summary"], [stall["summary"] for stall in reports]
+    # No time is told twice: neither by two looks, nor by the record of the whole wait.
+    for stall in [*reports, ended]:
+        assert sum(holder["ns"] for holder in stall["gil"]["holders"]) <= stall["gil"]["ns"] + match.MS, stall["gil"]
+
+
 @pytest.mark.parametrize("suite", ["trixie", "sid"])
 def test_gil_of_a_subinterpreter(suite, folder):
     """It has one of its own, and threads of its own that hold it."""

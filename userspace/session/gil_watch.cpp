@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/clock.h"
 
 namespace loopsnoop::session {
@@ -25,6 +27,11 @@ std::optional<GilWatch::Thread> GilWatch::thread_of(const RawGilWait &wait) {
 
 void GilWatch::on(const RawGilWait &wait) {
 	Loop &loop = loops_[wait.key];
+	const std::uint64_t looked_ns = loop.looked_since_ns == wait.start_ns ? loop.looked_ns : 0;
+	add(loop, wait, wait.waited_ns - std::min(wait.waited_ns, looked_ns));
+}
+
+void GilWatch::add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns) {
 	if (loop.iteration != wait.iteration) {
 		loop.iteration = wait.iteration;
 		loop.threads.clear();
@@ -39,7 +46,7 @@ void GilWatch::on(const RawGilWait &wait) {
 	}
 	analysis::GilSample sample;
 	sample.iteration = wait.iteration;
-	sample.waited_ns = wait.waited_ns;
+	sample.waited_ns = waited_ns;
 	sample.tid = entry->second->tid;
 	sample.thread = entry->second->name;
 	if (auto *interpreter = programs_.interpreter(wait.pid)) {
@@ -60,12 +67,24 @@ void GilWatch::look(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint
 	wait.tid = tid;
 	wait.iteration = iteration;
 	wait.start_ns = since_ns;
-	const std::uint64_t now = monotonic_ns();
-	wait.waited_ns = now > since_ns ? now - since_ns : 0;
 	wait.holder_state = holder->thread_state;
 	wait.holder_thread_id = holder->thread_id;
+	const std::uint64_t now = monotonic_ns();
+	wait.waited_ns = now > since_ns ? now - since_ns : 0;
+	Loop &loop = loops_[key];
+	// Of the kernel side it is known which GIL it looked at; a subinterpreter's is not the one looked at here.
+	const bool heard = loop.iteration == iteration && !loop.threads.empty();
+	if (heard && !loop.threads.contains({wait.holder_state, wait.holder_thread_id})) {
+		return;
+	}
+	if (loop.looked_since_ns != since_ns) {
+		loop.looked_since_ns = since_ns;
+		loop.looked_ns = 0;
+	}
+	const std::uint64_t fresh_ns = wait.waited_ns - std::min(wait.waited_ns, loop.looked_ns);
+	loop.looked_ns += fresh_ns;
 	wait.python = interpreter->frames(holder->thread_state);
-	on(wait);
+	add(loop, wait, fresh_ns);
 }
 
 std::vector<GilHolding> GilWatch::holders(LoopKey key, std::uint64_t iteration) const {

@@ -120,7 +120,7 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 			part_of(stall.breakdown, Cause::runqueue).count++;
 		}
 	}
-	if (state->off_ns != 0 && state->off_cause == Cause::gil && gil_.holders(loop.key, state->iteration).empty()) {
+	if (state->off_ns != 0 && state->off_cause == Cause::gil) {
 		gil_.look(loop.key, loop.totals.pid, loop.totals.tid, state->iteration, std::max(state->off_ns, start));
 	}
 	stall.truncated = state->before_attach ? Truncated::before_attach : Truncated::no;

@@ -204,6 +204,17 @@ class GilHog(GilWait):
         super().clean_up()
 
 
+class GilMoves(GilHog):
+    """Is somewhere else first."""
+
+    def run(self):
+        self.hog_tid = threading.get_native_id()
+        end = time.monotonic() + 0.3 * self.seconds
+        while time.monotonic() < end:
+            pass
+        self.hog()
+
+
 class GilSort(GilWait):
     """One long C call that never gives the GIL up."""
 
@@ -251,6 +262,7 @@ WAITS = {
     "getrandom": SystemCall,
     "cold_mapping": ColdMapping,
     "gil_hog": GilHog,
+    "gil_moves": GilMoves,
     "gil_sort": GilSort,
     "gil_regex": GilRegex,
 }
