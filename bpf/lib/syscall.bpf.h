@@ -12,8 +12,7 @@ struct ls_fd_list {
 struct ls_call {
 	s64 nr; /* -1: none (fault, interrupt) */
 	u64 args[6];
-	u8 shape;
-	u8 pad[7];
+	u64 shape; /* LS_SHAPE_*; no padding: the verifier of 5.15 wants all of what a function is handed to have been written */
 };
 
 static __always_inline u8 shape_of(s64 nr)

@@ -42,7 +42,9 @@ def with_a_try(suite):
     return emulated.run(suite, in_this_place(f"{loopsnoop} -p $$; echo status $?; {loopsnoop} doctor"), TIMEOUT_S)
 
 
-MACHINES = {"bookworm": with_these_tests, "trixie": with_these_tests, "sid": with_these_tests, "bullseye": with_a_try}
+# Ubuntu's, the oldest one that loopsnoop works on, comes from an archive that not every machine of these tests reaches: when it has been fetched.
+SUITES = ["bookworm", "trixie", "sid", *(["jammy"] if emulated.is_there("jammy") else [])]
+MACHINES = {"bullseye": with_a_try} | dict.fromkeys(SUITES, with_these_tests)
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +58,7 @@ def machine(request):
         yield lambda suite: (ahead.pop(suite, None) or pool.submit(MACHINES[suite], suite)).result()
 
 
-@pytest.mark.parametrize("suite", ["bookworm", "trixie", "sid"])
+@pytest.mark.parametrize("suite", SUITES)
 def test_another_kernel(suite, machine):
     status, said = machine(suite)
     print(said)
@@ -71,4 +73,4 @@ def test_kernel_that_is_too_old(suite, machine):
     status, said = machine(suite)
     own, _, doctor = said.partition("status 1\n")
     assert len(own.splitlines()) == 1 and "cannot follow anything on Linux 5.10" in own and "use Linux 5.15 or newer" in own, said
-    assert status == 1 and "is older than 5.15" in doctor, said
+    assert status == 1 and "older than 5.15" in doctor, said

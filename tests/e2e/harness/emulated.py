@@ -46,10 +46,14 @@ echo {CONSOLE_BEGINS}
 """
 
 
+def is_there(suite):
+    return (KERNELS / suite / ".complete").exists()
+
+
 def kernel_of(suite):
     """Its folder; the test is skipped when it could not be fetched."""
     folder = KERNELS / suite
-    if not (folder / ".complete").exists():
+    if not is_there(suite):
         pytest.skip(f"no kernel in {folder}: run scripts/fetch-kernels {suite}")
     return folder
 
