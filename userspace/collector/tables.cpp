@@ -31,6 +31,22 @@ template <typename T> std::optional<T> consistent_copy(const std::byte *from) {
 	return std::nullopt;
 }
 
+// By the kernel's own account (recursion_misses in struct bpf_prog_info; of programs on classic tracepoints since Linux 6.7).
+// Where the kernel can be preempted, a thread in a bpf() call that is suspended keeps them from running on its CPU.
+std::uint64_t missed_runs(const bpf_object *object) {
+	std::uint64_t sum = 0;
+	bpf_program *program = nullptr;
+	bpf_object__for_each_program(program, object) {
+		bpf_prog_info info{};
+		__u32 length = sizeof(info);
+		const int fd = bpf_program__fd(program);
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0) {
+			sum += info.recursion_misses;
+		}
+	}
+	return sum;
+}
+
 } // namespace
 
 std::optional<LoopState> KernelSide::loop_in(std::size_t slot) const {
@@ -198,6 +214,7 @@ LossCounts KernelSide::losses() const {
 		counts.at(i) += dropped_.at(i);
 	}
 	counts.at(static_cast<std::size_t>(Loss::no_samples)) += samplers_ ? samplers_->refused() : 0;
+	counts.at(static_cast<std::size_t>(Loss::missed_runs)) += missed_runs(skeleton_->obj);
 	return counts;
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <string>
 #include <utility>
 
 namespace loopsnoop::runtimes {
@@ -38,6 +39,31 @@ std::optional<ElfImage> open_mapped(const process::ProcFs &proc, std::uint32_t p
 		}
 	}
 	return ElfImage::open(std::move(file));
+}
+
+bool any_runtime_file(const process::ProcFs &proc, std::uint32_t pid, bool (*is_library)(std::string_view path),
+                      const std::function<bool(const ElfImage &image, std::uint64_t bias, std::string_view path)> &is_it) {
+	const auto maps = proc.maps(pid);
+	const auto exe = proc.exe(pid);
+	if (!maps) {
+		return false;
+	}
+	for (const bool library : {true, false}) {
+		std::string tried;
+		for (const process::Mapping &mapping : *maps) {
+			const bool wanted = library ? is_library(mapping.path) : exe && mapping.path == exe->path;
+			if (!wanted || !mapping.has_file() || mapping.path == tried) {
+				continue;
+			}
+			tried = mapping.path; // its other mappings lead to the same file
+			const auto image = open_mapped(proc, pid, mapping);
+			const auto bias = image ? image->load_bias(mapping) : std::nullopt;
+			if (bias && is_it(*image, *bias, mapping.path)) {
+				return true;
+			}
+		}
+	}
+	return false;
 }
 
 } // namespace loopsnoop::runtimes

@@ -122,28 +122,12 @@ bool is_libpython(std::string_view path) {
 }
 
 std::optional<Location> locate(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory) {
-	const auto maps = proc.maps(pid);
-	const auto exe = proc.exe(pid);
-	if (!maps) {
-		return std::nullopt;
-	}
-	// The library first: beside it the executable is a stub (or a server that embeds it).
-	for (const bool library : {true, false}) {
-		std::string tried;
-		for (const process::Mapping &mapping : *maps) {
-			const bool wanted = library ? is_libpython(mapping.path) : exe && mapping.path == exe->path;
-			if (!wanted || !mapping.has_file() || mapping.path == tried) {
-				continue;
-			}
-			tried = mapping.path; // its other mappings lead to the same file
-			const auto image = open_mapped(proc, pid, mapping);
-			const auto bias = image ? image->load_bias(mapping) : std::nullopt;
-			if (auto location = bias ? locate_in(*image, *bias, file_name(mapping.path), memory) : std::nullopt) {
-				return location;
-			}
-		}
-	}
-	return std::nullopt;
+	std::optional<Location> location;
+	any_runtime_file(proc, pid, is_libpython, [&](const ElfImage &image, std::uint64_t bias, std::string_view path) {
+		location = locate_in(image, bias, file_name(path), memory);
+		return location.has_value();
+	});
+	return location;
 }
 
 } // namespace loopsnoop::runtimes::cpython

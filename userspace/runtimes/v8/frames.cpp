@@ -80,28 +80,13 @@ std::optional<Scope> read_scope(const Heap &heap, const Layout &layout, std::uin
 } // namespace
 
 std::optional<Frames> Frames::find(const process::ProcFs &proc, std::uint32_t pid) {
-	const auto maps = proc.maps(pid);
-	const auto exe = proc.exe(pid);
-	if (!maps) {
-		return std::nullopt;
-	}
 	auto memory = std::make_unique<process::TargetMemory>(pid);
-	for (const bool library : {true, false}) {
-		std::string tried;
-		for (const process::Mapping &mapping : *maps) {
-			const bool wanted = library ? is_libnode(mapping.path) : exe && mapping.path == exe->path;
-			if (!wanted || !mapping.has_file() || mapping.path == tried) {
-				continue;
-			}
-			tried = mapping.path;
-			const auto image = open_mapped(proc, pid, mapping);
-			const auto bias = image ? image->load_bias(mapping) : std::nullopt;
-			if (const auto layout = bias ? read_layout(*image, *bias, *memory) : std::nullopt) {
-				return Frames(*layout, std::move(memory));
-			}
-		}
-	}
-	return std::nullopt;
+	std::optional<Layout> layout;
+	any_runtime_file(proc, pid, is_libnode, [&](const ElfImage &image, std::uint64_t bias, std::string_view) {
+		layout = read_layout(image, bias, *memory);
+		return layout.has_value();
+	});
+	return layout ? std::optional(Frames(*layout, std::move(memory))) : std::nullopt;
 }
 
 std::optional<SourceFrame> Frames::at(std::uint64_t frame_pointer, const Word &word) {
