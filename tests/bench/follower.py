@@ -122,11 +122,12 @@ class StandIn(Follower):
 class Loopsnoop(Follower):
     name, about = "loopsnoop", "loopsnoop"
     binary = None  # set once, by the options
+    more = ()  # options besides
 
     def __init__(self, pid, scratch):
         self.recording = scratch / "follow.jsonl"
         self.recording.unlink(missing_ok=True)
-        super().__init__([self.binary, "-q", "-p", str(pid), "--json", str(self.recording)], scratch)
+        super().__init__([self.binary, "-q", "-p", str(pid), "--json", str(self.recording), *self.more], scratch)
 
     def attached(self):
         try:

@@ -73,7 +73,7 @@ def test_into_readme_writes_between_its_own_marks_alone(tmp_path):
 
 def test_the_real_readme_has_the_marks():
     text = figures.README.read_text(encoding="utf-8")
-    for name in ("overhead", "events", "accuracy", "scale", "hosts"):
+    for name in ("overhead", "events", "sampling", "accuracy", "scale", "hosts"):
         assert text.index(f"<!-- bench:{name}:begin -->") < text.index(f"<!-- bench:{name}:end -->")
 
 
@@ -111,6 +111,14 @@ def test_events(tmp_path):
     ran = told["runs"]["followed"][0]
     assert ran["sleep in the poll call"]["on_switch"]["count"] >= 2 * 50 * 300
     assert ran["futex call"]["on_call_enter"]["count"] >= 60 * 2000
+
+
+def test_sampling(tmp_path):
+    told = bench("sampling", tmp_path, "--rounds", "1", "--seconds", "0.5")
+    by_role = {one["role"]: one for one in told["sandwiches"]}
+    assert set(by_role) == {"control", "100ms", "20ms", "5ms", "1ms"}
+    assert all(one["ratio"]["cpu_us_per_request"] > 0 for one in by_role.values())
+    assert by_role["1ms"]["cost"]["stalls"] > 0  # some 60 ms each
 
 
 def test_accuracy(tmp_path):
@@ -152,7 +160,7 @@ def test_verifier(tmp_path):
     assert programs["on_switch"]["instructions"] > 0
 
 
-@pytest.mark.parametrize("name", ["overhead", "events", "accuracy", "scale", "hosts", "soak", "verifier"])
+@pytest.mark.parametrize("name", ["overhead", "events", "sampling", "accuracy", "scale", "hosts", "soak", "verifier"])
 def test_help_and_wrong_options(name):
     shown = subprocess.run(["/usr/bin/python3", "-B", str(HERE / f"{name}.py"), "--help"], capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0 and f"scripts/bench {name}" in shown.stdout
