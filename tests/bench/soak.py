@@ -2,7 +2,6 @@
 """Whether `loopsnoop --all` runs for hours: processes come and go all the time, hundreds a minute, some of them loops, some of those
 stalling, and it is scraped meanwhile. Its memory, descriptors and threads must not grow, and what is gone must be gone from the metrics."""
 import argparse
-import json
 import os
 import platform
 import random
@@ -140,6 +139,7 @@ def main():
     parser = argparse.ArgumentParser(prog="scripts/bench soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10, help="how long (default: 10)")
     parser.add_argument("--a-minute", type=int, default=400, help="processes started a minute (default: 400)")
+    parser.add_argument("--readme", action="store_true", help="writes the table into README.md, too")
     parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
     parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
@@ -152,10 +152,12 @@ def main():
     about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"])}
     row = (f"{told['minutes']:g} min", " / ".join(str(told["started"][kind]) for kind in ("job", "epoll", "asyncio")), told["loops_seen"], told["scrapes"],
            f"{told['rss_mib']:.1f} / {told['rss_at_most_mib']:.1f}", f"{told['grown']['rss_mib']:+.2f}", f"{told['grown']['descriptors']:+.0f}", f"{told['cpu'] * 100:.2f}",
-           json.dumps(told["lost"]) if told["lost"] else "nothing")
+           ", ".join(f"{count:.0f} {reason}" for reason, count in told["lost"].items()) or "nothing")
     text = figures.table(("time", "started: jobs / epoll / asyncio", "of them seen as loops", "scrapes", "memory, MiB / at most", "grew by, MiB", "descriptors grew by", "CPU, % of a core",
                           "lost"), [row]) + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}; growth: between the middle and the last third."
     figures.write(options.output, "soak", text, {"about": about, **told})
+    if options.readme:
+        figures.into_readme("soak", text)
     print(text)
     found = list(complaints(told))
     if found:

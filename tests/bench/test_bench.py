@@ -73,7 +73,7 @@ def test_into_readme_writes_between_its_own_marks_alone(tmp_path):
 
 def test_the_real_readme_has_the_marks():
     text = figures.README.read_text(encoding="utf-8")
-    for name in ("overhead", "events", "sampling", "accuracy", "scale", "hosts"):
+    for name in ("overhead", "events", "sampling", "accuracy", "scale", "hosts", "soak"):
         assert text.index(f"<!-- bench:{name}:begin -->") < text.index(f"<!-- bench:{name}:end -->")
 
 
