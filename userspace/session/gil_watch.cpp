@@ -31,7 +31,7 @@ void GilWatch::on(const RawGilWait &wait) {
 	add(loop, wait, wait.waited_ns - std::min(wait.waited_ns, looked_ns));
 }
 
-void GilWatch::add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns) {
+bool GilWatch::add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns) {
 	if (loop.iteration != wait.iteration) {
 		loop.iteration = wait.iteration;
 		loop.threads.clear();
@@ -42,7 +42,7 @@ void GilWatch::add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns) 
 	}
 	// A thread that cannot be named is none; one that is the loop itself was read while the GIL changed hands.
 	if (!entry->second || entry->second->tid == wait.tid) {
-		return;
+		return false;
 	}
 	analysis::GilSample sample;
 	sample.iteration = wait.iteration;
@@ -53,6 +53,7 @@ void GilWatch::add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns) 
 		sample.python = interpreter->resolve(wait.python);
 	}
 	loop.holders.add(std::move(sample));
+	return true;
 }
 
 void GilWatch::look(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns) {
@@ -82,9 +83,10 @@ void GilWatch::look(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint
 		loop.looked_ns = 0;
 	}
 	const std::uint64_t fresh_ns = wait.waited_ns - std::min(wait.waited_ns, loop.looked_ns);
-	loop.looked_ns += fresh_ns;
 	wait.python = interpreter->frames(holder->thread_state);
-	add(loop, wait, fresh_ns);
+	if (add(loop, wait, fresh_ns)) {
+		loop.looked_ns += fresh_ns;
+	}
 }
 
 std::vector<GilHolding> GilWatch::holders(LoopKey key, std::uint64_t iteration) const {

@@ -44,7 +44,8 @@ private:
 		analysis::GilHolders holders;
 	};
 
-	void add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns);
+	// False: nothing was told of it.
+	bool add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns);
 	[[nodiscard]] std::optional<Thread> thread_of(const RawGilWait &wait);
 
 	process::ProcFs proc_;

@@ -340,7 +340,7 @@ TEST_CASE("a program that a process becomes by exec is another one") {
 	check_complete(stack_of(symbolizer, child.pid()), "_start");
 }
 
-/** Time that this thread has run, in nanoseconds: others' work on a busy machine is not in it. */
+// Time that this thread has run, in nanoseconds: others' work on a busy machine is not in it.
 std::uint64_t cpu_ns() {
 	timespec now{};
 	REQUIRE(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
