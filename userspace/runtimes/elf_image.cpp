@@ -20,25 +20,35 @@ std::string_view text_at(Elf *elf, std::size_t strings, std::size_t offset) {
 	return text == nullptr ? std::string_view{} : std::string_view{text};
 }
 
-// Fills the places of `found` that are still 0 from one symbol table.
+std::string_view bytes_of(Elf_Data *data) {
+	return data == nullptr || data->d_buf == nullptr ? std::string_view{}
+	                                                 : std::string_view(static_cast<const char *>(data->d_buf), data->d_size);
+}
+
+bool reads(std::string_view strings, std::size_t offset, std::string_view name) {
+	return offset < strings.size() && name.size() < strings.size() - offset && strings[offset + name.size()] == '\0' &&
+	       strings.compare(offset, name.size(), name) == 0;
+}
+
+// Fills the places of `found` that are still 0 from one symbol table. Not by gelf_getsym and elf_strptr: of a hundred thousand
+// mangled names the length alone took most of the time.
 void search_table(Elf *elf, Elf_Scn *table, const GElf_Shdr &header, std::span<const std::string_view> names,
                   std::vector<std::uint64_t> &found) {
-	Elf_Data *data = elf_getdata(table, nullptr);
-	if (data == nullptr || header.sh_entsize == 0) {
+	const std::string_view symbols = bytes_of(elf_getdata(table, nullptr)); // of struct Elf64_Sym, in this machine's byte order
+	Elf_Scn *linked = elf_getscn(elf, header.sh_link);
+	const std::string_view strings = linked == nullptr ? std::string_view{} : bytes_of(elf_getdata(linked, nullptr));
+	if (header.sh_entsize == 0) {
 		return;
 	}
-	const std::size_t count = std::min<std::size_t>(data->d_size / header.sh_entsize, max_symbols);
+	const std::size_t count = std::min<std::size_t>(symbols.size() / sizeof(Elf64_Sym), max_symbols);
 	for (std::size_t i = 0; i < count; ++i) {
-		GElf_Sym symbol;
-		if (gelf_getsym(data, static_cast<int>(i), &symbol) == nullptr) {
-			return;
-		}
+		Elf64_Sym symbol;
+		std::memcpy(&symbol, symbols.data() + i * sizeof(symbol), sizeof(symbol));
 		if (symbol.st_value == 0 || symbol.st_shndx == SHN_UNDEF) {
 			continue;
 		}
-		const std::string_view name = text_at(elf, header.sh_link, symbol.st_name);
 		for (std::size_t wanted = 0; wanted < names.size(); ++wanted) {
-			if (found[wanted] == 0 && name == names[wanted]) {
+			if (found[wanted] == 0 && reads(strings, symbol.st_name, names[wanted])) {
 				found[wanted] = symbol.st_value;
 			}
 		}

@@ -42,7 +42,8 @@ std::optional<ElfImage> open_mapped(const process::ProcFs &proc, std::uint32_t p
 }
 
 bool any_runtime_file(const process::ProcFs &proc, std::uint32_t pid, bool (*is_library)(std::string_view path),
-                      const std::function<bool(const ElfImage &image, std::uint64_t bias, std::string_view path)> &is_it) {
+                      const std::function<FileHas(const ElfImage &image, std::uint64_t bias, std::string_view path)> &is_it,
+                      FilesWithout *without) {
 	const auto maps = proc.maps(pid);
 	const auto exe = proc.exe(pid);
 	if (!maps) {
@@ -56,10 +57,17 @@ bool any_runtime_file(const process::ProcFs &proc, std::uint32_t pid, bool (*is_
 				continue;
 			}
 			tried = mapping.path; // its other mappings lead to the same file
+			if (without != nullptr && without->has(mapping)) {
+				continue;
+			}
 			const auto image = open_mapped(proc, pid, mapping);
 			const auto bias = image ? image->load_bias(mapping) : std::nullopt;
-			if (bias && is_it(*image, *bias, mapping.path)) {
+			const FileHas has = bias ? is_it(*image, *bias, mapping.path) : FileHas::nothing_yet;
+			if (has == FileHas::runtime) {
 				return true;
+			}
+			if (has == FileHas::nothing && without != nullptr) {
+				without->add(mapping);
 			}
 		}
 	}

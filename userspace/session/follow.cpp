@@ -127,7 +127,7 @@ std::uint64_t important_losses(const LossCounts &losses) {
 class LiveLook {
 public:
 	LiveLook(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector) : lend_(lend) {
-		update(collector);
+		update(collector, monotonic_ns());
 		if (lend_) {
 			lend_([this, &collector] { return LiveNumbers{monotonic_ns(), collector.loops(), lost()}; });
 		}
@@ -142,8 +142,13 @@ public:
 	LiveLook(LiveLook &&) = delete;
 	LiveLook &operator=(LiveLook &&) = delete;
 
-	// The losses are read by this thread alone: the other one may have no right to.
-	void update(const collector::Collector &collector) {
+	// The losses are read by this thread alone: the other one may have no right to. Now and then: it takes two dozen system
+	// calls.
+	void update(const collector::Collector &collector, std::uint64_t now_ns) {
+		if (!lend_ || now_ns < next_update_ns_) {
+			return;
+		}
+		next_update_ns_ = now_ns + status_ns;
 		const std::lock_guard lock(mutex_);
 		lost_ = collector.losses();
 	}
@@ -156,6 +161,7 @@ private:
 
 	mutable std::mutex mutex_;
 	LossCounts lost_{};
+	std::uint64_t next_update_ns_ = 0;
 	const std::function<void(std::function<LiveNumbers()>)> &lend_;
 };
 
@@ -342,8 +348,8 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 				look_at(take_up());
 			}
 			tick();
-			live.update(collector);
 			const std::uint64_t after = monotonic_ns();
+			live.update(collector, after);
 			next_tick = std::min(std::max(stalls.next_due_ns(), after + shortest_tick_ns), next_on_grid(after, tick_ns));
 		}
 		if (monotonic_ns() >= next_status) {

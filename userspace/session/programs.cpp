@@ -54,7 +54,7 @@ runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) {
 	if (now < program.next_try_ns) {
 		return nullptr;
 	}
-	if (auto found = runtimes::cpython::Interpreter::find(proc_, pid)) {
+	if (auto found = runtimes::cpython::Interpreter::find(proc_, pid, &program.without_python)) {
 		program.interpreter = std::make_unique<runtimes::cpython::Interpreter>(std::move(*found));
 		return program.interpreter.get();
 	}

@@ -47,6 +47,7 @@ private:
 		std::optional<Runtime> runtime;
 		std::uint64_t runtime_asked_ns = 0;
 		std::unique_ptr<runtimes::cpython::Interpreter> interpreter;
+		runtimes::FilesWithout without_python;
 		std::optional<runtimes::v8::Frames> javascript;
 		std::uint64_t next_javascript_ns = 0;
 		std::uint64_t javascript_pause_ns = 0;

@@ -406,8 +406,12 @@ TEST_CASE("libpython in a program of another name") {
 	const process::ProcFs proc;
 	const std::string code = "import time\ndef held():\n  print('ready', flush=True)\n  time.sleep(\n    100_000)\nheld()\n";
 	Target target({LOOPSNOOP_EMBED_PYTHON, library, code});
+	REQUIRE(target.lines_until("no Python yet"));
+	runtimes::FilesWithout without;
+	CHECK_FALSE(Interpreter::find(proc, target.pid(), &without));
+	target.send("\n");
 	REQUIRE(target.lines_until("ready"));
-	auto interpreter = Interpreter::find(proc, target.pid());
+	auto interpreter = Interpreter::find(proc, target.pid(), &without);
 	REQUIRE(interpreter);
 	CHECK(interpreter->version().rfind("3.11.", 0) == 0);
 	CHECK(runtimes::detect(proc, target.pid()).kind == RuntimeKind::cpython);
@@ -449,8 +453,9 @@ TEST_CASE("an interpreter that is just starting is found by asking again") {
 		const Scripts folder(python->root);
 		Target target({python->program, "-B", folder.inside("deep.py"), "3"}, {python->root, false});
 		std::optional<Interpreter> interpreter;
+		runtimes::FilesWithout without;
 		CHECK(becomes_true([&] {
-			interpreter = Interpreter::find(process::ProcFs{}, target.pid());
+			interpreter = Interpreter::find(process::ProcFs{}, target.pid(), &without);
 			return interpreter.has_value();
 		}));
 		REQUIRE(target.lines_until("ready"));
@@ -465,7 +470,16 @@ TEST_CASE("an interpreter that is just starting is found by asking again") {
 TEST_CASE("processes that are no CPython") {
 	const process::ProcFs proc;
 	const auto self = static_cast<std::uint32_t>(::getpid());
-	CHECK_FALSE(Interpreter::find(proc, self));
+	runtimes::FilesWithout without;
+	CHECK_FALSE(Interpreter::find(proc, self, &without));
+	// Its symbols are not searched again.
+	const auto exe = proc.exe(self);
+	const auto maps = proc.maps(self);
+	REQUIRE((exe && maps));
+	for (const process::Mapping &mapping : *maps) {
+		CHECK(without.has(mapping) == (mapping.path == exe->path));
+	}
+	CHECK_FALSE(Interpreter::find(proc, self, &without));
 	CHECK(runtimes::detect(proc, self).kind == RuntimeKind::native);
 	CHECK_FALSE(Interpreter::find(proc, 0x3fffffff));
 	CHECK(runtimes::detect(proc, 0x3fffffff).kind == RuntimeKind::native);

@@ -41,9 +41,9 @@ Interpreter::Interpreter(process::ProcFs proc, std::uint32_t pid, std::unique_pt
     : proc_(std::move(proc)), pid_(pid), memory_(std::move(memory)), location_(location), offsets_(offsets),
       codes_(offsets, location.code_type) {}
 
-std::optional<Interpreter> Interpreter::find(const process::ProcFs &proc, std::uint32_t pid) {
+std::optional<Interpreter> Interpreter::find(const process::ProcFs &proc, std::uint32_t pid, FilesWithout *without) {
 	auto memory = std::make_unique<process::TargetMemory>(pid);
-	const auto location = locate(proc, pid, *memory);
+	const auto location = locate(proc, pid, *memory, without);
 	return location ? at(proc, pid, std::move(memory), *location) : std::nullopt;
 }
 

@@ -49,8 +49,10 @@ struct ImportLock {
 class Interpreter {
 public:
 	// nullopt: not a CPython of 3.9 to 3.14 (with a GIL, not a debug build), not initialised yet, or not ours to read. Worth
-	// another try while the process is starting, or has only just loaded libpython. Takes some milliseconds.
-	[[nodiscard]] static std::optional<Interpreter> find(const process::ProcFs &proc, std::uint32_t pid);
+	// another try while the process is starting, or has only just loaded libpython. Takes some milliseconds, or, of a file of
+	// which `without` knows already that there is no Python in it, next to nothing.
+	[[nodiscard]] static std::optional<Interpreter> find(const process::ProcFs &proc, std::uint32_t pid,
+	                                                     FilesWithout *without = nullptr);
 	// The same with the symbols looked up already. nullopt: what lies there is no interpreter of that version, or not yet.
 	[[nodiscard]] static std::optional<Interpreter> at(const process::ProcFs &proc, std::uint32_t pid,
 	                                                   std::unique_ptr<process::Memory> memory, const Location &location);

@@ -78,27 +78,38 @@ std::optional<std::pair<Version, VersionFrom>> version_in_constants(const ElfIma
 	return std::pair(version, version.micro ? VersionFrom::strings : VersionFrom::file_name);
 }
 
-std::optional<Location> locate_in(const ElfImage &image, std::uint64_t bias, std::string_view name,
-                                  const process::Memory &memory) {
+struct Symbols {
+	std::uint64_t runtime; // these three at run time; 0: not known
+	std::uint64_t version;
+	std::uint64_t code_type;
+};
+
+// nullopt: no CPython.
+std::optional<Symbols> symbols_of(const ElfImage &image, std::uint64_t bias) {
 	constexpr std::array<std::string_view, 3> names{"_PyRuntime", "Py_Version", "PyCode_Type"};
-	const auto symbols = image.symbols(names, ElfImage::Tables::all);
-	Location location;
-	if (symbols[0] != 0) {
-		location.runtime = bias + symbols[0];
-	} else if (const auto section = image.section(".PyRuntime")) { // v3.13 Include/internal/pycore_runtime.h
-		location.runtime = bias + section->address;
-	} else {
+	auto found = image.symbols(names, ElfImage::Tables::all);
+	if (const auto section = found[0] == 0 ? image.section(".PyRuntime") : std::nullopt) {
+		found[0] = section->address; // v3.13 Include/internal/pycore_runtime.h
+	}
+	if (found[0] == 0) {
 		return std::nullopt;
 	}
-	location.code_type = symbols[2] != 0 ? bias + symbols[2] : 0;
+	const auto at_run_time = [&](std::uint64_t address) { return address != 0 ? bias + address : 0; };
+	return Symbols{bias + found[0], at_run_time(found[1]), at_run_time(found[2])};
+}
 
+std::optional<Location> locate_in(const ElfImage &image, const Symbols &symbols, std::string_view name,
+                                  const process::Memory &memory) {
+	Location location;
+	location.runtime = symbols.runtime;
+	location.code_type = symbols.code_type;
 	if (const auto described = self_described(memory, location.runtime)) {
 		location.version = described->version;
 		location.version_from = VersionFrom::runtime;
 		return location;
 	}
-	if (symbols[1] != 0) {
-		const auto version = version_from_hex(memory.read_value<std::uint64_t>(bias + symbols[1]).value_or(0));
+	if (symbols.version != 0) {
+		const auto version = version_from_hex(memory.read_value<std::uint64_t>(symbols.version).value_or(0));
 		if (!version) {
 			return std::nullopt;
 		}
@@ -121,12 +132,15 @@ bool is_libpython(std::string_view path) {
 	return name.starts_with("libpython3") && name.find(".so") != std::string_view::npos;
 }
 
-std::optional<Location> locate(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory) {
+std::optional<Location> locate(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory,
+                               FilesWithout *without) {
 	std::optional<Location> location;
-	any_runtime_file(proc, pid, is_libpython, [&](const ElfImage &image, std::uint64_t bias, std::string_view path) {
-		location = locate_in(image, bias, file_name(path), memory);
-		return location.has_value();
-	});
+	const auto is_it = [&](const ElfImage &image, std::uint64_t bias, std::string_view path) {
+		const auto symbols = symbols_of(image, bias);
+		location = symbols ? locate_in(image, *symbols, file_name(path), memory) : std::nullopt;
+		return location ? FileHas::runtime : symbols ? FileHas::nothing_yet : FileHas::nothing;
+	};
+	any_runtime_file(proc, pid, is_libpython, is_it, without);
 	return location;
 }
 

@@ -8,6 +8,7 @@
 #include "process/memory.h"
 #include "process/procfs.h"
 #include "runtimes/cpython/version.h"
+#include "runtimes/mapped_file.h"
 
 namespace loopsnoop::runtimes::cpython {
 
@@ -31,7 +32,9 @@ struct Location {
 [[nodiscard]] bool is_libpython(std::string_view path);
 
 // Looks at the executable and at each mapped libpython3*.so. Opens files of the target, reads symbol tables: some milliseconds.
-// nullopt: not CPython, older than 3.7 (no _PyRuntime), stripped of its dynamic symbols, or not ours to read.
-[[nodiscard]] std::optional<Location> locate(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory);
+// nullopt: not CPython, older than 3.7 (no _PyRuntime), stripped of its dynamic symbols, or not ours to read. Who asks again
+// hands in `without`, so that a large file is not searched each time for what is not in it.
+[[nodiscard]] std::optional<Location> locate(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory,
+                                             FilesWithout *without = nullptr);
 
 } // namespace loopsnoop::runtimes::cpython

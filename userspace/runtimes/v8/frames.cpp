@@ -84,7 +84,7 @@ std::optional<Frames> Frames::find(const process::ProcFs &proc, std::uint32_t pi
 	std::optional<Layout> layout;
 	any_runtime_file(proc, pid, is_libnode, [&](const ElfImage &image, std::uint64_t bias, std::string_view) {
 		layout = read_layout(image, bias, *memory);
-		return layout.has_value();
+		return layout ? FileHas::runtime : FileHas::nothing_yet;
 	});
 	return layout ? std::optional(Frames(*layout, std::move(memory))) : std::nullopt;
 }
