@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from machine import OTHER_CORE, cpu_s, family, on_core, rss_bytes, switches
 
 ATTACH_TIMEOUT_S = 15.0
-SETTLE_S = 1.0  # loopsnoop reads the target's symbols after its session record; what that costs is told apart from what following costs
+SETTLE_S = 0.3
+# loopsnoop reads the target's symbols after its session record; what that costs is told apart from what following costs.
+CALM_SHARE, CALM_S, CALM_PATIENCE_S = 0.05, 0.1, 3.0
 STOP_TIMEOUT_S = 10.0
 
 
@@ -54,13 +56,17 @@ class Follower:
                 raise RuntimeError(f"{' '.join(self.command)}: not attached after {waited:.1f} s, exit status {self.process.returncode}: {self.last_words()}")
             time.sleep(0.002)
         self.cost.attach_s = None if self.attached() is None else time.monotonic() - started
-        time.sleep(SETTLE_S)
+        self.settle()
         if self.process.poll() is not None:
             raise RuntimeError(f"{' '.join(self.command)}: ended at once, exit status {self.process.returncode}: {self.last_words()}")
         self.processes = family(self.process.pid)
         self.settled = time.monotonic(), self.own_cpu_s(), self.own_switches()
         self.cost.start_cpu_s = self.settled[1]
         return self
+
+    def settle(self):
+        """Returns when it has done what it does at its start."""
+        time.sleep(SETTLE_S)
 
     def own_cpu_s(self):
         return sum(cpu_s(pid) for pid in self.processes)
@@ -134,6 +140,15 @@ class Loopsnoop(Follower):
             return b"\n" in self.recording.read_bytes()[:65536]
         except FileNotFoundError:
             return False
+
+    def settle(self):
+        until, before = time.monotonic() + CALM_PATIENCE_S, 0.0
+        while time.monotonic() < until and self.process.poll() is None:
+            now = cpu_s(self.process.pid)
+            if before and now - before < CALM_SHARE * CALM_S:
+                return
+            before = now
+            time.sleep(CALM_S)
 
     def read_output(self):
         records = [json.loads(line) for line in self.recording.read_text().splitlines()]

@@ -83,7 +83,7 @@ def parse():
     parser.add_argument("--only", metavar="NAME", action="append", choices=names, help="this workload, may be repeated: " + ", ".join(names))
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, help="the peers, too (default: unless --quick)")
     parser.add_argument("--rounds", type=int, help="at most that many rounds a workload (default: as the time allows)")
-    parser.add_argument("--seconds", type=float, default=1, help="length of one slice of load; wrk takes whole ones (default: 1)")
+    parser.add_argument("--seconds", type=float, default=0.4, help="length of one slice of load (default: 0.4)")
     parser.add_argument("--minutes", type=float, help=f"time for it all (default: {FULL_S / 60:g}; with --quick {QUICK_S / 60:g})")
     parser.add_argument("--readme", action="store_true", help="writes the tables into README.md, too")
     parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)

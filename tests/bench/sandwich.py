@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a server with a follower is held against the same server without: in sandwiches.
 
-    bare · followed followed · bare · control control · bare · followed …
+    bare · followed · bare · control · bare · followed …
 
-Each slice is about a second of load on one running server. What a follower costs is told by the mean of its slices over the mean of
-the bare ones right before and after, so that a drift of the machine, of clock rate or cache or neighbours, falls out as far as it is
-steady for some seconds; a bare slice serves on both its sides. The control is a sandwich with nothing in it. Measured on two noisy
-cores: single slices stray by 2-3 %, sandwiches by 1.5-2.5 %; slices of 5 s in rounds of three, as it was before, by 10 % and more.
+Each slice is less than half a second of load on one running server. What a follower costs is told by its slice over the mean of the
+bare ones right before and after, so that a drift of the machine, of clock rate or cache or neighbours, falls out as far as it is
+steady for some seconds; a bare slice serves on both its sides. The control is a sandwich with nothing in it. Short slices and many:
+a busy neighbour changes a virtual CPU's speed by half, at all scales of time, so that two halves of a second right after each other
+differ by 3 %, two seconds by 5 to 25 % (a loop of Python alone, measured on such a machine).
 A sandwich during which the hypervisor took CPU time, or somebody else's BPF programs were loaded, is set aside.
 """
 import statistics
@@ -15,8 +16,7 @@ from dataclasses import asdict, dataclass
 
 from machine import cpu_s, stolen_s
 
-SLICES = 2  # of a follower at a time: attaching and leaving take longer than a slice
-MOST_STOLEN = 0.02  # of a core
+MOST_STOLEN = 0.02  # of a core, in the slices of a sandwich together: /proc/stat counts ticks of 10 ms
 LEAST_KEPT = 3  # disturbed ones count when there are fewer
 QUIET_PATIENCE_S = 6.0
 METRICS = ("cpu_us_per_request", "requests_per_s", "p99_ms")
@@ -40,7 +40,8 @@ class Sandwich:
     cost: object  # follower.Cost, None of the control
 
     def disturbed(self):
-        return any(one.stolen > MOST_STOLEN for one in (self.before, *self.inside, self.after)) or self.before.strangers or self.after.strangers
+        stolen = statistics.mean(one.stolen for one in (self.before, *self.inside, self.after))
+        return stolen > MOST_STOLEN or self.before.strangers or self.after.strangers
 
     def ratio(self, metric):
         bare = (getattr(self.before, metric) + getattr(self.after, metric)) / 2
@@ -73,7 +74,7 @@ class Bench:
         before = self.last_bare or self.bare()
         self.last_bare = None
         with role(self.server.pid, self.scratch) as follower:
-            inside = [self.slice() for _ in range(SLICES)]
+            inside = [self.slice()]
         after = self.last_bare = self.bare()
         return Sandwich(role.name, before, inside, after, follower.cost)
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
@@ -40,13 +41,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def run_load(command):
-    return subprocess.run(on_core(OTHER_CORE, command), check=True, capture_output=True, text=True, timeout=120).stdout
+def run_load(command, interrupt_after_s=None):
+    """What it prints; interrupted after that time, if one is given, which is then its way to end."""
+    with subprocess.Popen(on_core(OTHER_CORE, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as load:
+        if interrupt_after_s is not None:
+            time.sleep(interrupt_after_s)
+            load.send_signal(signal.SIGINT)
+        try:
+            output, said = load.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            load.kill()
+            raise
+        if load.returncode != 0:
+            raise RuntimeError(f"{' '.join(map(str, command))}: exit status {load.returncode}: {(output + said).strip()[-300:]}")
+        return output
 
 
 def wrk(connections):
     def load(port, seconds):
-        output = run_load(["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", f"http://127.0.0.1:{port}/"])
+        # It knows whole seconds only, but counts truly until it is interrupted.
+        output = run_load(["wrk", "-t1", f"-c{connections}", "-d600s", "--latency", f"http://127.0.0.1:{port}/"], seconds)
         served = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m),", output)
         p99 = re.search(r"^\s*99%\s+([\d.]+)(us|ms|s|m)$", output, re.MULTILINE)
         if not served or not p99 or int(served[1]) == 0:
