@@ -91,7 +91,7 @@ std::string describe(const FutexResource &futex, std::string_view /*call*/) {
 }
 
 std::string describe(const TimerResource &timer, std::string_view /*call*/) {
-	return timer.requested_ns ? fmt::format("sleeping ({} asked for)", format_duration(*timer.requested_ns)) : "sleeping";
+	return timer.requested_ns ? fmt::format("sleeping ({} asked for)", format_rounded_duration(*timer.requested_ns)) : "sleeping";
 }
 
 std::string describe(const ProcessResource &process, std::string_view /*call*/) {

@@ -72,4 +72,22 @@ std::string format_duration(std::uint64_t ns) {
 	return fmt::format("{} h {:02} min", seconds / 3600, seconds / 60 % 60);
 }
 
+std::string format_rounded_duration(std::uint64_t ns) {
+	// Half of the last digit that format_duration() shows.
+	constexpr std::array<std::pair<std::uint64_t, std::uint64_t>, 6> halves{{
+	    {1'000'000, 500},
+	    {10'000'000, 50'000},
+	    {1'000'000'000, 500'000},
+	    {10'000'000'000, 5'000'000},
+	    {60'000'000'000, 50'000'000},
+	    {7'200'000'000'000, 500'000'000},
+	}};
+	for (const auto &[below, half] : halves) {
+		if (ns < below) {
+			return format_duration(ns + half);
+		}
+	}
+	return format_duration(ns);
+}
+
 } // namespace loopsnoop

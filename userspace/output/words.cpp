@@ -88,7 +88,7 @@ struct ResourceWords {
 		return text;
 	}
 	std::string operator()(const TimerResource &timer) const {
-		return timer.requested_ns ? fmt::format("requested {}", format_duration(*timer.requested_ns)) : "a timer";
+		return timer.requested_ns ? fmt::format("requested {}", format_rounded_duration(*timer.requested_ns)) : "a timer";
 	}
 	std::string operator()(const ProcessResource &process) const {
 		if (!process.pid) {

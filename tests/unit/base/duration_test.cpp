@@ -31,3 +31,16 @@ TEST_CASE("durations are written for people") {
 	CHECK(format_duration(185'000'000'000) == "3 min 05 s");
 	CHECK(format_duration(7'440'000'000'000) == "2 h 04 min");
 }
+
+TEST_CASE("durations that somebody chose are rounded") {
+	CHECK(format_rounded_duration(850'600) == "851 us");
+	CHECK(format_rounded_duration(2'360'000) == "2.4 ms");
+	CHECK(format_rounded_duration(299'969'000) == "300 ms");
+	CHECK(format_rounded_duration(299'400'000) == "299 ms");
+	CHECK(format_rounded_duration(999'700'000) == "1.00 s");
+	CHECK(format_rounded_duration(2'499'600'000) == "2.50 s");
+	CHECK(format_rounded_duration(41'960'000'000) == "42.0 s");
+	CHECK(format_rounded_duration(184'600'000'000) == "3 min 05 s");
+	CHECK(format_rounded_duration(7'440'000'000'000) == "2 h 04 min");
+	CHECK(format_rounded_duration(0) == "0 us");
+}
