@@ -2,10 +2,8 @@
 """How right loopsnoop is: what it finds of stalls that targets make and write down themselves, what it reports that was none, how far off
 its durations are, and whether it names the right cause, line, resource and a whole stack; on a machine with nothing else to do and on
 one with all cores saturated."""
-import argparse
 import contextlib
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -14,8 +12,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import command
 import figures
-from machine import first_line
 
 MS = 1_000_000
 # Where events block: kernel side, both ways of the interpreter, and callbacks that compute.
@@ -208,25 +206,18 @@ def table(results):
 
 
 def parse():
-    parser = argparse.ArgumentParser(prog="scripts/bench accuracy", description=__doc__)
+    parser = command.parser("accuracy", __doc__)
     parser.add_argument("--quick", action="store_true", help="6 events a target instead of 24: two minutes instead of eight")
     parser.add_argument("--threshold", metavar="MS", type=int, action="append", choices=sorted(DURATIONS_MS), help="this one, may be repeated: 1, 5, 20, 100 (default: all)")
     parser.add_argument("--count", type=int, help="events a target")
     parser.add_argument("--wrong", action="store_true", help="prints what was not right, too")
-    parser.add_argument("--readme", action="store_true", help="writes the table into README.md, too")
-    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     options = parser.parse_args()
     if options.count is not None and options.count < 1:
         parser.error("--count must be 1 or more")
     return options
 
 
-def main():
-    options = parse()
-    if options.check:
-        return
+def main(options):
     os.environ["LOOPSNOOP_BIN"] = os.path.abspath(options.binary)
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
     count = options.count or (6 if options.quick else 24)
@@ -242,20 +233,14 @@ def main():
             if options.wrong:
                 for line in one["waiting"]["wrong"] + one["computing"]["wrong"] + one["false"]:
                     print(f"    {line}", file=sys.stderr)
-    about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "events_a_target": count}
+    about = command.about(options, events_a_target=count)
     lost = {reason: sum(one["lost"].get(reason, 0) for one in results) for one in results for reason in one["lost"]}
     text = (f"{table(results)}\n\n{len(NATIVE) + len(PYTHON) + 2} programs, C and CPython, that block in known ways and log the truth, {count} times each, all followed by one "
             f"loopsnoop. Saturated: two computing processes a core. {sum(one['own_making'] for one in results)} further reports were of iterations that computed or waited for a CPU "
             f"that long outside of what the programs log. Losses: {', '.join(f'{number} {reason}' for reason, number in sorted(lost.items())) or 'none'}; "
             f"{about['loopsnoop']}, kernel {about['kernel']}.")
-    figures.write(options.output, "accuracy", text, {"about": about, "results": results})
-    if options.readme:
-        figures.into_readme("accuracy", text)
-    print(text)
+    command.tell(options, "accuracy", text, {"about": about, "results": results})
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, AssertionError, OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    command.run(parse, main)

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """ns that loopsnoop adds to one event: of the followed loop thread, and of every other process; beside nothing and beside an empty
 BPF program on the same hooks, which goes with threads that wake up on another core as often as loopsnoop's. Each figure has bare ones right before and after it, and what is told is the median of the differences."""
-import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
+import command
 import figures
-from machine import first_line
 from workloads import PROGRAMS
 
 EVENTS = {
@@ -100,19 +97,17 @@ def table(found):
     return figures.table(head, rows)
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench events", description=__doc__)
+def parse():
+    parser = command.parser("events", __doc__)
     parser.add_argument("--rounds", type=int, default=9, help="about 10 s each (default: 9)")
     parser.add_argument("--quick", action="store_true", help="3 rounds")
-    parser.add_argument("--readme", action="store_true", help="writes the table into README.md, too")
-    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
-    if options.check:
-        return
+    return options
+
+
+def main(options):
     rounds = 3 if options.quick else options.rounds
     run = subprocess.run([PROGRAMS / "events" / "bench_events", str(rounds)], stdout=subprocess.PIPE, text=True, timeout=60 + 60 * rounds)
     if run.returncode != 0:
@@ -123,18 +118,13 @@ def main():
     usual = usual_programs(measured["rounds"])
     if usual:
         aside += f", with {usual} BPF programs of others loaded all the time, whose hooks, where they are these, make bare events dearer"
-    about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "rounds": rounds}
+    about = command.about(options, rounds=rounds)
     text = (f"{table(found)}\n\nns added to one event: median [quartiles] of {rounds} rounds{aside}; {about['loopsnoop']}, kernel {about['kernel']}. "
             "–: the empty program's own cost is within the noise.")
     ratio = {event: dict(zip(("other", "followed"), ratios(found[event]))) for event in EVENTS}
-    figures.write(options.output, "events", text, {"about": about, "added_ns": found, "to_empty": ratio, **measured})
-    if options.readme:
-        figures.into_readme("events", text)
-    print(f"{text}\n\nBy the kernel's own account, its clock reads included (not disturbed by other programs on these hooks):\n\n{program_table(measured['runs'])}")
+    kernels = f"\n\nBy the kernel's own account, its clock reads included (not disturbed by other programs on these hooks):\n\n{program_table(measured['runs'])}"
+    command.tell(options, "events", text, {"about": about, "added_ns": found, "to_empty": ratio, **measured}, besides=kernels)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    command.run(parse, main)

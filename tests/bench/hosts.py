@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs to watch a whole host: `loopsnoop --all` among hundreds of loops, most of them idle; its CPU time, memory and the time
 a scrape takes; and what it adds to the context switches and system calls of those that it does not follow."""
-import argparse
 import contextlib
 import gzip
 import json
 import os
-import platform
 import signal
 import socket
 import statistics
@@ -17,8 +15,9 @@ import urllib.request
 from pathlib import Path
 
 import events
+import command
 import figures
-from machine import first_line, rss_bytes, cpu_s
+from machine import rss_bytes, cpu_s
 from workloads import PROGRAMS
 
 PATIENCE_S = 60
@@ -178,28 +177,21 @@ def others_table(measured):
 
 
 def parse():
-    parser = argparse.ArgumentParser(prog="scripts/bench hosts", description=__doc__)
+    parser = command.parser("hosts", __doc__)
     parser.add_argument("--quick", action="store_true", help="220 loops only, and short: a minute instead of five")
-    parser.add_argument("--readme", action="store_true", help="writes the tables into README.md, too")
     parser.add_argument("--crowd", metavar="IDLE,BUSY", action="append", type=lambda text: tuple(int(word) for word in text.split(",")), help="these numbers of loops")
     parser.add_argument("--apart", action="store_true", help="follow these loops alone (--cgroup), where other programs' stalls would be in the figures")
     parser.add_argument("--no-others", action="store_true", help="not what it costs those that are not followed")
-    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     return parser.parse_args()
 
 
-def main():
-    options = parse()
-    if options.check:
-        return
+def main(options):
     crowds = options.crowd or (((200, 20),) if options.quick else CROWDS)
     measured = []
     for idle, busy in crowds:
         print(f"  {idle} idle and {busy} busy loops", file=sys.stderr, flush=True)
         measured.append(measure(os.path.abspath(options.binary), idle, busy, 4 if options.quick else 10, options.apart))
-    data = {"about": {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "bars": BARS}, "crowds": measured}
+    data = {"about": command.about(options, bars=BARS), "crowds": measured}
     text = crowd_table(measured)
     if not options.no_others:
         data["others"], left_out = others(3 if options.quick else 9)
@@ -208,14 +200,8 @@ def main():
             text += "\n\nOthers loaded and unloaded BPF programs all the time: the second table is not to be relied on."
     text += (f"\n\n{data['about']['loopsnoop']}, kernel {data['about']['kernel']}, {os.cpu_count()} cores, which the loops share with loopsnoop{', --cgroup instead of --all' if options.apart else ''}; bars for 220 loops: "
              f"{BARS['cpu']:.0%} of a core, {BARS['rss_mib']} MiB, {BARS['scrape_ms']} ms.{' More than ' + str(USUAL_LOOPS) + ' with --max-loops 2048.' if any(sum(crowd) > USUAL_LOOPS for crowd in crowds) else ''}")
-    figures.write(options.output, "hosts", text, data)
-    if options.readme:
-        figures.into_readme("hosts", text)
-    print(text)
+    command.tell(options, "hosts", text, data)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    command.run(parse, main)

@@ -3,16 +3,15 @@
 empty BPF programs on the same hooks, and by stand-ins, each against the same server bare right before and after."""
 import argparse
 import itertools
-import platform
 import sys
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
+import command
 import figures
 from follower import Loopsnoop, Nobody, StandIn
-from machine import QuietKernel, first_line
+from machine import QuietKernel
 from overhead_tables import tables
 from peers import PEERS, Floor
 from sandwich import METRICS, Bench, kept
@@ -77,7 +76,7 @@ def summary(workload, sandwiches, failed):
 
 
 def parse():
-    parser = argparse.ArgumentParser(prog="scripts/bench overhead", description=__doc__)
+    parser = command.parser("overhead", __doc__)
     names = [workload.name for workload in WORKLOADS]
     parser.add_argument("--quick", action="store_true", help="under five minutes; loopsnoop and the control alone (default: within half an hour)")
     parser.add_argument("--only", metavar="NAME", action="append", choices=names, help="this workload, may be repeated: " + ", ".join(names))
@@ -85,10 +84,6 @@ def parse():
     parser.add_argument("--rounds", type=int, help="at most that many rounds a workload (default: as the time allows)")
     parser.add_argument("--seconds", type=float, default=0.4, help="length of one slice of load (default: 0.4)")
     parser.add_argument("--minutes", type=float, help=f"time for it all (default: {FULL_S / 60:g}; with --quick {QUICK_S / 60:g})")
-    parser.add_argument("--readme", action="store_true", help="writes the tables into README.md, too")
-    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     options = parser.parse_args()
     for name in ("rounds", "seconds", "minutes"):
         if getattr(options, name) is not None and getattr(options, name) <= 0:
@@ -98,10 +93,7 @@ def parse():
     return options
 
 
-def main():
-    options = parse()
-    if options.check:
-        return
+def main(options):
     Loopsnoop.binary = options.binary
     workloads = [workload for workload in WORKLOADS if not options.only or workload.name in options.only]
     absent = {peer.name: why for peer in PEERS if options.peers for why in [peer.why_not()] if why}
@@ -117,19 +109,12 @@ def main():
             until = time.monotonic() + (ends - time.monotonic()) / left - SERVER_START_S
             sandwiches, failed = run_workload(workload, quiet_kernel, options, peers, until, Path(scratch))
             results[workload.name] = summary(workload, sandwiches, failed)
-    about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "slice_s": options.seconds,
-             "took_s": round(time.monotonic() - started), "bpf_programs_before": len(quiet_kernel.usual),
+    about = {**command.about(options), "slice_s": options.seconds, "took_s": round(time.monotonic() - started), "bpf_programs_before": len(quiet_kernel.usual),
              "peers": {peer.name: {"about": peer.about, "version": peer.what(), "yields_stacks": peer.stacks} for peer in peers}, "peers_absent": absent}
     data = {"about": about, "workloads": results}
     text = tables(data)
-    figures.write(options.output, "overhead", text, data)
-    if options.readme:
-        figures.into_readme("overhead", text)
-    print(text)
+    command.tell(options, "overhead", text, data)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    command.run(parse, main)

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the stacks of a loop that computes cost it: callbacks of a fixed amount of work, some 60 ms, in CPython; the CPU time of one,
 followed by loopsnoop at several thresholds, against bare right before and after."""
-import argparse
-import platform
 import socket
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+import command
 import figures
 from follower import Loopsnoop, Nobody
-from machine import QuietKernel, first_line
+from machine import QuietKernel
 from sandwich import Bench, kept
 from workloads import HERE, Load, Server, Workload
 
@@ -52,20 +50,18 @@ def table(sandwiches, slice_s):
             + f"\n\nA callback takes {bare} ms of CPU time bare; slices of {slice_s:g} s.")
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench sampling", description=__doc__)
+def parse():
+    parser = command.parser("sampling", __doc__)
     parser.add_argument("--rounds", type=int, default=8, help="half a minute each (default: 8)")
     parser.add_argument("--quick", action="store_true", help="2 rounds")
     parser.add_argument("--seconds", type=float, default=1.5, help="length of one slice (default: 1.5)")
-    parser.add_argument("--readme", action="store_true", help="writes the table into README.md, too")
-    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     options = parser.parse_args()
     if options.rounds < 1 or options.seconds <= 0:
         parser.error("--rounds must be 1 or more, --seconds more than 0")
-    if options.check:
-        return
+    return options
+
+
+def main(options):
     Loopsnoop.binary = options.binary
     roles, sandwiches = [Nobody, *(at(threshold) for threshold in THRESHOLDS)], []
     with tempfile.TemporaryDirectory(prefix="loopsnoop-bench.") as scratch, Server(WORKLOAD, Path(scratch)) as server:
@@ -75,16 +71,10 @@ def main():
             shift = number % len(roles)
             sandwiches += [bench.sandwich(role) for role in roles[shift:] + roles[:shift]]
             print(f"  round {number + 1}: " + ", ".join(f"{one.role} {one.ratio(METRIC):.3f}" for one in sandwiches[-len(roles):]), file=sys.stderr, flush=True)
-    about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"])}
+    about = command.about(options)
     text = f"{table(sandwiches, options.seconds)} {about['loopsnoop']}, kernel {about['kernel']}."
-    figures.write(options.output, "sampling", text, {"about": about, "sandwiches": [one.plain() for one in sandwiches]})
-    if options.readme:
-        figures.into_readme("sampling", text)
-    print(text)
+    command.tell(options, "sampling", text, {"about": about, "sandwiches": [one.plain() for one in sandwiches]})
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    command.run(parse, main)

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far loopsnoop goes: loops and threads by the thousand, storms of stalls, what of them it reports, loses and counts, how long it
 takes to attach, to look at all threads, to name what was in a burst, and how much memory all that needs."""
-import argparse
 import json
 import os
-import platform
 import resource
 import signal
 import statistics
@@ -12,10 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
+import command
 import figures
-from machine import cpu_s, first_line, rss_bytes
+from machine import cpu_s, rss_bytes
 from workloads import HERE, PROGRAMS
 
 PATIENCE_S = 60
@@ -226,25 +224,18 @@ TEXTS = {"loops": loops_text, "threads": threads_text, "storms": storms_text, "p
 
 
 def parse():
-    parser = argparse.ArgumentParser(prog="scripts/bench scale", description=__doc__)
+    parser = command.parser("scale", __doc__)
     parser.add_argument("--quick", action="store_true", help="smaller numbers: a minute instead of three")
     parser.add_argument("--only", metavar="PART", action="append", choices=list(PARTS), help="this part, may be repeated: " + ", ".join(PARTS))
-    parser.add_argument("--readme", action="store_true", help="writes the tables into README.md, too")
-    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     return parser.parse_args()
 
 
-def main():
-    options = parse()
-    if options.check:
-        return
+def main(options):
     options.binary = os.path.abspath(options.binary)
     options.max_loops = "--max-loops" in subprocess.run([options.binary, "--help"], capture_output=True, text=True).stdout
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # two descriptors a loop
-    data = {"about": {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), "bars": BARS}}
+    data = {"about": command.about(options, bars=BARS)}
     for name, measured in PARTS.items():
         if options.only and name not in options.only:
             continue
@@ -252,14 +243,8 @@ def main():
         result = measured(options)
         data[name] = result if isinstance(result, dict) else list(result)
     text = "\n\n".join([*(text(data[name]) for name, text in TEXTS.items() if name in data), f"{data['about']['loopsnoop']}, kernel {data['about']['kernel']}, {os.cpu_count()} cores, which the targets share with loopsnoop."])
-    figures.write(options.output, "scale", text, data)
-    if options.readme:
-        figures.into_readme("scale", text)
-    print(text)
+    command.tell(options, "scale", text, data)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    command.run(parse, main)

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether `loopsnoop --all` runs for hours: processes come and go all the time, hundreds a minute, some of them loops, some of those
 stalling, and it is scraped meanwhile. Its memory, descriptors and threads must not grow, and what is gone must be gone from the metrics."""
-import argparse
 import os
-import platform
 import random
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
+import command
 import figures
 from hosts import Crowd, Watching
-from machine import first_line, rss_bytes, cpu_s
+from machine import rss_bytes, cpu_s
 
 PYTHON = "/usr/bin/python3"
 SAMPLE_S = 2.0
@@ -135,37 +133,29 @@ def complaints(told):
         yield f"of {told['started']} only {told['loops_seen']} loops were ever in a scrape"
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench soak", description=__doc__)
+def parse():
+    parser = command.parser("soak", __doc__)
     parser.add_argument("--minutes", type=float, default=10, help="how long (default: 10)")
     parser.add_argument("--a-minute", type=int, default=400, help="processes started a minute (default: 400)")
-    parser.add_argument("--readme", action="store_true", help="writes the table into README.md, too")
-    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     options = parser.parse_args()
     if options.minutes <= 0 or options.a_minute <= 0:
         parser.error("--minutes and --a-minute must be more than 0")
-    if options.check:
-        return
+    return options
+
+
+def main(options):
     told = soak(os.path.abspath(options.binary), options.minutes, options.a_minute)
-    about = {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"])}
+    about = command.about(options)
     row = (f"{told['minutes']:g} min", " / ".join(str(told["started"][kind]) for kind in ("job", "epoll", "asyncio")), told["loops_seen"], told["scrapes"],
            f"{told['rss_mib']:.1f} / {told['rss_at_most_mib']:.1f}", f"{told['grown']['rss_mib']:+.2f}", f"{told['grown']['descriptors']:+.0f}", f"{told['cpu'] * 100:.2f}",
            ", ".join(f"{count:.0f} {reason}" for reason, count in told["lost"].items()) or "nothing")
     text = figures.table(("time", "started: jobs / epoll / asyncio", "of them seen as loops", "scrapes", "memory, MiB / at most", "grew by, MiB", "descriptors grew by", "CPU, % of a core",
                           "lost"), [row]) + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}; growth: between the middle and the last third."
-    figures.write(options.output, "soak", text, {"about": about, **told})
-    if options.readme:
-        figures.into_readme("soak", text)
-    print(text)
+    command.tell(options, "soak", text, {"about": about, **told})
     found = list(complaints(told))
     if found:
         sys.exit("bench: " + "; ".join(found))
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        sys.exit(f"bench: {error}")
+    command.run(parse, main)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many instructions the kernel's verifier walks for each BPF program, beside what was recorded: how near the limit of a million
 they are, and what a change did to it. Loading takes as long as that: verification is most of the time to attach."""
-import argparse
 import json
 import platform
 import re
@@ -9,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import command
 import figures
 
 RECORD = Path(__file__).with_name("verifier.json")
@@ -38,15 +38,14 @@ def measure(binary):
     return found
 
 
-def main():
-    parser = argparse.ArgumentParser(prog="scripts/bench verifier")
+def parse():
+    parser = command.parser("verifier", readme=False)
     parser.add_argument("--record", action="store_true", help=f"writes the counts to tests/bench/{RECORD.name}")
-    parser.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
-    parser.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
-    parser.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
     options = parser.parse_args()
-    if options.check:
-        return 0
+    return options
+
+
+def main(options):
     found = measure(options.binary)
     recorded = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {"programs": {}}
     rows, grown = [], []
@@ -60,8 +59,7 @@ def main():
     head = ("program", "instructions walked", "of the limit", "recorded", "ratio", "ms")
     text = (f"kernel {platform.release()}; recorded on {recorded.get('kernel', 'none')}\n\n{figures.table(head, rows)}\n\n"
             f"{len(found)} programs, {total:,} instructions in all")
-    figures.write(options.output, "verifier", text, {"kernel": platform.release(), "programs": found, "recorded": recorded, "grown": grown})
-    print(text)
+    command.tell(options, "verifier", text, {"kernel": platform.release(), "programs": found, "recorded": recorded, "grown": grown})
     if options.record:
         RECORD.write_text(json.dumps({"kernel": platform.release().split("-")[0], "programs": {name: one["instructions"] for name, one in sorted(found.items())}}, indent=2) + "\n",
                           encoding="utf-8")
@@ -79,4 +77,4 @@ def row(name, one, before, ratio):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(parse, main)
