@@ -125,6 +125,25 @@ def test_fault_is_found(fault):
         hold(records)
 
 
+def test_stolen_time_may_pass_for_computing_where_there_was_some():
+    """The hypervisor takes the CPU from a call that computes and sleeps in many pieces."""
+    event = {**copy.deepcopy(forge.SAMPLE_EVENT), "pieces": 40}
+    records = forge.recording([event])
+    stall = records[1]
+    taken = stall["breakdown"]["socket"]["ns"] * 3 // 5
+    stall["breakdown"]["socket"]["ns"] -= taken
+    stall["breakdown"]["cpu"]["ns"] += taken
+    stall["cause"] = "cpu"
+    expected = match.Expectation(python=True)
+    wait = stall["waits"][0]
+    for check in (lambda: match.check_cause(event, stall, expected), lambda: match.check_duration(event, stall, wait, expected)):
+        with pytest.raises(match.Wrong):
+            expected = match.Expectation(python=True)
+            check()
+        expected = match.Expectation(python=True, stolen_ns=taken)
+        check()
+
+
 @pytest.mark.parametrize("line", [b'{"a": 1, "a": 2}', b'{"a": NaN}', b'{"a": "\xff"}', b'{"a": 1', b""])
 def test_line_that_is_no_json(line):
     with pytest.raises((schema.Broken, ValueError)):

@@ -37,6 +37,12 @@ class Expectation:
     # Switches that the kernel did not trace, by the recording itself: where one of them ended a wait, what the thread computed until
     # its next system call passes for a part of it.
     untraced: int = 0
+    # What the hypervisor took, by the recording itself. From a running thread it takes time that the kernel's switches show as
+    # computing, and that the thread's own CPU clock leaves out.
+    stolen_ns: int = 0
+
+    def may_be_stolen_ns(self):
+        return self.stolen_ns and self.stolen_ns + STEAL_RESOLUTION_NS * (os.cpu_count() or 1)
 
 
 def show(event):
@@ -94,15 +100,16 @@ def main_wait(event, stall):
     return max(inside, key=lambda wait: (event["pieces"] != 1 and wait["stack"] is not None, wait["duration_ns"]))
 
 
-def check_duration(event, stall, wait, untraced):
+def check_duration(event, stall, wait, expected):
     """Off-CPU time as the kernel's own account of CPU time has it."""
+    stolen = expected.may_be_stolen_ns()
     off_cpu = event["end_ns"] - event["start_ns"] - event["cpu_ns"]
     # Whoever wakes up inside Python code wants the interpreter's lock first.
     run_queue = part(stall, "runqueue", "gil")
     if event["pieces"] == 1:
         got = wait["duration_ns"]
-        computed = event["cpu_ns"] if untraced else 0
-        if not off_cpu - TOLERANCE_NS - run_queue <= got <= off_cpu + TOLERANCE_NS + computed:
+        computed = event["cpu_ns"] if expected.untraced else 0
+        if not off_cpu - TOLERANCE_NS - run_queue - stolen <= got <= off_cpu + TOLERANCE_NS + computed:
             raise Wrong(f"{show(event)}: the wait has {got} ns, the target was off CPU for {off_cpu} ns (run queue {run_queue})")
         return
     # Many pieces: the account is what counts; 15 % for what else the call may have waited for, and for interrupts served on the
@@ -110,17 +117,18 @@ def check_duration(event, stall, wait, untraced):
     got = part(stall, *causes_of(event))
     slack = TOLERANCE_NS + off_cpu * 3 // 20 + run_queue
     around = event["callback_end_ns"] - event["callback_start_ns"] - (event["end_ns"] - event["start_ns"])
-    if not off_cpu - slack <= got <= off_cpu + AROUND_NS + around:
+    if not off_cpu - slack - stolen <= got <= off_cpu + AROUND_NS + around:
         raise Wrong(f"{show(event)}: {event['cause']} has {got} ns of the account, the target was off CPU for {off_cpu} ns")
 
 
-def check_cause(event, stall):
+def check_cause(event, stall, expected=Expectation()):
     wanted = list(causes_of(event))
     whole = event["end_ns"] - event["start_ns"]
     run_queue = part(stall, "runqueue")
-    asleep = whole - event["cpu_ns"] - run_queue  # by the target's own account, as far as it has one
+    computing = event["cpu_ns"] + expected.may_be_stolen_ns()
+    asleep = whole - computing - run_queue  # by the target's own account, as far as it has one
     # A fast disk, a busy machine: the call computes, or queues for a CPU, about as long as it sleeps.
-    if event["cpu_ns"] * 3 > whole or event["cpu_ns"] * 4 > asleep * 3:
+    if computing * 3 > whole or computing * 4 > asleep * 3:
         wanted.append("cpu")
     if run_queue * 3 > stall["duration_ns"] or run_queue * 4 > asleep * 3:
         wanted.append("runqueue")
@@ -209,9 +217,9 @@ def check_event(event, stall, expected):
     if stall["truncated"] is not None:
         raise Wrong(f"{show(event)}: truncated {stall['truncated']}")
     check_interval(event, stall)
-    check_cause(event, stall)
+    check_cause(event, stall, expected)
     wait = main_wait(event, stall)
-    check_duration(event, stall, wait, expected.untraced)
+    check_duration(event, stall, wait, expected)
     if wait["syscall"] not in event["syscalls"]:
         raise Wrong(f"{show(event)}: system call {wait['syscall']}, not one of {event['syscalls']}")
     if event["resource"] is not None:
@@ -257,7 +265,9 @@ def check_kernel_stacks(waits, untraced):
 
 def hold(events, recording, expected=None):
     """Every event over the threshold is found and rightly told, and nothing else is."""
-    expected = dataclasses.replace(expected or Expectation(), untraced=recording.lost().get("switch_untraced", 0))
+    expected = dataclasses.replace(
+        expected or Expectation(), untraced=recording.lost().get("switch_untraced", 0), stolen_ns=recording.stolen_ns
+    )
     threshold_ns = recording.session["threshold_ns"]
     stalls = recording.stalls()
     matched = set()

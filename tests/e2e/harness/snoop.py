@@ -17,10 +17,11 @@ hidden_switches = 0
 
 
 class Recording:
-    """The records of one session."""
+    """The records of one session; `stolen_ns` is what the hypervisor took from all CPUs meanwhile, as far as that was looked at."""
 
-    def __init__(self, records):
+    def __init__(self, records, stolen_ns=0):
         self.records = records
+        self.stolen_ns = stolen_ns
         global hidden_switches
         hidden_switches += sum(record.get("lost", {}).get("switch_untraced", 0) for record in records if record["type"] == "summary")
 
@@ -169,7 +170,7 @@ class Snoop:
             raise self.broken
         assert status in (None, self.process.returncode), f"exit status {self.process.returncode}\n{self.text()[-3000:]}"
         schema.judge(self.records)
-        return Recording(self.records)
+        return Recording(self.records, waiting.stolen_ns() - self._stolen_ns)
 
     def stop(self, number=signal.SIGINT, status=0):
         self.interrupt(number)
