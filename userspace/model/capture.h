@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/special_members.h"
 #include "model/stack.h"
 
 namespace loopsnoop {
@@ -31,6 +32,8 @@ struct PythonFrameRef {
 
 // A stack before anything was looked up: plain numbers and bytes.
 struct RawStack {
+	LOOPSNOOP_SPECIAL_MEMBERS(RawStack);
+
 	StackFrom from = StackFrom::none;
 	std::uint32_t pid = 0; // whose address space the numbers are of
 	std::uint32_t tid = 0;

@@ -11,6 +11,7 @@
 #include "model/capture.h"
 #include "model/cause.h"
 #include "model/descriptor.h"
+#include "model/special_members.h"
 #include "model/stall.h"
 
 namespace loopsnoop {
@@ -39,6 +40,8 @@ struct LoopAppeared {
 
 // What a blocked call waits on, as far as the kernel side could see it when the wait began.
 struct WaitTarget {
+	LOOPSNOOP_SPECIAL_MEMBERS(WaitTarget);
+
 	std::vector<DescriptorSnapshot> descriptors;
 	std::uint32_t descriptors_total = 0;
 	std::optional<std::string> path; // of a call that takes one, as the call has it
@@ -53,6 +56,8 @@ struct WaitTarget {
 
 // Waits in a row of one stack, ended or (in a look at a running stall) not.
 struct RawWait {
+	LOOPSNOOP_SPECIAL_MEMBERS(RawWait);
+
 	LoopKey key;
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
@@ -78,6 +83,8 @@ struct RawWait {
 
 // Who ended a wait (the longest so far of those in a row), where it stood in its own code. The wait itself is heard of later.
 struct RawWaker {
+	LOOPSNOOP_SPECIAL_MEMBERS(RawWaker);
+
 	LoopKey key;
 	std::uint64_t iteration = 0;
 	std::uint64_t wait_start_ns = 0; // RawWait::start_ns
@@ -114,6 +121,8 @@ struct IterationEnded {
 };
 
 struct RawSample {
+	LOOPSNOOP_SPECIAL_MEMBERS(RawSample);
+
 	LoopKey key;
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;

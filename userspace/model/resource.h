@@ -5,8 +5,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <variant>
 #include <vector>
+
+#include "model/special_members.h"
 
 namespace loopsnoop {
 
@@ -84,6 +88,11 @@ struct FdsResource {
 };
 
 struct Resource {
+	LOOPSNOOP_SPECIAL_MEMBERS(Resource);
+	template <typename Kind>
+	requires(!std::is_same_v<std::remove_cvref_t<Kind>, Resource>) Resource(Kind &&kind)
+	    : is(std::forward<Kind>(kind)) {} // NOLINT(google-explicit-constructor): any of them is one
+
 	std::variant<FileResource, SocketResource, PipeResource, FutexResource, TimerResource, ProcessResource, FdsResource> is;
 };
 

@@ -11,6 +11,7 @@
 #include "model/cause.h"
 #include "model/dump.h"
 #include "model/loss.h"
+#include "model/special_members.h"
 #include "model/stall.h"
 
 namespace loopsnoop {
@@ -109,6 +110,8 @@ struct LineTotals {
 
 // The life of a process that was followed together with its children, as far as the session saw it.
 struct ProcessLife {
+	LOOPSNOOP_SPECIAL_MEMBERS(ProcessLife);
+
 	struct EndedBy {
 		std::string signal; // "SIGTERM"
 		std::uint32_t pid = 0;
@@ -137,6 +140,8 @@ struct ProcessLife {
 
 // Processes of one parent and one command that ended one after the other.
 struct Restarts {
+	LOOPSNOOP_SPECIAL_MEMBERS(Restarts);
+
 	std::uint32_t parent = 0;
 	std::string parent_comm;
 	std::vector<std::uint32_t> workers; // pids, oldest first
@@ -157,6 +162,8 @@ struct Restarts {
 };
 
 struct SessionSummary {
+	LOOPSNOOP_SPECIAL_MEMBERS(SessionSummary);
+
 	std::uint64_t duration_ns = 0;
 	std::vector<LoopTotals> loops;
 	std::uint64_t loops_left_out = 0;   // that ended, beyond those kept

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "model/special_members.h"
+
 namespace loopsnoop {
 
 // A frame of an interpreted language. Strings hold whatever the target held: any bytes.
@@ -30,6 +32,10 @@ struct KernelFrame {
 
 // Innermost frame first. An empty part does not apply (or could not be had).
 struct Stack {
+	LOOPSNOOP_SPECIAL_MEMBERS(Stack);
+	Stack(std::vector<SourceFrame> python_frames, std::vector<SourceFrame> javascript_frames,
+	      std::vector<NativeFrame> native_frames, std::vector<KernelFrame> kernel_frames, bool truncated);
+
 	std::vector<SourceFrame> python;
 	std::vector<SourceFrame> javascript;
 	std::vector<NativeFrame> native;

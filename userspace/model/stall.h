@@ -9,6 +9,7 @@
 
 #include "model/cause.h"
 #include "model/resource.h"
+#include "model/special_members.h"
 #include "model/stack.h"
 
 namespace loopsnoop {
@@ -24,6 +25,8 @@ struct Waker {
 
 // One entry of a stall's `waits`: waits in a row with the same cause and stack are one.
 struct Wait {
+	LOOPSNOOP_SPECIAL_MEMBERS(Wait);
+
 	Cause cause = Cause::other;
 	std::optional<std::string> syscall; // null: not in a system call (page fault, preemption)
 	std::uint64_t start_ns = 0;
@@ -61,6 +64,8 @@ struct GilStory {
 };
 
 struct ThreadView {
+	LOOPSNOOP_SPECIAL_MEMBERS(ThreadView);
+
 	enum class State : std::uint8_t { running, runnable, sleeping, disk_sleep, stopped };
 	std::uint32_t tid = 0;
 	std::string thread;
@@ -128,6 +133,8 @@ enum class Truncated : std::uint8_t { no, before_attach, session_end, target_exi
 
 // One record of a stall: an iteration at least as long as the threshold.
 struct Stall {
+	LOOPSNOOP_SPECIAL_MEMBERS(Stall);
+
 	std::uint64_t id = 0;
 	bool ongoing = false;
 	std::uint64_t start_ns = 0;
