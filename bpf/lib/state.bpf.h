@@ -3,7 +3,7 @@
 #pragma once
 
 #include "abi/knobs.h"
-#include "abi/records.h"
+#include "abi/tables.h"
 #include "kernel.bpf.h"
 
 const volatile struct ls_knobs knobs __weak SEC(".rodata") = {};

@@ -1,340 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "base/pattern.h"
-#include "base/version.h"
 #include "cli/help.h"
 #include "cli/options.h"
+#include "cli/parse_follow.h"
 #include "cli/values.h"
+#include "cli/words.h"
 
 namespace loopsnoop::cli {
 
 namespace {
-
-constexpr std::uint64_t us = 1'000;
-constexpr std::uint64_t ms = 1'000'000;
-constexpr std::uint64_t hour = 3'600'000'000'000;
-// Each of a thousand slots has room for one. The interpreter's frames are had apart; of native code the outermost are cut.
-constexpr std::uint32_t discovery_stack_bytes = 16384;
-constexpr DurationRange threshold_range{us, hour, "1us to 1h"};
-constexpr DurationRange hang_after_range{ms, 24 * hour, "1ms to 24h"};
-constexpr DurationRange duration_range{ms, 100'000 * hour, "1ms to 100000h"};
-
-Exit wrong(std::string_view line) { return Exit{2, fmt::format("loopsnoop: {} (loopsnoop --help shows how)\n", line), true}; }
-
-Exit say(std::string text) { return Exit{0, std::move(text), false}; }
-
-// An option that takes one value. Collected as a list so that a second one is told, not silently taken or dropped.
-struct Value {
-	std::vector<std::string> given;
-	void add(CLI::App &app, const std::string &names, const std::string &unit) {
-		app.add_option(names, given)
-		    ->allow_extra_args(false)
-		    ->type_name(unit)
-		    ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-	}
-};
-
-// What all subcommands have, and how each parses: CLI11 splits the words, the meaning is checked by the caller.
-class Words {
-public:
-	explicit Words(std::vector<std::string> arguments) : arguments_(std::move(arguments)) {
-		app.set_help_flag();
-		app.allow_extras();
-		app.add_flag("-h,--help", help);
-		app.add_flag("-q,--quiet", quiet);
-		app.add_flag("-v,--verbose", verbose);
-	}
-
-	// nullopt: all well.
-	std::optional<Exit> read() {
-		std::reverse(arguments_.begin(), arguments_.end()); // CLI11 takes them last first
-		try {
-			app.parse(arguments_);
-		} catch (const CLI::ArgumentMismatch &missing) {
-			const std::string text = missing.what();
-			return wrong(fmt::format("{} needs a value", text.substr(0, text.find(':'))));
-		} catch (const CLI::ParseError &failure) {
-			return wrong(failure.what());
-		}
-		for (const std::string &word : app.remaining()) {
-			if (word.size() > 1 && word.front() == '-' && !help) {
-				return unknown_option(word);
-			}
-		}
-		if (quiet && verbose) {
-			return wrong("--quiet and --verbose exclude each other");
-		}
-		return std::nullopt;
-	}
-
-	[[nodiscard]] Verbosity verbosity() const {
-		if (quiet) {
-			return Verbosity::quiet;
-		}
-		return verbose ? Verbosity::verbose : Verbosity::normal;
-	}
-
-	CLI::App app;
-	bool help = false;
-	bool quiet = false;
-	bool verbose = false;
-
-private:
-	[[nodiscard]] Exit unknown_option(const std::string &word) const {
-		std::vector<std::string> names;
-		for (const CLI::Option *option : app.get_options()) {
-			for (const std::string &name : option->get_lnames()) {
-				names.push_back("--" + name);
-			}
-		}
-		const std::string name = word.substr(0, word.find('='));
-		if (const std::optional<std::string> meant = nearest(name, names); meant && name.starts_with("--")) {
-			return wrong(fmt::format("unknown option {}; did you mean {}?", name, *meant));
-		}
-		return wrong(fmt::format("unknown option {}", name));
-	}
-
-	std::vector<std::string> arguments_;
-};
-
-// Which option was given twice, of those that may be given once.
-std::optional<Exit> twice(std::initializer_list<std::pair<std::string_view, const Value *>> once) {
-	for (const auto &[name, value] : once) {
-		if (value->given.size() > 1) {
-			return wrong(fmt::format("{} is given twice", name));
-		}
-	}
-	return std::nullopt;
-}
-
-// `-j` takes an optional FILE, which CLI11 can only tell from the word after it: here it always gets one, "-" being stdout.
-std::vector<std::string> with_json_file(std::vector<std::string> words) {
-	std::vector<std::string> out;
-	for (std::size_t i = 0; i < words.size(); i++) {
-		if (words[i].starts_with("-j=")) {
-			out.push_back("--json=" + words[i].substr(3));
-		} else if (words[i] == "-j" || words[i] == "--json" || words[i] == "-qj" || words[i] == "-vj") {
-			if (words[i].size() == 3) {
-				out.push_back(words[i].substr(0, 2));
-			}
-			const bool file_follows =
-			    i + 1 < words.size() && !words[i + 1].empty() && (words[i + 1] == "-" || words[i + 1].front() != '-');
-			out.push_back("--json=" + (file_follows ? words[++i] : "-"));
-		} else {
-			out.push_back(std::move(words[i]));
-		}
-	}
-	return out;
-}
-
-// Reads one optional duration into `target`.
-std::optional<Exit> take_duration(std::string_view option, const Value &value, const DurationRange &range,
-                                  std::uint64_t &target) {
-	if (value.given.empty()) {
-		return std::nullopt;
-	}
-	const Result<std::uint64_t> ns = duration_between(option, value.given.front(), range);
-	if (!ns) {
-		return wrong(ns.error().what);
-	}
-	target = *ns;
-	return std::nullopt;
-}
-
-struct FollowWords {
-	Value pid, tid, comm, cgroup, max_loops, threshold, hang_after, duration, json, listen, stack, without;
-};
-
-// Which processes and threads; `options.command` is set already.
-std::optional<Exit> take_targets(const FollowWords &given, const std::vector<std::string> &rest, bool have_separator,
-                                 FollowOptions &options) {
-	for (const std::string &text : given.pid.given) {
-		if (const Result<void> added = add_ids("--pid", text, options.pids); !added) {
-			return wrong(added.error().what);
-		}
-	}
-	for (const std::string &text : given.tid.given) {
-		if (const Result<void> added = add_ids("--tid", text, options.tids); !added) {
-			return wrong(added.error().what);
-		}
-	}
-	if (!rest.empty()) {
-		return wrong(fmt::format("'{}' is not expected here; put -- before a command that is to be started", rest.front()));
-	}
-	if (have_separator && (options.command.empty() || options.command.front().empty())) {
-		return wrong("-- is not followed by a command");
-	}
-	if (have_separator && !options.pids.empty()) {
-		return wrong("--pid and -- COMMAND exclude each other: follow a running process or start one");
-	}
-	if (have_separator && !options.tids.empty()) {
-		return wrong("--tid and -- COMMAND exclude each other: the command's threads are not there yet");
-	}
-	if (have_separator && options.discovers()) {
-		return wrong(fmt::format("{} and -- COMMAND exclude each other: follow what runs on this host or start a program",
-		                         options.all             ? "--all"
-		                         : options.comms.empty() ? "--cgroup"
-		                                                 : "--comm"));
-	}
-	if (!have_separator && options.pids.empty() && options.tids.empty() && !options.discovers()) {
-		return wrong("nothing to follow; give -p PID, --all for the whole host, or -- COMMAND to start a program");
-	}
-	return std::nullopt;
-}
-
-// Which of the host's processes; `options.all` is set already.
-std::optional<Exit> take_discovery(const FollowWords &given, FollowOptions &options) {
-	for (const std::string &expression : given.comm.given) {
-		if (const auto pattern = Pattern::compile(expression); !pattern) {
-			return wrong(fmt::format("--comm: {}", pattern.error().describe()));
-		}
-		options.comms.push_back(expression);
-	}
-	options.cgroups = given.cgroup.given;
-	if (!given.max_loops.given.empty()) {
-		const Result<std::uint32_t> loops = loop_count(given.max_loops.given.front());
-		if (!loops) {
-			return wrong(loops.error().what);
-		}
-		options.max_loops = *loops;
-	}
-	return std::nullopt;
-}
-
-std::optional<Exit> take_times(const FollowWords &given, FollowOptions &options) {
-	std::uint64_t duration = 0;
-	for (std::optional<Exit> exit : {
-	         take_duration("--threshold", given.threshold, threshold_range, options.threshold_ns),
-	         take_duration("--hang-after", given.hang_after, hang_after_range, options.hang_after_ns),
-	         take_duration("--duration", given.duration, duration_range, duration),
-	     }) {
-		if (exit) {
-			return exit;
-		}
-	}
-	if (!given.duration.given.empty()) {
-		options.duration_ns = duration;
-	}
-	if (options.hang_after_ns < options.threshold_ns) {
-		if (!given.hang_after.given.empty()) {
-			return wrong("--hang-after is shorter than --threshold: what is not a stall yet is not reported");
-		}
-		options.hang_after_ns = options.threshold_ns;
-	}
-	return std::nullopt;
-}
-
-std::optional<Exit> take_outputs(const FollowWords &given, FollowOptions &options) {
-	if (!given.json.given.empty()) {
-		options.json = given.json.given.front();
-	}
-	if (!given.listen.given.empty()) {
-		const Result<ListenAddress> listen = listen_address(given.listen.given.front());
-		if (!listen) {
-			return wrong(listen.error().what);
-		}
-		options.listen = listen.value();
-	}
-	if (options.discovers()) {
-		options.stack_bytes = discovery_stack_bytes;
-	}
-	if (!given.stack.given.empty()) {
-		const Result<std::uint32_t> bytes = stack_bytes(given.stack.given.front());
-		if (!bytes) {
-			return wrong(bytes.error().what);
-		}
-		options.stack_bytes = *bytes;
-	}
-	for (const std::string &feature : given.without.given) {
-		if (const Result<void> left = leave_out(feature, options.without); !left) {
-			return wrong(left.error().what);
-		}
-	}
-	return std::nullopt;
-}
-
-Parsed parse_follow(std::vector<std::string> arguments) {
-	FollowOptions options;
-	options.argv = arguments;
-	arguments.erase(arguments.begin()); // the program's name
-	const auto separator = std::find(arguments.begin(), arguments.end(), "--");
-	const bool have_separator = separator != arguments.end();
-	if (have_separator) {
-		options.command.assign(separator + 1, arguments.end());
-		arguments.erase(separator, arguments.end());
-	}
-
-	Words words(with_json_file(std::move(arguments)));
-	FollowWords given;
-	bool version_wanted = false;
-	given.pid.add(words.app, "-p,--pid", "PID");
-	given.tid.add(words.app, "-t,--tid", "TID");
-	given.comm.add(words.app, "--comm", "REGEX");
-	given.cgroup.add(words.app, "--cgroup", "PATH");
-	given.max_loops.add(words.app, "--max-loops", "N");
-	given.threshold.add(words.app, "-T,--threshold", "DURATION");
-	given.hang_after.add(words.app, "--hang-after", "DURATION");
-	given.duration.add(words.app, "-d,--duration", "DURATION");
-	given.json.add(words.app, "-j,--json", "FILE");
-	given.listen.add(words.app, "--listen", "ADDR:PORT");
-	given.stack.add(words.app, "--stack-bytes", "BYTES");
-	given.without.add(words.app, "--without", "FEATURE");
-	words.app.add_flag("--all", options.all);
-	words.app.add_flag("--children", options.children);
-	words.app.add_flag("--fail-on-stall", options.fail_on_stall);
-	words.app.add_flag("--version", version_wanted);
-	if (std::optional<Exit> exit = words.read()) {
-		return *exit;
-	}
-	if (words.help) {
-		return say(follow_help(words.verbose));
-	}
-	if (version_wanted) {
-		return say(fmt::format("loopsnoop {}\n", version()));
-	}
-	options.verbosity = words.verbosity();
-	if (std::optional<Exit> exit = twice({{"--threshold", &given.threshold},
-	                                      {"--hang-after", &given.hang_after},
-	                                      {"--duration", &given.duration},
-	                                      {"--json", &given.json},
-	                                      {"--listen", &given.listen},
-	                                      {"--max-loops", &given.max_loops},
-	                                      {"--stack-bytes", &given.stack}})) {
-		return *exit;
-	}
-	if (std::optional<Exit> exit = take_discovery(given, options)) {
-		return *exit;
-	}
-	if (std::optional<Exit> exit = take_targets(given, words.app.remaining(), have_separator, options)) {
-		return *exit;
-	}
-	if (std::optional<Exit> exit = take_times(given, options)) {
-		return *exit;
-	}
-	if (std::optional<Exit> exit = take_outputs(given, options)) {
-		return *exit;
-	}
-	return options;
-}
 
 Parsed parse_report(std::vector<std::string> arguments) {
 	Words words(std::move(arguments));
 	if (std::optional<Exit> exit = words.read()) {
 		return *exit;
 	}
-	if (words.help) {
+	if (words.help()) {
 		return say(report_help());
 	}
-	const std::vector<std::string> files = words.app.remaining();
+	const std::vector<std::string> files = words.rest();
 	if (files.size() != 1 || files.front().empty()) {
 		return wrong(files.empty() ? "report needs a FILE, as --json wrote it (- for standard input)" : "report reads one FILE");
 	}
@@ -342,8 +35,8 @@ Parsed parse_report(std::vector<std::string> arguments) {
 }
 
 // The one process that doctor and dump look at; nullopt in the value: none given.
-Result<std::optional<std::uint32_t>> one_pid(const Value &value, const CLI::App &app) {
-	if (const std::vector<std::string> rest = app.remaining(); !rest.empty()) {
+Result<std::optional<std::uint32_t>> one_pid(const Value &value, const Words &words) {
+	if (const std::vector<std::string> rest = words.rest(); !rest.empty()) {
 		return Error{fmt::format("'{}' is not expected here; give the process as -p PID", rest.front()), {}, 0, {}};
 	}
 	std::vector<std::uint32_t> pids;
@@ -361,14 +54,14 @@ Result<std::optional<std::uint32_t>> one_pid(const Value &value, const CLI::App 
 Parsed parse_doctor(std::vector<std::string> arguments) {
 	Words words(std::move(arguments));
 	Value pid;
-	pid.add(words.app, "-p,--pid", "PID");
+	words.option(pid, "-p,--pid", "PID");
 	if (std::optional<Exit> exit = words.read()) {
 		return *exit;
 	}
-	if (words.help) {
+	if (words.help()) {
 		return say(doctor_help());
 	}
-	const Result<std::optional<std::uint32_t>> process = one_pid(pid, words.app);
+	const Result<std::optional<std::uint32_t>> process = one_pid(pid, words);
 	if (!process) {
 		return wrong(process.error().what);
 	}
@@ -379,15 +72,15 @@ Parsed parse_dump(std::vector<std::string> arguments) {
 	Words words(std::move(arguments));
 	Value pid;
 	bool json = false;
-	pid.add(words.app, "-p,--pid", "PID");
-	words.app.add_flag("-j,--json", json);
+	words.option(pid, "-p,--pid", "PID");
+	words.flag("-j,--json", json);
 	if (std::optional<Exit> exit = words.read()) {
 		return *exit;
 	}
-	if (words.help) {
+	if (words.help()) {
 		return say(dump_help());
 	}
-	const Result<std::optional<std::uint32_t>> process = one_pid(pid, words.app);
+	const Result<std::optional<std::uint32_t>> process = one_pid(pid, words);
 	if (!process) {
 		return wrong(process.error().what);
 	}

@@ -5,7 +5,7 @@
 #include <optional>
 #include <span>
 
-#include "abi/records.h"
+#include "abi/tables.h"
 #include "model/event.h"
 
 namespace loopsnoop::collector {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "abi/knobs.h"
-#include "abi/records.h"
+#include "abi/tables.h"
 
 // The generated skeleton is C in a header: it needs these, and is not ours to mend.
 #pragma GCC diagnostic push

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "abi/records.h"
+#include "abi/kinds.h"
+#include "abi/sizes.h"
 
 namespace loopsnoop::collector {
 
