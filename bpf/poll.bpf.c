@@ -60,7 +60,7 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 
 	if (!task || !call)
 		return 0;
-	thread = thread_of(task);
+	thread = kept_of(task);
 	if (!thread)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -148,7 +148,7 @@ static __noinline int known_poll_enter(struct task_struct *task, s64 nr)
 		catch_up_loop(task, slot, loop, now);
 		return enter_own_poll(slot, loop, now);
 	}
-	if (!thread_of(task))
+	if (!kept_of(task))
 		return knobs.discover ? discover(task, nr) : 0;
 	read_call(regs, &call);
 	call.nr = nr;

@@ -109,9 +109,12 @@ static __noinline int came_back(struct task_struct *task)
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	if (may_be_followed(prev))
+	/* Both are asked first: after the first call the verifier would walk the second question for each way out of it. */
+	bool away = may_be_followed(prev), back = may_be_followed(next);
+
+	if (away)
 		went_away(prev, preempt ? TASK_RUNNING : task_state(prev));
-	if (may_be_followed(next))
+	if (back)
 		came_back(next);
 	return 0;
 }

@@ -163,12 +163,12 @@ static __always_inline u32 process_of(struct task_struct *task)
  * the price of one load. */
 static __always_inline bool may_be_followed(struct task_struct *task) { return task->bpf_storage; }
 
-static __always_inline struct ls_thread *thread_of(struct task_struct *task)
-{
-	if (!may_be_followed(task))
-		return 0;
-	return bpf_task_storage_get(&threads, task, 0, 0);
-}
+/* Of a thread that has been asked that already. Once is enough: for each load of a pointer from a task the verifier of Linux 6.2
+ * to 6.18 goes through all of the kernel's type names, up to four times (btf_nested_type_is_trusted), and it walks a load many
+ * times. */
+static __always_inline struct ls_thread *kept_of(struct task_struct *task) { return bpf_task_storage_get(&threads, task, 0, 0); }
+
+static __always_inline struct ls_thread *thread_of(struct task_struct *task) { return may_be_followed(task) ? kept_of(task) : 0; }
 
 static __always_inline struct ls_loop *loop_at(s32 slot)
 {
@@ -188,7 +188,8 @@ static __always_inline s32 quick_slot(struct task_struct *task)
 	return entry >> 32 == pid ? (s32)(u32)entry : -1;
 }
 
-/* The loop's slot of any thread. -1: it has none, and `thread` is then what is kept of it, 0 when it is not followed. */
+/* The loop's slot of a thread that may be followed. -1: it has none, and `thread` is then what is kept of it, 0 when it is not
+ * followed. */
 static __always_inline s32 slot_of(struct task_struct *task, struct ls_thread **thread)
 {
 	s32 slot = quick_slot(task);
@@ -196,7 +197,7 @@ static __always_inline s32 slot_of(struct task_struct *task, struct ls_thread **
 	*thread = 0;
 	if (slot >= 0)
 		return slot;
-	*thread = thread_of(task);
+	*thread = kept_of(task);
 	return *thread ? (*thread)->slot : -1;
 }
 
