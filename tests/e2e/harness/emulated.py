@@ -3,6 +3,7 @@
 is some tens of times slower than this machine."""
 
 import pathlib
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,13 @@ BUSYBOX = pathlib.Path("/bin/busybox")
 CONSOLE_BEGINS, CONSOLE_ENDS = "===begins===", "===ends==="
 # One more try: emulated and real time drift apart while a kernel boots, and some then find their clocks broken.
 BOOTS = 2
+
+
+def tree_below_tmp():
+    """/tmp is empty there, but for this tree where it is in it."""
+    tree = shlex.quote(str(places.ROOT))
+    return f"mkdir -p {tree} && mount -o bind /root{tree} {tree}" if places.ROOT.is_relative_to("/tmp") else ":"
+
 
 INIT = f"""#!/bin/busybox sh
 export PATH=/bin
@@ -35,7 +43,9 @@ mkdir -p /root/dev/pts /root/dev/shm
 mount -t devpts pts /root/dev/pts
 mount -t tmpfs shm /root/dev/shm
 mount -t cgroup2 cgroup /root/sys/fs/cgroup
-mount -t tmpfs tmp /root/tmp
+mount -t tmpfs tmp /tmp
+{tree_below_tmp()}
+mount -o move /tmp /root/tmp
 cp /command /root/tmp/command
 ip link set lo up
 hostname emulated
@@ -59,7 +69,7 @@ def kernel_of(suite):
 
 
 def _initramfs(kernel, command, folder):
-    for name in ("bin", "proc", "sys", "dev", "host", "layer", "root"):
+    for name in ("bin", "proc", "sys", "dev", "host", "layer", "root", "tmp"):
         (folder / name).mkdir()
     shutil.copy(BUSYBOX, folder / "bin" / "busybox")
     shutil.copytree(kernel / "modules", folder / "modules")
