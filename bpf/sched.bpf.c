@@ -20,7 +20,7 @@ static __always_inline u32 cause_of_sleep(struct task_struct *task, u32 state, s
 
 static __noinline int loop_away(struct task_struct *task, s32 slot, struct ls_loop *loop, u32 state, u64 now)
 {
-	struct ls_call call = {};
+	struct ls_call call;
 	struct pt_regs *regs;
 	struct ls_slot_config *config;
 
@@ -52,9 +52,9 @@ static __noinline int loop_away(struct task_struct *task, s32 slot, struct ls_lo
 		goto out;
 	}
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	read_call(regs, &call);
-	loop->off_syscall = (s32)call.nr;
-	if (task_stopped(task, state) || !count_with_last(slot, loop, &call)) {
+	loop->off_syscall = (s32)regs->orig_ax;
+	if (task_stopped(task, state) || !count_with_last(slot, loop, regs)) {
+		read_call(regs, &call);
 		loop->off_cause = cause_of_sleep(task, state, config, &call);
 		begin_wait(bpf_get_current_task(), regs, slot, loop, &call);
 	}

@@ -30,25 +30,28 @@ static __always_inline bool take_token(struct ls_loop *loop, u64 now)
 }
 
 /* Whether a sleep without a capture may count with the one before, which had none either. */
-static __always_inline bool same_unseen_call(struct ls_wait *wait, struct ls_call *call)
+static __always_inline bool same_unseen_call(struct ls_wait *wait, s64 nr, u64 first)
 {
-	return !(wait->flags & LS_WAIT_CAPTURED) && wait->syscall == (s32)call->nr && wait->args[0] == call->args[0];
+	return !(wait->flags & LS_WAIT_CAPTURED) && wait->syscall == (s32)nr && wait->args[0] == first;
 }
 
 /* A sleep that there is no token for, in the same call, on the same descriptor or word, as the one before, counts with that one:
- * it has its cause, and nothing has to be read for it. False: it has to be looked at. */
-static __always_inline bool count_with_last(s32 slot, struct ls_loop *loop, struct ls_call *call)
+ * it has its cause, and nothing more has to be read for it. False: it has to be looked at. */
+static __always_inline bool count_with_last(s32 slot, struct ls_loop *loop, struct pt_regs *regs)
 {
+	s64 nr = (s64)regs->orig_ax;
+	u8 shape;
 	struct ls_wait *wait;
 
 	if (!loop->group || has_token(loop, loop->off_ns))
 		return false;
 	wait = capture_of(slot);
-	if (!wait || !same_unseen_call(wait, call))
+	if (!wait || !same_unseen_call(wait, nr, regs->di))
 		return false;
 	/* These name their descriptors in memory; and the one before may have been stopped in the call that this one only waits in.
 	 */
-	if (call->shape == LS_SHAPE_POLL || call->shape == LS_SHAPE_SELECT || wait->cause == LS_CAUSE_stopped)
+	shape = shape_of(nr);
+	if (shape == LS_SHAPE_POLL || shape == LS_SHAPE_SELECT || wait->cause == LS_CAUSE_stopped)
 		return false;
 	count_loss(LS_LOSS_capture_budget);
 	loop->off_cause = wait->cause;
@@ -77,7 +80,7 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 	    (!captured || !(wait->flags & LS_WAIT_CAPTURED) || wait->syscall != (s32)call->nr || wait->cause != loop->off_cause ||
 	     wait->regs.r[7] != BPF_CORE_READ(pt, sp) || wait->regs.r[16] != BPF_CORE_READ(pt, ip))) {
 		/* Surely another stack. Without tokens: same call and place count as the same. */
-		if (!captured && wait->cause == loop->off_cause && same_unseen_call(wait, call))
+		if (!captured && wait->cause == loop->off_cause && same_unseen_call(wait, call->nr, call->args[0]))
 			return 0;
 		close_group(slot, loop, 0);
 		old_key = 0;
