@@ -334,6 +334,24 @@ def test_closed_stdout(json, folder):
     kernel.assert_nothing_left(before)
 
 
+def test_leaves_without_waiting(folder):
+    """Taking the programs off takes the kernel a third of a second and more: Ctrl-C does not wait for that."""
+    ratios = []
+    with target.Target([places.native("light"), "beats"], folder) as running:
+        running.hear("ready")
+        for _ in range(5):
+            before = kernel.objects()
+            with snoop.Snoop("-p", running.pid, folder=folder) as snooping:
+                snooping.session()
+                asked = time.monotonic_ns()
+                snooping.process.send_signal(signal.SIGINT)
+                assert snooping.process.wait(waiting.PATIENCE_S) == 0
+                left = time.monotonic_ns() - asked
+                kernel.assert_nothing_left(before)
+                ratios.append(left / (time.monotonic_ns() - asked))
+    assert sorted(ratios)[-2] < 0.5, ratios
+
+
 def test_target_ends_while_loopsnoop_starts(folder):
     """Whenever it happens: one line and status 1, or a whole session."""
     for delay in (0, 0.02, 0.05, 0.1, 0.2):
