@@ -3,7 +3,7 @@
  * Attached by user space to the tracepoints of a small set of calls, because each costs every process that makes the call. */
 #include "lib/loop.bpf.h"
 
-static __noinline int enter_call(struct task_struct *task)
+static __always_inline int enter_call(struct task_struct *task)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
@@ -22,12 +22,12 @@ static __noinline int enter_call(struct task_struct *task)
 	return 0;
 }
 
-static __noinline int exit_call(struct task_struct *task, s32 nr, s64 ret)
+static __always_inline int exit_call(struct task_struct *task, s32 nr, s64 ret)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
 	struct ls_wait *wait;
-	u64 start, now;
+	u64 start;
 	s32 slot;
 
 	if (!task)
@@ -36,8 +36,7 @@ static __noinline int exit_call(struct task_struct *task, s32 nr, s64 ret)
 	loop = loop_at(slot);
 	if (!loop || !loop->call_start_ns)
 		return 0;
-	now = bpf_ktime_get_ns();
-	catch_up_loop(task, slot, loop, now);
+	catch_up_untimed(task, slot, loop);
 	start = loop->call_start_ns;
 	loop->call_start_ns = 0;
 	if (!loop->group)
@@ -45,7 +44,7 @@ static __noinline int exit_call(struct task_struct *task, s32 nr, s64 ret)
 	wait = capture_of(slot);
 	if (!wait || wait->syscall != nr || wait->end_ns < start)
 		return 0; /* the call did not sleep */
-	wait->call_ns += now - start;
+	wait->call_ns += bpf_ktime_get_ns() - start;
 	wait->calls++;
 	wait->result = ret;
 	return 0;

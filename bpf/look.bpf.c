@@ -20,7 +20,7 @@ static __noinline int adopt_asleep(struct task_struct *task, struct ls_thread *t
 	loop->iteration_ns = 0;
 	reset_account(loop);
 	set_own_poll(loop, call, sp, rank);
-	loop->flags = LS_LOOP_IN_OWN_POLL;
+	loop->flags = LS_LOOP_IN_OWN_POLL | LS_LOOP_LEFT_CPU;
 	loop->idle_ns = now;
 	loop->off_ns = now;
 	loop->off_cause = LS_CAUSE_none;

@@ -3,7 +3,7 @@
  * (user space does it: one program, several tracepoints), or, without tracefs, to raw_syscalls. */
 #include "lib/discover.bpf.h"
 
-static __noinline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 now)
+static __always_inline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 now)
 {
 	if (!loop)
 		return 0;
@@ -13,7 +13,7 @@ static __noinline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 now)
 	if (!loop->idle_ns)
 		loop->idle_ns = now;
 	loop->flags |= LS_LOOP_IN_OWN_POLL;
-	loop->flags &= ~(LS_LOOP_RESTART | LS_LOOP_PROVISIONAL);
+	loop->flags &= ~(LS_LOOP_RESTART | LS_LOOP_PROVISIONAL | LS_LOOP_LEFT_CPU);
 	loop->rival_count = 0;
 	end_change(loop);
 	return 0;
@@ -101,12 +101,11 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 
 #define ERESTART_RESTARTBLOCK 516
 
-static __noinline int poll_exit(struct task_struct *task, s64 ret)
+static __always_inline int poll_exit(struct task_struct *task, s64 ret)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
 	s32 slot;
-	u64 now;
 
 	if (!task)
 		return 0;
@@ -114,20 +113,20 @@ static __noinline int poll_exit(struct task_struct *task, s64 ret)
 	loop = loop_at(slot);
 	if (!loop || !(loop->flags & LS_LOOP_IN_OWN_POLL))
 		return 0;
-	now = bpf_ktime_get_ns();
-	catch_up_loop(task, slot, loop, now);
+	catch_up_untimed(task, slot, loop);
 	begin_change(loop);
 	loop->flags &= ~LS_LOOP_IN_OWN_POLL;
 	if (ret == -ERESTART_RESTARTBLOCK)
 		loop->flags |= LS_LOOP_RESTART;
+	/* After a sleep it began with the wake-up. Without one there was something to do all the time. */
 	if (!loop->iteration_ns)
-		begin_iteration(loop, now);
+		begin_iteration(loop, (loop->flags & LS_LOOP_LEFT_CPU) || !loop->idle_ns ? bpf_ktime_get_ns() : loop->idle_ns);
 	end_change(loop);
 	return 0;
 }
 
 /* Of a thread that is followed, or that some BPF program keeps something else for. */
-static __noinline int known_poll_enter(struct task_struct *task, s64 nr)
+static __always_inline int known_poll_enter(struct task_struct *task, s64 nr)
 {
 	struct pt_regs *regs;
 	struct ls_loop *loop;

@@ -18,20 +18,27 @@ static __always_inline u32 cause_of_sleep(struct task_struct *task, u32 state, s
 	return cause;
 }
 
-static __noinline int loop_away(struct task_struct *task, s32 slot, struct ls_loop *loop, u32 state, u64 now)
+static __always_inline int loop_away(struct task_struct *task, s32 slot, struct ls_loop *loop, u32 state)
 {
 	struct ls_call call;
 	struct pt_regs *regs;
 	struct ls_slot_config *config;
+	bool polls;
+	u64 now;
 
 	if (!task || !loop)
 		return 0;
 	begin_change(loop);
-	loop->off_ns = now;
 	loop->queued_ns = run_queue_time(task);
 	loop->off_syscall = -1;
-	/* A healthy loop, which sleeps here and nowhere else. */
-	if ((loop->flags & LS_LOOP_IN_OWN_POLL) && state != TASK_RUNNING && !task_stopped(task, state)) {
+	polls = loop->flags & LS_LOOP_IN_OWN_POLL;
+	if (polls)
+		loop->flags |= LS_LOOP_LEFT_CPU;
+	/* A healthy loop, which sleeps here and nowhere else: idle since it called, that is near enough. */
+	polls = polls && state != TASK_RUNNING && !task_stopped(task, state);
+	now = polls && !loop->iteration_ns && loop->idle_ns ? loop->idle_ns : bpf_ktime_get_ns();
+	loop->off_ns = now;
+	if (polls) {
 		loop->off_cause = LS_CAUSE_none;
 		if (loop->iteration_ns)
 			withdraw_iteration(loop, now);
@@ -65,12 +72,11 @@ out:
 	return 0;
 }
 
-static __noinline int went_away(struct task_struct *task, u32 state)
+static __always_inline int went_away(struct task_struct *task, u32 state)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
 	s32 slot;
-	u64 now;
 
 	if (!task)
 		return 0;
@@ -83,12 +89,11 @@ static __noinline int went_away(struct task_struct *task, u32 state)
 			thread->off_ns = bpf_ktime_get_ns();
 		return 0;
 	}
-	now = bpf_ktime_get_ns();
-	catch_up_loop(task, slot, loop, now);
-	return loop_away(task, slot, loop, state, now);
+	catch_up_untimed(task, slot, loop);
+	return loop_away(task, slot, loop, state);
 }
 
-static __noinline int came_back(struct task_struct *task)
+static __always_inline int came_back(struct task_struct *task)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
@@ -184,7 +189,7 @@ static __always_inline bool may_be_longest(struct ls_loop *loop, struct ls_wait 
 }
 
 /* Runs where the waker runs, so it may be on another CPU than the thread it wakes: it writes nothing but the wake-up. */
-static __noinline int woken(void *ctx, struct task_struct *task)
+static __always_inline int woken(void *ctx, struct task_struct *task)
 {
 	struct ls_thread *thread;
 	struct task_struct *current;

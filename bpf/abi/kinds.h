@@ -63,6 +63,7 @@ enum ls_loop_flags {
 	LS_LOOP_IN_OWN_POLL = 4,
 	LS_LOOP_BEFORE_ATTACH = 8, /* the running iteration began before the thread was followed */
 	LS_LOOP_RESTART = 16,      /* the own poll call was interrupted and will go on in restart_syscall */
+	LS_LOOP_LEFT_CPU = 32,     /* in its own poll call, while IN_OWN_POLL: asleep or preempted */
 };
 
 enum ls_wait_flags {
