@@ -8,7 +8,7 @@ static __always_inline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 no
 	if (!loop)
 		return 0;
 	begin_change(loop);
-	if (loop->iteration_ns)
+	if (loop->iteration_ns && !end_healthy_iteration(loop, now))
 		end_iteration(slot, loop, now, 0);
 	if (!loop->idle_ns)
 		loop->idle_ns = now;
@@ -66,11 +66,6 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	now = bpf_ktime_get_ns();
 	catch_up(task, thread, now);
 	loop = loop_at(thread->slot);
-	if (call->shape == LS_SHAPE_RESTART) {
-		if (loop && (loop->flags & LS_LOOP_RESTART))
-			enter_own_poll(thread->slot, loop, now);
-		return 0;
-	}
 	if (!call_polls(call))
 		return 0;
 	sp = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), sp);
@@ -126,9 +121,8 @@ static __always_inline int poll_exit(struct task_struct *task, s64 ret)
 }
 
 /* Of a thread that is followed, or that some BPF program keeps something else for. */
-static __always_inline int known_poll_enter(struct task_struct *task, s64 nr)
+static __always_inline int known_poll_enter(struct task_struct *task, s64 nr, s32 fd)
 {
-	struct pt_regs *regs;
 	struct ls_loop *loop;
 	struct ls_call call;
 	s32 slot;
@@ -136,20 +130,19 @@ static __always_inline int known_poll_enter(struct task_struct *task, s64 nr)
 
 	if (!task)
 		return 0;
-	/* From the registers, not from the context: a program may read no further in it than the call has arguments. */
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	slot = quick_slot(task);
 	loop = loop_at(slot);
 	/* First a healthy loop, which comes by here all the time: its own epoll descriptor again. */
 	if (loop && loop->rank == LS_RANK_STRONG && loop->poll_fd >= 0 && shape_of(nr) == LS_SHAPE_EPOLL &&
-	    loop->poll_fd == (s32)regs->di) {
+	    loop->poll_fd == fd) {
 		now = bpf_ktime_get_ns();
 		catch_up_loop(task, slot, loop, now);
 		return enter_own_poll(slot, loop, now);
 	}
 	if (!kept_of(task))
 		return knobs.discover ? discover(task, nr) : 0;
-	read_call(regs, &call);
+	/* From the registers, not from the context: a program may read no further in it than each of its calls has arguments. */
+	read_call((struct pt_regs *)bpf_task_pt_regs(task), &call);
 	call.nr = nr;
 	call.shape = shape_of(nr);
 	return poll_enter(task, &call);
@@ -162,8 +155,33 @@ int on_poll_enter(struct ls_sys_enter *ctx)
 	struct task_struct *task = bpf_get_current_task_btf();
 
 	if (may_be_followed(task))
-		return known_poll_enter(task, ctx->id);
+		return known_poll_enter(task, ctx->id, (s32)ctx->first);
 	return knobs.discover ? discover(task, ctx->id) : 0;
+}
+
+static __noinline int restart(struct task_struct *task)
+{
+	struct ls_thread *thread;
+	struct ls_loop *loop;
+	s32 slot;
+
+	if (!task)
+		return 0;
+	slot = slot_of(task, &thread);
+	loop = loop_at(slot);
+	if (!loop || !(loop->flags & LS_LOOP_RESTART))
+		return 0;
+	catch_up_untimed(task, slot, loop);
+	return enter_own_poll(slot, loop, bpf_ktime_get_ns());
+}
+
+/* restart_syscall: an interrupted poll call goes on. */
+SEC("tracepoint")
+int on_restart(struct ls_sys_enter *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return may_be_followed(task) ? restart(task) : 0;
 }
 
 SEC("tracepoint")
@@ -187,6 +205,8 @@ int BPF_PROG(on_any_enter, struct pt_regs *regs, long id)
 	task = bpf_get_current_task_btf();
 	if (!thread_of(task))
 		return knobs.discover ? discover(task, id) : 0;
+	if (shape == LS_SHAPE_RESTART)
+		return restart(task);
 	read_call(regs, &call);
 	call.nr = id;
 	call.shape = shape;

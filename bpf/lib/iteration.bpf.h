@@ -138,6 +138,23 @@ static __always_inline void withdraw_iteration(struct ls_loop *loop, u64 now)
 	loop->idle_ns = now;
 }
 
+static __always_inline void count_iteration(struct ls_loop *loop, u64 duration)
+{
+	loop->iterations++;
+	loop->busy_ns += duration;
+	loop->iteration_histogram[histogram_bucket(duration) & (LS_HISTOGRAM - 1)]++;
+	if (duration > loop->longest_ns)
+		loop->longest_ns = duration;
+}
+
+static __always_inline void leave_iteration(struct ls_loop *loop)
+{
+	loop->group = 0;
+	loop->flags &= ~(LS_LOOP_BEFORE_ATTACH | LS_LOOP_PROVISIONAL);
+	loop->iteration_ns = 0;
+	clear_booked(loop);
+}
+
 LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended_by)
 {
 	u64 duration;
@@ -145,11 +162,7 @@ LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended
 	if (!loop || !loop->iteration_ns)
 		return 0;
 	duration = book_iteration(loop, &now);
-	loop->iterations++;
-	loop->busy_ns += duration;
-	loop->iteration_histogram[histogram_bucket(duration) & (LS_HISTOGRAM - 1)]++;
-	if (duration > loop->longest_ns)
-		loop->longest_ns = duration;
+	count_iteration(loop, duration);
 	if (duration >= knobs.threshold_ns) {
 		struct ls_iteration *record;
 
@@ -171,9 +184,22 @@ LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended
 			count_loss(LS_LOSS_ringbuf_full);
 		}
 	}
-	loop->group = 0;
-	loop->flags &= ~(LS_LOOP_BEFORE_ATTACH | LS_LOOP_PROVISIONAL);
-	loop->iteration_ns = 0;
-	clear_booked(loop);
+	leave_iteration(loop);
 	return 0;
+}
+
+/* The same of a healthy iteration, which did nothing but run. Without a call, which costs as much as the account itself where
+ * returns are made safe (CONFIG_MITIGATION_SRSO). False: it was another one, and goes on. */
+static __always_inline bool end_healthy_iteration(struct ls_loop *loop, u64 now)
+{
+	u64 queued = loop->account[LS_CAUSE_runqueue].ns;
+	u64 duration = now - loop->iteration_ns;
+
+	if (loop->slept || duration >= knobs.threshold_ns || queued > duration)
+		return false;
+	book(&loop->total[LS_CAUSE_runqueue], queued, loop->account[LS_CAUSE_runqueue].count);
+	book(&loop->total[LS_CAUSE_cpu], duration - queued, 1);
+	count_iteration(loop, duration);
+	leave_iteration(loop);
+	return true;
 }

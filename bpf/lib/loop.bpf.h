@@ -147,7 +147,7 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 }
 
 /* The thread runs again after a wait inside an iteration. */
-static __noinline int end_wait(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now, u32 late)
+static __always_inline int end_wait(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now, u32 late)
 {
 	u64 off, delay = 0;
 	u32 cause;
@@ -202,7 +202,7 @@ static __noinline int end_wait(struct task_struct *task, s32 slot, struct ls_loo
 }
 
 /* The thread is back on a CPU since `now`; `late`: that was seen only after it had done something else. */
-static __noinline int loop_back(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now, u32 late)
+static __always_inline int loop_back(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now, u32 late)
 {
 	if (!task || !loop)
 		return 0;

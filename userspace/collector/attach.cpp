@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ranges>
+#include <string_view>
 
 #include "base/unique_fd.h"
 #include "collector/leaving.h"
@@ -17,6 +18,8 @@
 namespace loopsnoop::collector {
 
 namespace {
+
+constexpr std::string_view restarted_poll_call = "restart_syscall"; // has no arguments, so a program of its own
 
 // A classic tracepoint by its number. The program sees every hit of it on the host; the event itself counts nothing.
 Result<Attachment> attach_tracepoint(bpf_program *program, const std::string &name, int id) {
@@ -80,7 +83,7 @@ TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool lives
 		}
 	};
 	for (const std::string &call : poll_call_names()) {
-		add(call, plan.poll_enter, plan.poll_exit);
+		add(call, call == restarted_poll_call ? plan.restart : plan.poll_enter, plan.poll_exit);
 	}
 	if (!without.contains("file-tracepoints")) {
 		for (const std::string &call : measured_call_names()) {
@@ -137,6 +140,7 @@ Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPla
 	// Exits first: an iteration that is never seen to begin is better than one that is never seen to end.
 	for (const Group &group :
 	     {Group{skeleton.progs.on_poll_exit, &plan.poll_exit}, Group{skeleton.progs.on_poll_enter, &plan.poll_enter},
+	      Group{skeleton.progs.on_restart, &plan.restart},
 	      Group{skeleton.progs.on_call_exit, &plan.call_exit}, Group{skeleton.progs.on_call_enter, &plan.call_enter},
 	      Group{skeleton.progs.on_open_enter, &plan.open_enter}, Group{skeleton.progs.on_rename_enter, &plan.rename_enter},
 	      Group{skeleton.progs.on_accept_exit, &plan.accept_exit}}) {

@@ -76,6 +76,7 @@ Result<void> KernelSide::load() {
 	bpf_program__set_autoload(skeleton_->progs.on_any_exit, !plan_.per_call);
 	if (!plan_.per_call) {
 		bpf_program__set_autoload(skeleton_->progs.on_poll_enter, false);
+		bpf_program__set_autoload(skeleton_->progs.on_restart, false);
 		bpf_program__set_autoload(skeleton_->progs.on_poll_exit, false);
 		bpf_program__set_autoload(skeleton_->progs.on_call_enter, false);
 		bpf_program__set_autoload(skeleton_->progs.on_call_exit, false);
