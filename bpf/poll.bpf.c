@@ -133,8 +133,7 @@ static __always_inline int known_poll_enter(struct task_struct *task, s64 nr, s3
 	slot = quick_slot(task);
 	loop = loop_at(slot);
 	/* First a healthy loop, which comes by here all the time: its own epoll descriptor again. */
-	if (loop && loop->rank == LS_RANK_STRONG && loop->poll_fd >= 0 && shape_of(nr) == LS_SHAPE_EPOLL &&
-	    loop->poll_fd == fd) {
+	if (loop && loop->rank == LS_RANK_STRONG && loop->poll_fd >= 0 && shape_of(nr) == LS_SHAPE_EPOLL && loop->poll_fd == fd) {
 		now = bpf_ktime_get_ns();
 		catch_up_loop(task, slot, loop, now);
 		return enter_own_poll(slot, loop, now);

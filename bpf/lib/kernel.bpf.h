@@ -254,7 +254,7 @@ struct bpf_iter__task {
  */
 struct ls_sys_enter {
 	__u64 common;
-	__s32 id; /* an int: programs may not read past the last field */
+	__s32 id;    /* an int: programs may not read past the last field */
 	__u64 first; /* argument; not of calls without any */
 };
 

@@ -140,10 +140,9 @@ Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPla
 	// Exits first: an iteration that is never seen to begin is better than one that is never seen to end.
 	for (const Group &group :
 	     {Group{skeleton.progs.on_poll_exit, &plan.poll_exit}, Group{skeleton.progs.on_poll_enter, &plan.poll_enter},
-	      Group{skeleton.progs.on_restart, &plan.restart},
-	      Group{skeleton.progs.on_call_exit, &plan.call_exit}, Group{skeleton.progs.on_call_enter, &plan.call_enter},
-	      Group{skeleton.progs.on_open_enter, &plan.open_enter}, Group{skeleton.progs.on_rename_enter, &plan.rename_enter},
-	      Group{skeleton.progs.on_accept_exit, &plan.accept_exit}}) {
+	      Group{skeleton.progs.on_restart, &plan.restart}, Group{skeleton.progs.on_call_exit, &plan.call_exit},
+	      Group{skeleton.progs.on_call_enter, &plan.call_enter}, Group{skeleton.progs.on_open_enter, &plan.open_enter},
+	      Group{skeleton.progs.on_rename_enter, &plan.rename_enter}, Group{skeleton.progs.on_accept_exit, &plan.accept_exit}}) {
 		for (const auto &[name, id] : *group.points) {
 			auto attachment = attach_tracepoint(group.program, name, id);
 			if (!attachment) {

@@ -23,7 +23,7 @@ struct Attachments {
 // Whether the poll calls can be hooked one by one. Decides before loading which of the programs are needed at all.
 struct TracepointPlan {
 	std::vector<std::pair<std::string, int>> poll_enter, restart, poll_exit, call_enter, call_exit; // name, tracepoint number
-	std::vector<std::pair<std::string, int>> open_enter, rename_enter, accept_exit;        // for `lives` only
+	std::vector<std::pair<std::string, int>> open_enter, rename_enter, accept_exit;                 // for `lives` only
 	bool per_call = false; // false: fall back to the raw hooks on every system call
 	std::string why_not;
 };

@@ -12,8 +12,9 @@ def check_nothing_lost(recording):
     assert not lost, f"lost: {lost}"
 
 
-def check_loops(target, recording, poll=None):
-    """Each loop of the target, and no other thread, was found; with its poll call, "epoll_wait" say, when that is given."""
+def check_loops(target, recording, poll=None, sleeps=True):
+    """Each loop of the target, and no other thread, was found; with its poll call, "epoll_wait" say, when that is given. One that
+    polls and never waits is never idle."""
     truth = {loop["tid"]: loop for loop in target.loops()}
     found = {loop["tid"]: loop for loop in recording.of("loop")}
     assert set(found) == set(truth), f"loops found: {sorted(found)}, in truth: {sorted(truth)}"
@@ -27,7 +28,9 @@ def check_loops(target, recording, poll=None):
             assert found[tid]["poll"]["fd"] is None, found[tid]
         total = next(each for each in recording.summary["loops"] if each["tid"] == tid)
         assert total["iterations"] > 0
-        assert total["idle_ns"] > 0 or poll is None
+        assert total["idle_ns"] > 0 or poll is None or not sleeps
+        share = total["busy_ns"] / (total["busy_ns"] + total["idle_ns"])
+        assert sleeps or share > 0.9, total
 
 
 def follow(target, folder, *arguments, python=False, after=None, check_culprit=True, check_stacks=True, pid_of=None):
