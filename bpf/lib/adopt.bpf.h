@@ -128,22 +128,13 @@ static __always_inline void close_loop(struct ls_thread *thread, struct ls_loop 
  * was interrupted. */
 static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process, u32 target_flags, u64 now)
 {
-	struct ls_thread *thread;
+	struct ls_thread fresh = {.slot = -1, .pid = process, .flags = target_flags, .followed_ns = now, .off_cause = LS_CAUSE_none};
 
 	if (!task)
 		return 0;
-	thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!thread)
-		return 0;
-	thread->slot = -1;
-	thread->pid = process;
-	thread->tid = pid_of(task);
-	thread->flags = target_flags;
-	thread->followed_ns = now;
-	thread->off_ns = 0;
-	thread->wake_ns = 0;
-	thread->off_cause = LS_CAUSE_none;
-	return thread;
+	fresh.tid = pid_of(task);
+	/* All at once: the thread's own hooks may run on another CPU, and take it for followed as soon as there is storage. */
+	return bpf_task_storage_get(&threads, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 static __always_inline struct ls_loop *open_provisional(struct task_struct *task, struct ls_thread *thread, u64 now, u32 flags)
