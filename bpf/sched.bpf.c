@@ -23,7 +23,7 @@ static __always_inline int loop_away(struct task_struct *task, s32 slot, struct 
 	struct ls_call call;
 	struct pt_regs *regs;
 	struct ls_slot_config *config;
-	bool polls;
+	bool polls, healthy;
 	u64 now;
 
 	if (!task || !loop)
@@ -35,10 +35,10 @@ static __always_inline int loop_away(struct task_struct *task, s32 slot, struct 
 	if (polls)
 		loop->flags |= LS_LOOP_LEFT_CPU;
 	/* A healthy loop, which sleeps here and nowhere else: idle since it called, that is near enough. */
-	polls = polls && state != TASK_RUNNING && !task_stopped(task, state);
-	now = polls && !loop->iteration_ns && loop->idle_ns ? loop->idle_ns : bpf_ktime_get_ns();
+	healthy = polls && state != TASK_RUNNING && !task_stopped(task, state);
+	now = healthy && !loop->iteration_ns && loop->idle_ns ? loop->idle_ns : bpf_ktime_get_ns();
 	loop->off_ns = now;
-	if (polls) {
+	if (healthy) {
 		loop->off_cause = LS_CAUSE_none;
 		if (loop->iteration_ns)
 			withdraw_iteration(loop, now);

@@ -335,7 +335,7 @@ def test_closed_stdout(json, folder):
 
 
 def test_leaves_without_waiting(folder):
-    """Taking the programs off takes the kernel a third of a second and more: Ctrl-C does not wait for that."""
+    """Taking the programs off takes the kernel a second or two: Ctrl-C does not wait for that."""
     ratios = []
     with target.Target([places.native("light"), "beats"], folder) as running:
         running.hear("ready")
