@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "collector/collector.h"
+#include "session/follow.h"
+
+namespace loopsnoop::session {
+
+// Lends the kernel's tables to another thread while the session lasts. The collector and `lend` outlive it.
+class LiveLook {
+public:
+	LiveLook(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector);
+	~LiveLook();
+	LiveLook(const LiveLook &) = delete;
+	LiveLook &operator=(const LiveLook &) = delete;
+	LiveLook(LiveLook &&) = delete;
+	LiveLook &operator=(LiveLook &&) = delete;
+
+	// The losses are read by this thread alone: the other one may have no right to. About once a second: it takes two dozen
+	// system calls.
+	void update(std::uint64_t now_ns);
+
+private:
+	[[nodiscard]] LossCounts lost() const;
+
+	const std::function<void(std::function<LiveNumbers()>)> &lend_;
+	const collector::Collector &collector_;
+	mutable std::mutex mutex_;
+	LossCounts lost_{};
+	std::uint64_t next_update_ns_ = 0;
+};
+
+} // namespace loopsnoop::session
