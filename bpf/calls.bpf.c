@@ -12,8 +12,7 @@ static __always_inline int enter_call(struct task_struct *task)
 
 	if (!task)
 		return 0;
-	slot = slot_of(task, &thread);
-	loop = loop_at(slot);
+	loop = loop_of(task, &slot, &thread);
 	if (!loop || !loop->iteration_ns)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -32,8 +31,7 @@ static __always_inline int exit_call(struct task_struct *task, s32 nr, s64 ret)
 
 	if (!task)
 		return 0;
-	slot = slot_of(task, &thread);
-	loop = loop_at(slot);
+	loop = loop_of(task, &slot, &thread);
 	if (!loop || !loop->call_start_ns)
 		return 0;
 	catch_up_untimed(task, slot, loop);

@@ -8,12 +8,14 @@ static __noinline int adopt_asleep(struct task_struct *task, struct ls_thread *t
 {
 	u64 now = bpf_ktime_get_ns();
 	struct ls_loop *loop;
+	s32 slot;
 
 	if (!task || !thread || !call || !call_polls(call))
 		return 0;
-	loop = loop_at(thread->slot);
-	if (!loop)
-		loop = open_loop(task, thread, now, 0);
+	slot = thread->slot;
+	if (slot < 0)
+		slot = open_loop(task, thread, now, 0);
+	loop = loop_at(slot);
 	if (!loop)
 		return 0;
 	begin_change(loop);
@@ -25,7 +27,8 @@ static __noinline int adopt_asleep(struct task_struct *task, struct ls_thread *t
 	loop->off_ns = now;
 	loop->off_cause = LS_CAUSE_none;
 	end_change(loop);
-	announce_loop(task, thread->slot, loop);
+	publish_loop(task, thread, slot);
+	announce_loop(task, slot, loop);
 	return 0;
 }
 
@@ -36,10 +39,12 @@ static __noinline int adopt_provisional(struct task_struct *task, struct ls_thre
 {
 	u64 now = bpf_ktime_get_ns();
 	struct ls_loop *loop;
+	s32 slot;
 
 	if (!task || !thread || !call)
 		return 0;
-	loop = open_provisional(task, thread, now, LS_LOOP_BEFORE_ATTACH | flags);
+	slot = open_provisional(task, thread, now, LS_LOOP_BEFORE_ATTACH | flags);
+	loop = loop_at(slot);
 	if (!loop)
 		return 0;
 	if (state != TASK_RUNNING) {
@@ -54,7 +59,8 @@ static __noinline int adopt_provisional(struct task_struct *task, struct ls_thre
 			loop->off_cause = cause_of_call(address_of(task), call);
 		end_change(loop);
 	}
-	announce_loop(task, thread->slot, loop);
+	publish_loop(task, thread, slot);
+	announce_loop(task, slot, loop);
 	return 0;
 }
 

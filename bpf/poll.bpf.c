@@ -55,8 +55,10 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
+	bool fresh = false;
 	u64 now, sp;
 	u32 rank;
+	s32 slot;
 
 	if (!task || !call)
 		return 0;
@@ -65,13 +67,14 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 		return 0;
 	now = bpf_ktime_get_ns();
 	catch_up(task, thread, now);
-	loop = loop_at(thread->slot);
+	slot = thread->slot;
+	loop = loop_at(slot);
 	if (!call_polls(call))
 		return 0;
 	sp = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), sp);
-	if (loop && (is_own_poll(loop, call, sp) || is_own_poll_shifted(loop, thread->slot, call->nr, sp))) {
-		learn_poll_place(loop, thread->slot);
-		enter_own_poll(thread->slot, loop, now);
+	if (loop && (is_own_poll(loop, call, sp) || is_own_poll_shifted(loop, slot, call->nr, sp))) {
+		learn_poll_place(loop, slot);
+		enter_own_poll(slot, loop, now);
 		return 0;
 	}
 	rank = rank_of_poll(bpf_get_current_task(), call);
@@ -81,16 +84,21 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	} else if (!becomes_loop(task, thread, rank, sp, (u32)call->nr)) {
 		return 0;
 	}
-	if (!loop)
-		loop = open_loop(task, thread, now, 0);
+	if (!loop) {
+		slot = open_loop(task, thread, now, 0);
+		loop = loop_at(slot);
+		fresh = true;
+	}
 	if (!loop)
 		return 0;
 	/* The time until now was an iteration of whatever came before (start-up, the previous loop). It is told after the loop. */
 	begin_change(loop);
 	set_own_poll(loop, call, sp, rank);
 	end_change(loop);
-	announce_loop(task, thread->slot, loop);
-	enter_own_poll(thread->slot, loop, now);
+	if (fresh)
+		publish_loop(task, thread, slot);
+	announce_loop(task, slot, loop);
+	enter_own_poll(slot, loop, now);
 	return 0;
 }
 
@@ -104,8 +112,7 @@ static __always_inline int poll_exit(struct task_struct *task, s64 ret)
 
 	if (!task)
 		return 0;
-	slot = slot_of(task, &thread);
-	loop = loop_at(slot);
+	loop = loop_of(task, &slot, &thread);
 	if (!loop || !(loop->flags & LS_LOOP_IN_OWN_POLL))
 		return 0;
 	catch_up_untimed(task, slot, loop);
@@ -166,8 +173,7 @@ static __noinline int restart(struct task_struct *task)
 
 	if (!task)
 		return 0;
-	slot = slot_of(task, &thread);
-	loop = loop_at(slot);
+	loop = loop_of(task, &slot, &thread);
 	if (!loop || !(loop->flags & LS_LOOP_RESTART))
 		return 0;
 	catch_up_untimed(task, slot, loop);

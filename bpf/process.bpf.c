@@ -70,8 +70,8 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	thread = adopt(child, process, fresh.flags, now);
 	if (!thread)
 		count_loss(LS_LOSS_no_storage);
-	else if (!(fresh.flags & LS_TARGET_FOUND) && open_provisional(child, thread, now, 0))
-		announce_loop(child, thread->slot, loop_at(thread->slot));
+	else if (!(fresh.flags & LS_TARGET_FOUND))
+		follow_provisionally(child, thread, now);
 	return 0;
 }
 
@@ -114,8 +114,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		bpf_task_storage_delete(&threads, task);
 		return 0;
 	}
-	if (open_provisional(task, thread, now, 0))
-		announce_loop(task, thread->slot, loop_at(thread->slot));
+	follow_provisionally(task, thread, now);
 	return 0;
 }
 

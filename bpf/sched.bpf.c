@@ -80,8 +80,7 @@ static __always_inline int went_away(struct task_struct *task, u32 state)
 
 	if (!task)
 		return 0;
-	slot = slot_of(task, &thread);
-	loop = loop_at(slot);
+	loop = loop_of(task, &slot, &thread);
 	if (!loop) {
 		if (thread && thread->off_ns) /* its switch back was not traced */
 			thread->wake_ns = 0;
@@ -101,8 +100,7 @@ static __always_inline int came_back(struct task_struct *task)
 
 	if (!task)
 		return 0;
-	slot = slot_of(task, &thread);
-	loop = loop_at(slot);
+	loop = loop_of(task, &slot, &thread);
 	if (!loop) {
 		if (thread)
 			thread->off_ns = thread->wake_ns = 0;
@@ -202,8 +200,7 @@ static __always_inline int woken(void *ctx, struct task_struct *task)
 	 * being traced now on the other CPU. */
 	if (!task || !task_asleep(task))
 		return 0;
-	slot = slot_of(task, &thread);
-	loop = loop_at(slot);
+	loop = loop_of(task, &slot, &thread);
 	if (!loop) {
 		if (thread && !thread->wake_ns)
 			thread->wake_ns = bpf_ktime_get_ns();

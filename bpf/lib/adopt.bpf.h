@@ -34,18 +34,24 @@ LS_FUNCTION s32 take_slot(void)
 	return -1;
 }
 
-/* Makes the thread a followed loop. Its poll call, if known, is set by the caller. */
-static __noinline struct ls_loop *open_loop(struct task_struct *task, struct ls_thread *thread, u64 now, u32 flags)
+/* A slot for the thread, which nobody finds by the thread before publish_loop(): its poll call, if known, is for the caller to
+ * fill in. -1: there is none, or somebody else is at it, as the thread itself may enter its poll call while it is adopted from
+ * another CPU. */
+static __noinline s32 open_loop(struct task_struct *task, struct ls_thread *thread, u64 now, u32 flags)
 {
 	struct ls_loop *loop;
 	s32 slot;
 
 	if (!task || !thread)
-		return 0;
+		return -1;
+	if (__sync_val_compare_and_swap(&thread->slot, LS_NO_SLOT, LS_SLOT_CLAIMED) != LS_NO_SLOT)
+		return -1;
 	slot = take_slot();
 	loop = loop_at(slot);
-	if (!loop)
-		return 0;
+	if (!loop) {
+		thread->slot = LS_NO_SLOT;
+		return -1;
+	}
 	begin_change(loop);
 	loop->generation++;
 	loop->pid = thread->pid;
@@ -78,9 +84,15 @@ static __noinline struct ls_loop *open_loop(struct task_struct *task, struct ls_
 	__builtin_memset(loop->poll_delay_histogram, 0, sizeof(loop->poll_delay_histogram));
 	loop->kernel_pid = task->pid;
 	end_change(loop);
-	thread->slot = slot;
+	return slot;
+}
+
+/* From here on the thread's own hooks write what is in the slot. */
+static __always_inline void publish_loop(struct task_struct *task, struct ls_thread *thread, s32 slot)
+{
+	barrier();
+	*(volatile s32 *)&thread->slot = slot;
 	quick_slots[(u32)task->pid % LS_QUICK_SLOTS] = (u64)(u32)task->pid << 32 | (u32)slot;
-	return loop;
 }
 
 static __noinline int announce_loop(struct task_struct *task, s32 slot, struct ls_loop *loop)
@@ -119,7 +131,7 @@ static __always_inline void close_loop(struct ls_thread *thread, struct ls_loop 
 	loop->off_ns = loop->iteration_ns = loop->idle_ns = 0;
 	loop->generation++;
 	end_change(loop);
-	thread->slot = -1;
+	thread->slot = LS_NO_SLOT;
 	loop->in_use = 0;
 }
 
@@ -128,7 +140,8 @@ static __always_inline void close_loop(struct ls_thread *thread, struct ls_loop 
  * was interrupted. */
 static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process, u32 target_flags, u64 now)
 {
-	struct ls_thread fresh = {.slot = -1, .pid = process, .flags = target_flags, .followed_ns = now, .off_cause = LS_CAUSE_none};
+	struct ls_thread fresh = {
+	    .slot = LS_NO_SLOT, .pid = process, .flags = target_flags, .followed_ns = now, .off_cause = LS_CAUSE_none};
 
 	if (!task)
 		return 0;
@@ -137,16 +150,29 @@ static __noinline struct ls_thread *adopt(struct task_struct *task, u32 process,
 	return bpf_task_storage_get(&threads, task, &fresh, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
-static __always_inline struct ls_loop *open_provisional(struct task_struct *task, struct ls_thread *thread, u64 now, u32 flags)
+/* As open_loop(), of a thread whose time counts from now on. */
+static __always_inline s32 open_provisional(struct task_struct *task, struct ls_thread *thread, u64 now, u32 flags)
 {
-	struct ls_loop *loop = open_loop(task, thread, now, LS_LOOP_PROVISIONAL | flags);
+	s32 slot = open_loop(task, thread, now, LS_LOOP_PROVISIONAL | flags);
+	struct ls_loop *loop = loop_at(slot);
 
 	if (loop) {
 		begin_change(loop);
 		begin_iteration(loop, now);
 		end_change(loop);
 	}
-	return loop;
+	return slot;
+}
+
+/* Follows a thread's time from now on, whatever it does. */
+static __always_inline void follow_provisionally(struct task_struct *task, struct ls_thread *thread, u64 now)
+{
+	s32 slot = open_provisional(task, thread, now, 0);
+
+	if (slot < 0)
+		return;
+	publish_loop(task, thread, slot);
+	announce_loop(task, slot, loop_at(slot));
 }
 
 /* How likely a poll call is a loop's own. Reads user memory: `current` only. */

@@ -25,9 +25,12 @@ static __always_inline u64 address_of(const void *pointer)
 	return address;
 }
 
+#define LS_NO_SLOT (-1)
+#define LS_SLOT_CLAIMED (-2) /* being filled in */
+
 /* State of every thread of a followed process; a thread that has one is followed. */
 struct ls_thread {
-	s32 slot; /* of loops, -1: not (yet) a loop thread; otherwise off_ns, wake_ns and off_cause are those of the loop */
+	s32 slot; /* of loops, negative: not (yet) a loop thread; otherwise off_ns, wake_ns and off_cause are those of the loop */
 	u32 pid;  /* process, as loopsnoop sees it */
 	u32 tid;
 	u32 flags; /* enum ls_target_flags of its process */
@@ -188,17 +191,17 @@ static __always_inline s32 quick_slot(struct task_struct *task)
 	return entry >> 32 == pid ? (s32)(u32)entry : -1;
 }
 
-/* The loop's slot of a thread that may be followed. -1: it has none, and `thread` is then what is kept of it, 0 when it is not
- * followed. */
-static __always_inline s32 slot_of(struct task_struct *task, struct ls_thread **thread)
+/* The loop of a thread that may be followed, and its slot. 0: it is none, and `thread` is then what is kept of it, 0 when it is
+ * not followed. */
+static __always_inline struct ls_loop *loop_of(struct task_struct *task, s32 *slot, struct ls_thread **thread)
 {
-	s32 slot = quick_slot(task);
-
 	*thread = 0;
-	if (slot >= 0)
-		return slot;
-	*thread = kept_of(task);
-	return *thread ? (*thread)->slot : -1;
+	*slot = quick_slot(task);
+	if (*slot < 0) {
+		*thread = kept_of(task);
+		*slot = *thread ? (*thread)->slot : LS_NO_SLOT;
+	}
+	return loop_at(*slot);
 }
 
 static __always_inline struct ls_slot_config *config_of(s32 slot, struct ls_loop *loop)
