@@ -262,7 +262,8 @@ def test_interrupt_reaches_the_command(folder):
     """Ctrl-C of a terminal goes to its foreground process group."""
     json = folder / "out.jsonl"
     line = [str(places.LOOPSNOOP), "-j", str(json), "--", "sh", "-c", "trap 'exit 9' INT; touch $0; while :; do sleep 0.1; done", str(folder / "ready")]
-    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    # A shell that runs these tests in the background has them ignore it, and a shell cannot trap what it was born to ignore.
+    process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     waiting.until((folder / "ready").exists, "the command to run")
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=waiting.PATIENCE_S)
