@@ -5,7 +5,6 @@ Runs on CPython 3.9 and later. Output, once all threads stand still: for each th
 its frames, innermost first, "frame LINE\tFUNCTION\tFILE" (LINE "-" when there is none; text as UTF-8), then "ready".
 Lines marked "# at: NAME" are where the thread NAME is known to stand: the test looks them up in this file.
 """
-import asyncio
 import contextlib
 import functools
 import os
@@ -13,17 +12,9 @@ import sys
 import threading
 import time
 
-LONG = 100_000
-shapes = []
-
-
-def shape(function):
-    shapes.append(function)
-    return function
-
-
-def sleep():
-    time.sleep(LONG)
+import shapes_of_coroutines  # noqa: F401, its shapes are in the list now
+import shapes_of_made_code  # noqa: F401
+from shape import LONG, shape, shapes, sleep
 
 
 @shape
@@ -348,47 +339,6 @@ def f_string():
 
 
 @shape
-def executed():
-    exec(compile("\n\ndef run():\n\n    f()\n\n\nrun()\n", "<made up>", "exec"), {"f": sleep})
-
-
-@shape
-def evaluated():
-    eval("(1,\n f())", {"f": sleep})
-
-
-@shape
-def long_function():
-    # Line tables with steps that do not fit one entry, jumps that do not fit one byte.
-    body = "".join(f"    x{i % 7} = [{i}, y, {i}.5]" + "\n" * (i % 5 + 1) for i in range(3000))
-    source = "def long(y):\n" + "\n" * 1000 + body + "    f()\n" + body
-    namespace = {"f": sleep}
-    exec(compile(source, "long.py", "exec"), namespace)
-    namespace["long"](1)
-
-
-@shape
-def backwards():
-    # A call whose parts are on lines before and after each other.
-    source = "def back(y):\n    return (y,\n" + "\n" * 300 + "      y.a(1,\n" + "\n" * 300 + "   2)\n  )\n"
-    namespace = {}
-    exec(compile(source, "back.py", "exec"), namespace)
-
-    class Y:
-        def a(self, *_):
-            sleep()
-    namespace["back"](Y())
-
-
-@shape
-def names():
-    source = "def caf\xe9(f): f()\ndef \u0444\u0443\u043d\u043a\u0446\u0438\u044f(f): caf\xe9(f)\ndef \U00020000(f): \u0444\u0443\u043d\u043a\u0446\u0438\u044f(f)\n"
-    namespace = {}
-    exec(compile(source, os.fsdecode(b"/tmp/\xff\xc3\xa9.py"), "exec"), namespace)
-    namespace["\U00020000"](sleep)
-
-
-@shape
 def recursion():
     def again(n):
         if n == 0:
@@ -440,88 +390,6 @@ def closure_cells():
 def importing():
     import blocks_at_import
     return blocks_at_import
-
-
-class Resource:
-    async def __aenter__(self):
-        await asyncio.sleep(0)
-        return self
-
-    async def __aexit__(self, *_):
-        await self.close(
-            1)
-
-    async def close(self, _):
-        sleep()
-
-
-async def numbers():
-    yield 1
-    sleep()
-    yield 2
-
-
-async def leaf():
-    await asyncio.sleep(0)
-    sleep()
-
-
-async def middle():
-    return await \
-        leaf()
-
-
-@shape
-def coroutines():
-    asyncio.run(middle())
-
-
-@shape
-def task():
-    async def main():
-        await asyncio.gather(
-            middle(),
-            asyncio.sleep(LONG))
-    asyncio.run(main())
-
-
-@shape
-def async_with():
-    async def main():
-        async with Resource():
-            pass
-    asyncio.run(main())
-
-
-@shape
-def async_generator():
-    async def main():
-        async for _ in numbers():
-            pass
-    asyncio.run(main())
-
-
-@shape
-def async_comprehension():
-    async def main():
-        return [
-            x async for x in numbers()
-        ]
-    asyncio.run(main())
-
-
-@shape
-def loop_callback():
-    async def main():
-        asyncio.get_running_loop().call_soon(
-            functools.partial(sleep))
-        await asyncio.sleep(LONG)
-    asyncio.run(main())
-
-
-@shape
-def idle_loop():
-    asyncio.run(asyncio.sleep(LONG))
 
 
 if sys.version_info >= (3, 10):
