@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """ns that loopsnoop adds to one event: of the followed loop thread, and of every other process; beside nothing and beside an empty
-BPF program on the same hooks, which goes with threads that wake up on another core as often as loopsnoop's. Each figure has bare ones right before and after it, and what is told is the median of the differences."""
+BPF program on the same hooks, which goes with threads that wake up on another core as often as loopsnoop's. Each figure has bare
+ones right before and after it, and what is told is the median of the differences. Where neighbours share the core, a virtual CPU is
+slower by a third or more for seconds on end: what was measured meanwhile does not count, as the plainest of the events tells. Rounds
+go on until there is enough."""
 import json
 import statistics
 import subprocess
-import sys
 
 import command
 import figures
@@ -21,12 +23,9 @@ EVENTS = {
 WAYS = ("waking", "empty", "other", "followed")
 PROGRAMS_RUN = WAYS[1:]
 FOLLOWED_BAR, OTHER_BAR = 2.0, 1.3  # times the empty program
-
-
-def calm(ways, index, usual):
-    """Nobody else's BPF programs came, went or, where there should be none, were there."""
-    before, after = ways[index]["programs"]
-    return before == after and (ways[index]["way"] != "nothing" or before == usual)
+GAUGE, QUICK = "other system call", 1.15  # times its lower decile: the same core beside a busy neighbour is at 1.25 and more
+LEAST_KEPT, ENOUGH = 3, 7  # figures of each way and event
+BATCH, MOST_TIMES = 3, 4  # rounds that bench_events makes at once; how many times as many as asked, at most
 
 
 def usual_programs(rounds):
@@ -34,29 +33,61 @@ def usual_programs(rounds):
     return min(count for ways in rounds for one in ways if one["way"] == "nothing" for count in one["programs"])
 
 
-def added(rounds, strict=True):
-    """{event: {way: [ns more than bare, a round each]}}, and how many were left out; "control" is bare against the bare before and after it."""
-    usual = usual_programs(rounds)
-    found = {event: {way: [] for way in ("nothing", "control", *WAYS)} for event in EVENTS}
-    left_out = 0
-    for ways in rounds:
-        for index, one in enumerate(ways):
-            way, apart = (one["way"], 1) if one["way"] != "nothing" else ("control", 2)
-            if not apart <= index < len(ways) - apart:
-                continue
-            if strict and not all(calm(ways, at, usual) for at in (index - apart, index, index + apart)):
-                left_out += 1
-                continue
-            for event in EVENTS:
-                bare = (ways[index - apart]["ns"][event] + ways[index + apart]["ns"][event]) / 2
-                found[event][way].append(one["ns"][event] - bare)
-                found[event]["nothing"].append(bare)
-    if not all(by_way[way] for by_way in found.values() for way in ("control", *WAYS)):
-        if not strict:
+class Added:
+    """by_event: {event: {way: [ns more than bare, a figure each]}}; "control" is bare against the bare before and after it, "nothing" is
+    bare itself. Only figures that nobody disturbed count, as far as there are any of each way: `alone` without BPF programs of others,
+    `quick` on a core at its own speed. `of` and `kept`: how many figures there were, and how many count."""
+
+    def __init__(self, rounds):
+        self.figures = [one for ways in rounds for one in ways]
+        self.usual = usual_programs(rounds)
+        # How fast it was while a way was measured is told by its own plainest event, so that no way is held against another there.
+        self.speed = {way: statistics.quantiles([one["ns"][GAUGE] for one in self.figures if one["way"] == way] * 2, n=10, method="inclusive")[0] for way in ("nothing", *WAYS)}
+        self.alone = self.quick = True
+        self._collect()
+        for wish, least in (("quick", LEAST_KEPT), ("alone", 1)):
+            if self._fewest() < least:
+                setattr(self, wish, False)
+                self._collect()
+        if not self._fewest():
             raise RuntimeError("bench_events measured nothing")
-        # Better than nothing; it is said.
-        return added(rounds, strict=False)
-    return found, left_out if strict else None
+
+    def enough(self):
+        return self.quick and self.alone and self._fewest() >= ENOUGH
+
+    def _fewest(self):
+        return min(len(by_way[way]) for by_way in self.by_event.values() for way in ("control", *WAYS))
+
+    def _counts(self, one):
+        before, after = one["programs"]
+        alone = before == after and (one["way"] != "nothing" or before == self.usual)
+        return (alone or not self.alone) and (not self.quick or one["ns"][GAUGE] <= QUICK * self.speed[one["way"]])
+
+    def _collect(self):
+        self.by_event = {event: {way: [] for way in ("nothing", "control", *WAYS)} for event in EVENTS}
+        bare = [at for at, one in enumerate(self.figures) if one["way"] == "nothing" and self._counts(one)]
+        self.of, self.kept = len(self.figures), 0
+        for at, one in enumerate(self.figures):
+            if not self._counts(one):
+                continue
+            self.kept += 1
+            around = [[other for other in bare if other < at][-1:], [other for other in bare if other > at][:1]]
+            if not all(around):
+                continue
+            way = "control" if one["way"] == "nothing" else one["way"]
+            for event in EVENTS:
+                before, after = (self.figures[other]["ns"][event] for (other,) in around)
+                self.by_event[event][way].append(one["ns"][event] - (before + after) / 2)
+                self.by_event[event]["nothing"].append((before + after) / 2)
+
+    def aside(self):
+        """What was left out, in words."""
+        out = self.of - self.kept
+        if not self.alone:
+            return " among others who load and unload BPF programs all the time: not to be relied on"
+        if not self.quick:
+            return " on a core whose speed strayed all the time" + (f", {out} of {self.of} measurements left out because somebody else loaded BPF programs meanwhile" if out else "")
+        return f", {out} of {self.of} measurements left out because a neighbour slowed the core down or somebody else loaded BPF programs meanwhile" if out else ""
 
 
 def ratios(by_way):
@@ -99,31 +130,46 @@ def table(found):
 
 def parse():
     parser = command.parser("events", __doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="about 10 s each (default: 9)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds")
+    parser.add_argument("--rounds", type=int, default=9, help="about 20 s each; more, up to four times as many, while neighbours disturb (default: 9)")
+    parser.add_argument("--quick", action="store_true", help="3 rounds, whatever disturbs")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
     return options
 
 
-def main(options):
-    rounds = 3 if options.quick else options.rounds
-    run = subprocess.run([PROGRAMS / "events" / "bench_events", str(rounds)], stdout=subprocess.PIPE, text=True, timeout=60 + 60 * rounds)
+def run_once(rounds, *how):
+    run = subprocess.run([PROGRAMS / "events" / "bench_events", str(rounds), *how], stdout=subprocess.PIPE, text=True, timeout=60 + 60 * rounds)
     if run.returncode != 0:
-        sys.exit("bench: bench_events failed")  # it has said why
-    measured = json.loads(run.stdout)
-    found, left_out = added(measured["rounds"])
-    aside = " among others who load and unload BPF programs all the time: not to be relied on" if left_out is None else f", {left_out} of {6 * rounds} figures left out because somebody else loaded BPF programs meanwhile" if left_out else ""
-    usual = usual_programs(measured["rounds"])
-    if usual:
-        aside += f", with {usual} BPF programs of others loaded all the time, whose hooks, where they are these, make bare events dearer"
-    about = command.about(options, rounds=rounds)
-    text = (f"{table(found)}\n\nns added to one event: median [quartiles] of {rounds} rounds{aside}; {about['loopsnoop']}, kernel {about['kernel']}. "
+        raise RuntimeError("bench_events failed")  # it has said why
+    return json.loads(run.stdout)
+
+
+def measure(asked, patient, *how):
+    """(what bench_events measured, Added): `asked` rounds, and when patient more of them until there are enough quiet ones."""
+    measured = run_once(min(asked, BATCH), *how)
+    while True:
+        made = len(measured["rounds"])
+        found = Added(measured["rounds"])
+        if made >= asked and (not patient or found.enough() or made >= MOST_TIMES * asked):
+            return measured, found
+        more = run_once(min(asked, BATCH), *how)
+        measured["rounds"] += more["rounds"]
+        for way, runs in more["runs"].items():
+            measured["runs"][way] += runs
+
+
+def main(options):
+    measured, found = measure(3 if options.quick else options.rounds, not options.quick)
+    by_event, aside = found.by_event, found.aside()
+    if found.usual:
+        aside += f", with {found.usual} BPF programs of others loaded all the time, whose hooks, where they are these, make bare events dearer"
+    about = command.about(options, rounds=len(measured["rounds"]))
+    text = (f"{table(by_event)}\n\nns added to one event: median [quartiles] of {about['rounds']} rounds{aside}; {about['loopsnoop']}, kernel {about['kernel']}. "
             "–: the empty program's own cost is within the noise.")
-    ratio = {event: dict(zip(("other", "followed"), ratios(found[event]))) for event in EVENTS}
+    ratio = {event: dict(zip(("other", "followed"), ratios(by_event[event]))) for event in EVENTS}
     kernels = f"\n\nBy the kernel's own account, its clock reads included (not disturbed by other programs on these hooks):\n\n{program_table(measured['runs'])}"
-    command.tell(options, "events", text, {"about": about, "added_ns": found, "to_empty": ratio, **measured}, besides=kernels)
+    command.tell(options, "events", text, {"about": about, "added_ns": by_event, "to_empty": ratio, **measured}, besides=kernels)
 
 
 if __name__ == "__main__":

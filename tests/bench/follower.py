@@ -24,6 +24,7 @@ class Cost:
     rss_bytes: int = 0  # resident at the stop, of its child processes, too
     stalls: int = 0  # loopsnoop's
     lost: dict = field(default_factory=dict)  # loopsnoop's kinds of loss that are not zero
+    programs_share: float = None  # of BPF programs alone, see sandwich.Bench.programs_share()
 
 
 class Follower:
@@ -31,6 +32,7 @@ class Follower:
 
     name = "?"
     about = "?"
+    programs = False  # of BPF, whose account is taken
 
     def __init__(self, command, scratch):
         self.command = on_core(OTHER_CORE, command)
@@ -104,6 +106,7 @@ class Nobody:
     """The control: bare, where a follower would be."""
 
     name, about = "control", "nobody: bare against bare"
+    programs = False
 
     def __init__(self, _pid, _scratch):
         self.cost = None
@@ -127,6 +130,7 @@ class StandIn(Follower):
 
 class Loopsnoop(Follower):
     name, about = "loopsnoop", "loopsnoop"
+    programs = True
     binary = None  # set once, by the options
     more = ()  # options besides
 

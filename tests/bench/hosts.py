@@ -3,7 +3,6 @@
 a scrape takes; and what it adds to the context switches and system calls of those that it does not follow."""
 import contextlib
 import gzip
-import json
 import os
 import signal
 import socket
@@ -24,6 +23,7 @@ PATIENCE_S = 60
 BARS = {"cpu": 0.02, "rss_mib": 64, "scrape_ms": 50, "others": 1.5}  # of 200 idle and 20 busy loops
 CROWDS = ((0, 0), (100, 10), (200, 20), (480, 20), (960, 40))
 USUAL_LOOPS = 900  # some of the host's own are found besides
+QUICK_ROUNDS = 3  # that the events of others are measured in
 HOOKED = ("context switch in a callback", "poll call", "futex call", "file call", "other system call")
 
 
@@ -141,14 +141,13 @@ def measure(binary, idle, busy, seconds, apart):
                 "scrape_ms": statistics.median(ms for _, ms in scrapes), "scrape_at_most_ms": max(ms for _, ms in scrapes), "scrape_bytes": len(scrapes[0][0])}
 
 
+
 def others(rounds):
     """ns added to the events of a process that is not followed, beside the empty program's; their ratio."""
-    run = subprocess.run([PROGRAMS / "events" / "bench_events", str(rounds), "all"], stdout=subprocess.PIPE, text=True, timeout=60 + 60 * rounds)
-    if run.returncode != 0:
-        raise RuntimeError("bench_events failed")  # it has said why
-    found, left_out = events.added(json.loads(run.stdout)["rounds"])
-    return {event: {"bare": found[event]["nothing"], "empty": found[event]["empty"], "other": found[event]["other"], "ratio": events.ratios(found[event])[0]}
-            for event in HOOKED}, left_out
+    _, found = events.measure(rounds, rounds > QUICK_ROUNDS, "all")
+    by_event = found.by_event
+    return {event: {"bare": by_event[event]["nothing"], "empty": by_event[event]["empty"], "other": by_event[event]["other"], "ratio": events.ratios(by_event[event])[0]}
+            for event in HOOKED}, found.aside()
 
 
 def bold(value, bar, form):
@@ -194,10 +193,8 @@ def main(options):
     data = {"about": command.about(options, bars=BARS), "crowds": measured}
     text = crowd_table(measured)
     if not options.no_others:
-        data["others"], left_out = others(3 if options.quick else 9)
-        text += "\n\n" + others_table(data["others"])
-        if left_out is None:
-            text += "\n\nOthers loaded and unloaded BPF programs all the time: the second table is not to be relied on."
+        data["others"], aside = others(QUICK_ROUNDS if options.quick else 9)
+        text += "\n\n" + others_table(data["others"]) + (f"\n\nThe second table: medians of all rounds{aside}." if aside else "")
     text += (f"\n\n{data['about']['loopsnoop']}, kernel {data['about']['kernel']}, {os.cpu_count()} cores, which the loops share with loopsnoop{', --cgroup instead of --all' if options.apart else ''}; bars for 220 loops: "
              f"{BARS['cpu']:.0%} of a core, {BARS['rss_mib']} MiB, {BARS['scrape_ms']} ms.{' More than ' + str(USUAL_LOOPS) + ' with --max-loops 2048.' if any(sum(crowd) > USUAL_LOOPS for crowd in crowds) else ''}")
     command.tell(options, "hosts", text, data)

@@ -21,6 +21,12 @@ def plain(role, metric):
     return "–" if role is None else f"{role[metric]['median']:.2f}"
 
 
+def share(one, name):
+    """What its BPF programs take of the server's CPU time, in %; None: not measured."""
+    shares = [sandwich["cost"]["programs_share"] * 100 for sandwich in one["sandwiches"] if sandwich["role"] == name and sandwich["cost"] and sandwich["cost"]["programs_share"] is not None]
+    return figures.spread(shares, ".2f") if shares else None
+
+
 def cost_table(workloads):
     rows = []
     for one in workloads.values():
@@ -31,6 +37,14 @@ def cost_table(workloads):
     head = ("server", "bare CPU/request, µs", "CPU/request followed / bare", "meant to be at most", "bare / bare", "idle process / bare", "empty BPF programs / bare",
             "req/s followed / bare", "bare / bare", "p99 followed / bare", "bare / bare")
     return figures.table(head, rows)
+
+
+def programs_table(workloads, about):
+    """Of those that have BPF programs."""
+    names = [name for name in ("loopsnoop", "empty", *about["peers"]) if any(share(one, name) for one in workloads.values())]
+    rows = [(one["about"], *(share(one, name) or "–" for name in names)) for one in workloads.values()]
+    titles = {"loopsnoop": "loopsnoop", "empty": "empty ones on its hooks", **{name: peer["about"] for name, peer in about["peers"].items()}}
+    return figures.table(("BPF programs alone, % of the server's CPU time", *(titles[name] for name in names)), rows)
 
 
 def peer_table(workloads, about):
@@ -71,6 +85,8 @@ def notes(data):
     yield (f"Median [quartiles] of {min(counts)}–{max(counts)} comparisons with bare right before and after, slices of {about['slice_s']:g} s, {aside} set aside because "
            f"the hypervisor took CPU time or somebody else loaded BPF programs; {about['loopsnoop']}, kernel {about['kernel']}; {about['took_s'] / 60:.0f} minutes in all. "
            f"loopsnoop reported {sum(cost['stalls'] for cost in costs)} stalls meanwhile; its losses: {told}.")
+    yield ("BPF programs alone: by the kernel's own account, a clock read a run and the runs in other processes included, without the way into "
+           "them. Both figures are of the same slice, so that a machine that strays makes no difference; the empty ones tell what of it is the account's.")
     if about["bpf_programs_before"]:
         yield f"{about['bpf_programs_before']} BPF programs of others were loaded from the start: bare is with them."
     for name, why in about["peers_absent"].items():
@@ -82,7 +98,7 @@ def notes(data):
 
 def tables(data):
     workloads, about = data["workloads"], data["about"]
-    parts = [cost_table(workloads)]
+    parts = [cost_table(workloads), programs_table(workloads, about)]
     if about["peers"]:
         parts.append(peer_table(workloads, about))
     parts.append(follower_table(workloads, about))

@@ -44,6 +44,7 @@ class Peer(Follower):
 
 class Floor(Peer):
     name, about = "empty", "empty BPF programs on loopsnoop's hooks"
+    programs = True
     program = str(PROGRAMS / "events" / "bench_floor")
     package = "none: it is built here"
     ready = "ready"
@@ -58,7 +59,7 @@ class Floor(Peer):
 
 class OffCpuTime(Peer):
     name, about = "offcputime", "libbpf-tools offcputime -p"
-    program, package, stacks = "/usr/sbin/offcputime", "libbpf-tools", True
+    program, package, stacks, programs = "/usr/sbin/offcputime", "libbpf-tools", True, True
 
     def arguments(self, pid, scratch):
         return [self.program, "-p", str(pid)]
@@ -66,7 +67,7 @@ class OffCpuTime(Peer):
 
 class BpfTrace(Peer):
     name, about = "bpftrace", "bpftrace, off-CPU time by user stack"
-    program, package, stacks = "bpftrace", "bpftrace", True
+    program, package, stacks, programs = "bpftrace", "bpftrace", True, True
     ready = "ready"
     # What it prints at its end takes it up to 20 s to symbolise, and no longer disturbs anybody by then.
 
@@ -101,7 +102,7 @@ class Strace(Peer):
 
 class BccOffCpuTime(Peer):
     name, about = "bcc-offcputime", "bcc's offcputime -p (Python)"
-    program, package, stacks = "/usr/sbin/offcputime-bpfcc", "bpfcc-tools", True
+    program, package, stacks, programs = "/usr/sbin/offcputime-bpfcc", "bpfcc-tools", True, True
     ready = "Tracing off-CPU time"
     _why_not = ()
 

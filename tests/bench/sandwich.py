@@ -14,7 +14,7 @@ import statistics
 import time
 from dataclasses import asdict, dataclass
 
-from machine import cpu_s, stolen_s
+from machine import counted_programs, cpu_s, programs_ran_s, stolen_s
 
 MOST_STOLEN = 0.02  # of a core, in the slices of a sandwich together: /proc/stat counts ticks of 10 ms
 LEAST_KEPT = 3  # disturbed ones count when there are fewer
@@ -70,11 +70,22 @@ class Bench:
         one = self.slice()
         return one if quiet and not self.quiet_kernel.strangers() else Slice(*list(asdict(one).values())[:-1], strangers=True)
 
+    def programs_share(self):
+        """The time that the BPF programs of the host run meanwhile, over the server's CPU time: both from one slice, so that a core which
+        is slower makes no difference. More than the server pays: the programs' runs in the load generator are in it."""
+        with counted_programs():
+            ran, cpu = programs_ran_s(), cpu_s(self.server.pid)
+            self.workload.load(self.server.port, self.seconds)
+            used = cpu_s(self.server.pid) - cpu
+            return sum(seconds - ran.get(number, 0.0) for number, seconds in programs_ran_s().items()) / used
+
     def sandwich(self, role):
         before = self.last_bare or self.bare()
         self.last_bare = None
         with role(self.server.pid, self.scratch) as follower:
             inside = [self.slice()]
+            if role.programs:
+                follower.cost.programs_share = self.programs_share()
         after = self.last_bare = self.bare()
         return Sandwich(role.name, before, inside, after, follower.cost)
 

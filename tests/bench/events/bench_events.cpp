@@ -145,14 +145,14 @@ private:
 
 // By event and program: how often it ran, and how long in all, by the kernel's own account; what other programs on the hooks take
 // is not in it.
-nlohmann::json runs_by_event(const bench::TimedEvents &events) {
+nlohmann::json runs_by_event(bench::TimedEvents &events) {
 	const auto counting = bench::count_runs();
 	if (!counting) {
 		die(counting.error().describe());
 	}
 	nlohmann::json by_event;
 	auto before = bench::own_programs();
-	(void)events.measure([&](const std::string &event) {
+	events.run([&](const std::string &event) {
 		auto now = bench::own_programs();
 		for (const auto &[name, runs] : now) {
 			const bench::Runs past = before[name];

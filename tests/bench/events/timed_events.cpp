@@ -20,10 +20,10 @@ namespace loopsnoop::bench {
 
 namespace {
 
-constexpr int chunks_of_calls = 60;
-constexpr int calls_in_chunk = 2000;
-constexpr int chunks_of_sleeps = 50;
-constexpr int sleeps_in_chunk = 300;
+constexpr int chunks = 200;
+constexpr int calls_in_chunk = 1000;
+constexpr int sleeps_in_chunk = 100;
+constexpr int chunks_of_run = 150;
 
 [[noreturn]] void die(const char *what) {
 	std::perror(what);
@@ -79,45 +79,58 @@ void TimedEvents::loop_a_little() const {
 	}
 }
 
-double TimedEvents::time_chunks(int chunks, int events, const std::function<void()> &event) const {
-	std::vector<double> times;
-	for (int chunk = 0; chunk < chunks; chunk++) {
-		poll_once(0); // a new iteration
-		const std::uint64_t start = monotonic_ns();
-		for (int i = 0; i < events; i++) {
-			event();
-		}
-		times.push_back(static_cast<double>(monotonic_ns() - start) / events);
-	}
-	std::sort(times.begin(), times.end());
-	return times[times.size() / 2];
-}
-
-std::map<std::string, double> TimedEvents::measure(const std::function<void(const std::string &)> &after) const {
-	std::map<std::string, double> ns;
-	const auto told = [&](const std::string &name, double each) {
-		ns[name] = each;
-		if (after) {
-			after(name);
-		}
-	};
-	told("sleep in the poll call", time_chunks(chunks_of_sleeps, sleeps_in_chunk, [&] {
+std::vector<TimedEvents::Kind> TimedEvents::kinds() {
+	return {
+	    {"sleep in the poll call", sleeps_in_chunk, 1,
+	     [&] {
 		     pass(there_[1], true);
 		     poll_once(-1);
 		     pass(back_[0], false);
-	     }));
-	// Away and back.
-	told("context switch in a callback", time_chunks(chunks_of_sleeps, sleeps_in_chunk, [&] {
-		                                     pass(there_[1], true);
-		                                     pass(back_[0], false);
-	                                     }) / 2);
-	told("poll call", time_chunks(chunks_of_calls, calls_in_chunk, [&] { poll_once(0); }));
-	int word = 0;
-	told("futex call", time_chunks(chunks_of_calls, calls_in_chunk,
-	                               [&] { (void)syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }));
-	told("file call", time_chunks(chunks_of_calls, calls_in_chunk, [] { (void)openat(AT_FDCWD, "", O_RDONLY | O_CLOEXEC); }));
-	told("other system call", time_chunks(chunks_of_calls, calls_in_chunk, [] { (void)syscall(SYS_getppid); }));
+	     }},
+	    {"context switch in a callback", sleeps_in_chunk, 2, // away and back
+	     [&] {
+		     pass(there_[1], true);
+		     pass(back_[0], false);
+	     }},
+	    {"poll call", calls_in_chunk, 1, [&] { poll_once(0); }},
+	    {"futex call", calls_in_chunk, 1, [&] { (void)syscall(SYS_futex, &word_, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0); }},
+	    {"file call", calls_in_chunk, 1, [] { (void)openat(AT_FDCWD, "", O_RDONLY | O_CLOEXEC); }},
+	    {"other system call", calls_in_chunk, 1, [] { (void)syscall(SYS_getppid); }},
+	};
+}
+
+double TimedEvents::time_chunk(const Kind &kind) const {
+	poll_once(0); // a new iteration
+	const std::uint64_t start = monotonic_ns();
+	for (int i = 0; i < kind.count; i++) {
+		kind.event();
+	}
+	return static_cast<double>(monotonic_ns() - start) / kind.count / kind.parts;
+}
+
+std::map<std::string, double> TimedEvents::measure() {
+	std::map<std::string, std::vector<double>> times;
+	const std::vector<Kind> all = kinds();
+	for (int chunk = 0; chunk < chunks; chunk++) {
+		for (const Kind &kind : all) {
+			times[kind.name].push_back(time_chunk(kind));
+		}
+	}
+	std::map<std::string, double> ns;
+	for (auto &[name, each] : times) {
+		std::sort(each.begin(), each.end());
+		ns[name] = each[each.size() / 10];
+	}
 	return ns;
+}
+
+void TimedEvents::run(const std::function<void(const std::string &)> &after) {
+	for (const Kind &kind : kinds()) {
+		for (int chunk = 0; chunk < chunks_of_run; chunk++) {
+			(void)time_chunk(kind);
+		}
+		after(kind.name);
+	}
 }
 
 } // namespace loopsnoop::bench
