@@ -106,7 +106,7 @@ static __always_inline int came_back(struct task_struct *task)
 			thread->off_ns = thread->wake_ns = 0;
 		return 0;
 	}
-	return loop_back(task, slot, loop, bpf_ktime_get_ns(), 0);
+	return loop_back(task, slot, loop, bpf_ktime_get_ns());
 }
 
 SEC("tp_btf/sched_switch")

@@ -53,8 +53,9 @@ LS_FUNCTION int read_path(u64 task_address, u64 file_address, struct ls_fd *out)
 	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	struct vfsmount *mnt = BPF_CORE_READ(file, f_path.mnt);
 	struct dentry *root = BPF_CORE_READ(task, fs, root.dentry);
-	u32 used = 0;
+	u32 used;
 
+	out->path_bytes = 0;
 	if (!BPF_CORE_READ(dentry, d_hash.pprev) && BPF_CORE_READ(dentry, d_parent) != dentry)
 		out->flags |= LS_FD_DELETED;
 	for (int i = 0; i < 32; i++) {
@@ -78,6 +79,9 @@ LS_FUNCTION int read_path(u64 task_address, u64 file_address, struct ls_fd *out)
 			}
 		}
 		parent = BPF_CORE_READ(dentry, d_parent);
+		/* From memory, where the verifier does not see what it can be: or it would walk each turn of the loop once for each range
+		 * that came out of the ones before. */
+		used = *(volatile typeof(out->path_bytes) *)&out->path_bytes;
 		if (used > LS_PATH_BYTES - COMPONENT_BYTES) {
 			out->flags |= LS_FD_PATH_CUT;
 			break;
@@ -87,12 +91,11 @@ LS_FUNCTION int read_path(u64 task_address, u64 file_address, struct ls_fd *out)
 			out->flags |= LS_FD_PATH_CUT;
 			break;
 		}
-		used += n;
+		out->path_bytes = used + n;
 		if (parent == dentry)
 			break;
 		dentry = parent;
 	}
-	out->path_bytes = used;
 	return 0;
 }
 

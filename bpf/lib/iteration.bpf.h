@@ -155,6 +155,24 @@ static __always_inline void leave_iteration(struct ls_loop *loop)
 	clear_booked(loop);
 }
 
+/* Where a program can be preempted (as above), a switch may be booked at any time before this; what the record says adds up. */
+static __always_inline void fill_account(struct ls_iteration *record, struct ls_loop *loop, u64 now)
+{
+	u64 off = 0, duration;
+
+	for (u32 i = 0; i < LS_CAUSES; i++) {
+		record->account[i].ns = loop->account[i].ns;
+		record->account[i].count = loop->account[i].count;
+		if (i != LS_CAUSE_cpu)
+			off += record->account[i].ns;
+	}
+	if (off > now - record->start_ns)
+		now = bpf_ktime_get_ns();
+	duration = now - record->start_ns;
+	record->account[LS_CAUSE_cpu].ns = duration > off ? duration - off : 0;
+	record->end_ns = now;
+}
+
 LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended_by)
 {
 	u64 duration;
@@ -172,13 +190,9 @@ LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended
 			fill_header(&record->h, LS_RECORD_ITERATION, slot, loop, now);
 			record->iteration = loop->iteration;
 			record->start_ns = loop->iteration_ns;
-			record->end_ns = now;
 			record->flags = loop->flags;
 			record->ended_by = ended_by;
-			for (u32 i = 0; i < LS_CAUSES; i++) {
-				record->account[i].ns = loop->account[i].ns;
-				record->account[i].count = loop->account[i].count;
-			}
+			fill_account(record, loop, now);
 			bpf_ringbuf_submit(record, wake_flags());
 		} else {
 			count_loss(LS_LOSS_ringbuf_full);

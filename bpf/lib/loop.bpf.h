@@ -146,14 +146,14 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 	return 0;
 }
 
-/* The thread runs again after a wait inside an iteration. */
-static __always_inline int end_wait(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now, u32 late)
+/* The thread runs again after a wait inside an iteration. `task`: as loop_back() has it. */
+static __always_inline int end_wait(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now)
 {
 	u64 off, delay = 0;
 	u32 cause;
 	struct ls_wait *wait;
 
-	if (!task || !loop)
+	if (!loop)
 		return 0;
 	off = now - loop->off_ns;
 	cause = loop->off_cause;
@@ -192,7 +192,7 @@ static __always_inline int end_wait(struct task_struct *task, s32 slot, struct l
 		wait->flags |= LS_WAIT_WAKER;
 	}
 	/* The dear part, only now that it is worth it: at the switch back the thread's kernel stack is still that of its sleep. */
-	if (!late && !wait->kernel_frames && wait->off_ns >= knobs.floor_ns) {
+	if (task && !wait->kernel_frames && wait->off_ns >= knobs.floor_ns) {
 		long bytes = bpf_get_task_stack(task, wait->kernel, sizeof(wait->kernel), 0);
 
 		if (bytes > 0)
@@ -201,17 +201,18 @@ static __always_inline int end_wait(struct task_struct *task, s32 slot, struct l
 	return 0;
 }
 
-/* The thread is back on a CPU since `now`; `late`: that was seen only after it had done something else. */
-static __always_inline int loop_back(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now, u32 late)
+/* The thread is back on a CPU since `now`. `task`: while it is being switched to; 0: that was seen only after it had done
+ * something else. */
+static __always_inline int loop_back(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now)
 {
-	if (!task || !loop)
+	if (!loop)
 		return 0;
 	begin_change(loop);
 	/* A program that has only just begun (exec) had no thread pointer when its slot was opened. */
-	if (!loop->fs_base)
+	if (task && !loop->fs_base)
 		loop->fs_base = BPF_CORE_READ(task, thread.fsbase);
 	if (loop->off_ns && loop->iteration_ns && loop->off_cause != LS_CAUSE_none) {
-		end_wait(task, slot, loop, now, late);
+		end_wait(task, slot, loop, now);
 	} else if ((loop->flags & LS_LOOP_IN_OWN_POLL) && loop->off_ns && loop->wake_ns) {
 		/* The loop has something to do from the moment it was woken. */
 		u64 woken = loop->wake_ns > loop->off_ns ? loop->wake_ns : loop->off_ns;
@@ -231,22 +232,21 @@ static __always_inline int loop_back(struct task_struct *task, s32 slot, struct 
 	return 0;
 }
 
-static __noinline int late_back(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now)
+/* `queued`: the thread's run-queue time so far. */
+LS_FUNCTION int late_back(s32 slot, struct ls_loop *loop, u64 now, u64 queued)
 {
-	u64 back, queued;
+	u64 back = now;
 
-	if (!task || !loop)
+	if (!loop)
 		return 0;
-	back = now;
 	if (loop->wake_ns)
 		back = loop->wake_ns > loop->off_ns ? loop->wake_ns : loop->off_ns;
 	else if (loop->off_cause == LS_CAUSE_runqueue)
 		back = loop->off_ns;
-	queued = run_queue_time(task);
 	if (queued > loop->queued_ns)
 		back += queued - loop->queued_ns;
 	count_loss(LS_LOSS_switch_untraced);
-	loop_back(task, slot, loop, back < now ? back : now, 1);
+	loop_back(0, slot, loop, back < now ? back : now);
 	return 0;
 }
 
@@ -256,14 +256,14 @@ static __noinline int late_back(struct task_struct *task, s32 slot, struct ls_lo
 static __always_inline void catch_up_loop(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now)
 {
 	if (loop->off_ns)
-		late_back(task, slot, loop, now);
+		late_back(slot, loop, now, run_queue_time(task));
 }
 
 /* The same, of a hook that may need no time: a clock read takes as long as all else there. */
 static __always_inline void catch_up_untimed(struct task_struct *task, s32 slot, struct ls_loop *loop)
 {
 	if (loop->off_ns)
-		late_back(task, slot, loop, bpf_ktime_get_ns());
+		late_back(slot, loop, bpf_ktime_get_ns(), run_queue_time(task));
 }
 
 static __always_inline void catch_up(struct task_struct *task, struct ls_thread *thread, u64 now)

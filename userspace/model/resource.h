@@ -89,9 +89,10 @@ struct FdsResource {
 
 struct Resource {
 	LOOPSNOOP_SPECIAL_MEMBERS(Resource);
+	// Any of the kinds is one. NOLINTBEGIN(google-explicit-constructor, bugprone-forwarding-reference-overload)
 	template <typename Kind>
-	requires(!std::is_same_v<std::remove_cvref_t<Kind>, Resource>) Resource(Kind &&kind)
-	    : is(std::forward<Kind>(kind)) {} // NOLINT(google-explicit-constructor): any of them is one
+	requires(!std::is_same_v<std::remove_cvref_t<Kind>, Resource>) Resource(Kind &&kind) : is(std::forward<Kind>(kind)) {}
+	// NOLINTEND(google-explicit-constructor, bugprone-forwarding-reference-overload)
 
 	std::variant<FileResource, SocketResource, PipeResource, FutexResource, TimerResource, ProcessResource, FdsResource> is;
 };
