@@ -130,7 +130,7 @@ def table(found):
 
 def parse():
     parser = command.parser("events", __doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="about 20 s each; more, up to four times as many, while neighbours disturb (default: 9)")
+    parser.add_argument("--rounds", type=int, default=9, help="about 20 s each; of three or more, up to four times as many while neighbours disturb (default: 9)")
     parser.add_argument("--quick", action="store_true", help="3 rounds, whatever disturbs")
     options = parser.parse_args()
     if options.rounds < 1:
@@ -160,7 +160,8 @@ def measure(asked, patient, *how):
 
 
 def main(options):
-    measured, found = measure(3 if options.quick else options.rounds, not options.quick)
+    asked = BATCH if options.quick else options.rounds
+    measured, found = measure(asked, not options.quick and asked >= BATCH)
     by_event, aside = found.by_event, found.aside()
     if found.usual:
         aside += f", with {found.usual} BPF programs of others loaded all the time, whose hooks, where they are these, make bare events dearer"
