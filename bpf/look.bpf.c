@@ -16,7 +16,7 @@ static __noinline int adopt_asleep(struct task_struct *task, struct ls_thread *t
 	if (slot < 0)
 		slot = open_loop(task, thread, now, 0);
 	loop = loop_at(slot);
-	if (!loop)
+	if (!loop || !claim_rank(loop, rank))
 		return 0;
 	begin_change(loop);
 	loop->iteration_ns = 0;
@@ -27,8 +27,7 @@ static __noinline int adopt_asleep(struct task_struct *task, struct ls_thread *t
 	loop->off_ns = now;
 	loop->off_cause = LS_CAUSE_none;
 	end_change(loop);
-	publish_loop(task, thread, slot);
-	announce_loop(task, slot, loop);
+	announce_loop(task, thread, slot, loop);
 	return 0;
 }
 
@@ -59,8 +58,7 @@ static __noinline int adopt_provisional(struct task_struct *task, struct ls_thre
 			loop->off_cause = cause_of_call(address_of(task), call);
 		end_change(loop);
 	}
-	publish_loop(task, thread, slot);
-	announce_loop(task, slot, loop);
+	announce_loop(task, thread, slot, loop);
 	return 0;
 }
 
@@ -116,9 +114,7 @@ int look(struct bpf_iter__task *ctx)
 				adopt_asleep(task, thread, &call, BPF_CORE_READ(regs, sp), LS_RANK_STRONG);
 		}
 	} else if (asleep && target->adopt_tid == thread->tid) {
-		loop = loop_at(thread->slot);
-		if (!loop || !loop->rank)
-			adopt_asleep(task, thread, &call, BPF_CORE_READ(regs, sp), target->adopt_rank);
+		adopt_asleep(task, thread, &call, BPF_CORE_READ(regs, sp), target->adopt_rank);
 	}
 	if (thread->slot < 0 &&
 	    ((adopted && thread->tid == process && (target->flags & (LS_TARGET_FOUND | LS_TARGET_SERVER)) != LS_TARGET_FOUND) ||

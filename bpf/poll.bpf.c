@@ -55,7 +55,6 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
-	bool fresh = false;
 	u64 now, sp;
 	u32 rank;
 	s32 slot;
@@ -87,17 +86,14 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	if (!loop) {
 		slot = open_loop(task, thread, now, 0);
 		loop = loop_at(slot);
-		fresh = true;
 	}
-	if (!loop)
+	if (!loop || (!loop->rank && !claim_rank(loop, rank)))
 		return 0;
 	/* The time until now was an iteration of whatever came before (start-up, the previous loop). It is told after the loop. */
 	begin_change(loop);
 	set_own_poll(loop, call, sp, rank);
 	end_change(loop);
-	if (fresh)
-		publish_loop(task, thread, slot);
-	announce_loop(task, slot, loop);
+	announce_loop(task, thread, slot, loop);
 	enter_own_poll(slot, loop, now);
 	return 0;
 }

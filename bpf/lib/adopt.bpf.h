@@ -34,7 +34,7 @@ LS_FUNCTION s32 take_slot(void)
 	return -1;
 }
 
-/* A slot for the thread, which nobody finds by the thread before publish_loop(): its poll call, if known, is for the caller to
+/* A slot for the thread, which nobody finds by the thread before announce_loop(): its poll call, if known, is for the caller to
  * fill in. -1: there is none, or somebody else is at it, as the thread itself may enter its poll call while it is adopted from
  * another CPU. */
 static __noinline s32 open_loop(struct task_struct *task, struct ls_thread *thread, u64 now, u32 flags)
@@ -87,20 +87,16 @@ static __noinline s32 open_loop(struct task_struct *task, struct ls_thread *thre
 	return slot;
 }
 
-/* From here on the thread's own hooks write what is in the slot. */
-static __always_inline void publish_loop(struct task_struct *task, struct ls_thread *thread, s32 slot)
-{
-	barrier();
-	*(volatile s32 *)&thread->slot = slot;
-	quick_slots[(u32)task->pid % LS_QUICK_SLOTS] = (u64)(u32)task->pid << 32 | (u32)slot;
-}
-
-static __noinline int announce_loop(struct task_struct *task, s32 slot, struct ls_loop *loop)
+/* To the thread's own hooks, which from here on write what is in the slot, and to user space. */
+static __noinline int announce_loop(struct task_struct *task, struct ls_thread *thread, s32 slot, struct ls_loop *loop)
 {
 	struct ls_loop_found *record;
 
-	if (!task || !loop)
+	if (!task || !thread || !loop)
 		return 0;
+	barrier();
+	*(volatile s32 *)&thread->slot = slot;
+	quick_slots[(u32)task->pid % LS_QUICK_SLOTS] = (u64)(u32)task->pid << 32 | (u32)slot;
 	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 	if (!record) {
 		count_loss(LS_LOSS_ringbuf_full);
@@ -169,10 +165,7 @@ static __always_inline void follow_provisionally(struct task_struct *task, struc
 {
 	s32 slot = open_provisional(task, thread, now, 0);
 
-	if (slot < 0)
-		return;
-	publish_loop(task, thread, slot);
-	announce_loop(task, slot, loop_at(slot));
+	announce_loop(task, thread, slot, loop_at(slot));
 }
 
 /* How likely a poll call is a loop's own. Reads user memory: `current` only. */
@@ -234,6 +227,13 @@ LS_FUNCTION int is_own_poll_shifted(struct ls_loop *loop, s32 slot, u64 nr, u64 
 		return 0;
 	loop->poll_sp = sp;
 	return 1;
+}
+
+/* A loop that has no poll call of its own gets its first: from the thread itself, or from who sees it asleep in one, on another
+ * CPU. False: the other one was first. */
+static __always_inline bool claim_rank(struct ls_loop *loop, u32 rank)
+{
+	return __sync_val_compare_and_swap(&loop->rank, LS_RANK_NONE, rank) == LS_RANK_NONE;
 }
 
 static __always_inline void set_own_poll(struct ls_loop *loop, struct ls_call *call, u64 sp, u32 rank)
