@@ -92,14 +92,18 @@ void Following::drain(std::uint64_t until_ns) {
 	}
 }
 
-// Begins to follow what discovery has found meanwhile.
-std::vector<collector::FollowRequest> Following::take_up() {
-	auto found = prepared_.discovery->take(collector_, monotonic_ns(), [&](std::uint32_t pid) { return stalls_.follows(pid); });
+void Following::follow_found(const std::vector<collector::FollowRequest> &found) {
 	for (const collector::FollowRequest &request : found) {
 		stalls_.expect(request.pid, Stalls::Asked::found);
 	}
 	collector_.follow_all(found);
 	drain();
+}
+
+// Begins to follow what discovery has found meanwhile.
+std::vector<collector::FollowRequest> Following::take_up() {
+	auto found = prepared_.discovery->take(collector_, monotonic_ns(), [&](std::uint32_t pid) { return stalls_.follows(pid); });
+	follow_found(found);
 	return found;
 }
 
@@ -133,11 +137,7 @@ Result<std::vector<collector::FollowRequest>> Following::follow_all() {
 		if (below.empty()) {
 			break;
 		}
-		for (const collector::FollowRequest &request : below) {
-			stalls_.expect(request.pid, Stalls::Asked::found);
-		}
-		collector_.follow_all(below);
-		drain();
+		follow_found(below);
 		std::ranges::move(below, std::back_inserter(found));
 	}
 	if (prepared_.discovery) {

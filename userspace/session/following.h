@@ -56,6 +56,7 @@ private:
 
 	void write(const Record &record);
 	void drain(std::uint64_t until_ns = ~0ULL);
+	void follow_found(const std::vector<collector::FollowRequest> &found);
 	[[nodiscard]] std::vector<collector::FollowRequest> take_up();
 	[[nodiscard]] Result<std::vector<collector::FollowRequest>> follow_all();
 	void look_at(const std::vector<collector::FollowRequest> &found);
