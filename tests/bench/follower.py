@@ -24,7 +24,7 @@ class Cost:
     rss_bytes: int = 0  # resident at the stop, of its child processes, too
     stalls: int = 0  # loopsnoop's
     lost: dict = field(default_factory=dict)  # loopsnoop's kinds of loss that are not zero
-    programs_share: float = None  # of BPF programs alone, see sandwich.Bench.programs_share()
+    programs_share: float = None  # of BPF programs alone, see sandwich.Bench.programs_share(); None: it has none
 
 
 class Follower:

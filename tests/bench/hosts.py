@@ -141,7 +141,6 @@ def measure(binary, idle, busy, seconds, apart):
                 "scrape_ms": statistics.median(ms for _, ms in scrapes), "scrape_at_most_ms": max(ms for _, ms in scrapes), "scrape_bytes": len(scrapes[0][0])}
 
 
-
 def others(rounds):
     """ns added to the events of a process that is not followed, beside the empty program's; their ratio."""
     _, found = events.measure(rounds, rounds > QUICK_ROUNDS, "all")
