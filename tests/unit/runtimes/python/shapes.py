@@ -13,6 +13,7 @@ import threading
 import time
 
 import shapes_of_coroutines  # noqa: F401, its shapes are in the list now
+import shapes_of_generators  # noqa: F401
 import shapes_of_made_code  # noqa: F401
 from shape import LONG, shape, shapes, sleep
 
@@ -171,52 +172,6 @@ def decorating():
     @decorator(sleep())
     def never():
         pass
-
-
-@shape
-def list_comprehension():
-    return [
-        sleep()
-        for _ in range(3)
-    ]
-
-
-@shape
-def dict_comprehension():
-    return {i: sleep() for i in
-            range(3)}
-
-
-@shape
-def generator_expression():
-    return sum(
-        sleep() or 1
-        for _ in range(3))
-
-
-def count(n):
-    for i in range(n):
-        if i == n - 1:
-            sleep()
-        yield i
-
-
-def delegate(n):
-    yield -1
-    yield from count(n)
-
-
-@shape
-def generators():
-    for _ in delegate(5):
-        pass
-
-
-@shape
-def warm_generator():
-    total = 0
-    for value in count(3000):
-        total += value
 
 
 @shape
