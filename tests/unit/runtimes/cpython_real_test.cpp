@@ -84,14 +84,18 @@ TEST_CASE("a thread that waits for the GIL waits in the GIL's range, and the hol
 		REQUIRE(interpreter);
 		const PythonLayout &layout = interpreter->layout();
 		constexpr long futex = 202;
+		const auto waits = [&](std::uint32_t tid, bool for_gil) {
+			const auto call = proc.syscall(target.pid(), tid);
+			return call && call->number == futex &&
+			       (call->args[0] >= layout.gil_begin && call->args[0] < layout.gil_end) == for_gil;
+		};
 		CHECK(becomes_true([&] {
 			const auto tasks = proc.threads(target.pid());
-			return std::ranges::any_of(tasks, [&](const process::ThreadEntry &task) {
-				const auto call = proc.syscall(target.pid(), task.tid);
-				return task.tid != target.pid() && call && call->number == futex && call->args[0] >= layout.gil_begin &&
-				       call->args[0] < layout.gil_end;
-			});
+			return std::ranges::any_of(
+			    tasks, [&](const process::ThreadEntry &task) { return task.tid != target.pid() && waits(task.tid, true); });
 		}));
+		// It has said that it is ready, and only then waits for an event, for good.
+		REQUIRE(becomes_true([&] { return waits(target.pid(), false); }));
 		std::set<std::uint32_t> holders;
 		CHECK(becomes_true([&] {
 			const auto holder = interpreter->gil_holder();
@@ -101,7 +105,7 @@ TEST_CASE("a thread that waits for the GIL waits in the GIL's range, and the hol
 			}
 			return holders.size() == 2;
 		}));
-		CHECK_FALSE(holders.contains(target.pid())); // waits for an event
+		CHECK_FALSE(holders.contains(target.pid()));
 	}
 }
 
