@@ -16,8 +16,8 @@ def test_node(wait, folder):
     script = places.TESTS / "targets/node/loop_target.js"
     node = target.Target(["node", script, folder / "truth", wait, "7"], folder, folder / "truth")
     recording = follow.follow(node, folder, check_culprit=False, check_stacks=False)
-    # libuv's loop; V8's platform has another, of delayed tasks, in a thread of its own.
-    assert node.pid in [loop["tid"] for loop in recording.of("loop")]
+    # libuv's loop alone; V8's platform has another, of delayed tasks, in a thread of its own.
+    assert [loop["tid"] for loop in recording.of("loop")] == [node.pid]
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip().lstrip("v")
     runtime = next(loop for loop in recording.of("loop") if loop["tid"] == node.pid)["runtime"]
     assert runtime["name"] == "node" and runtime["version"] in (version, None)
@@ -59,6 +59,22 @@ def test_functions_of_node(folder):
         assert f"in {function} ({script}:{lines[word]})" in stall["summary"]
         stack = (max(stall["waits"], key=lambda wait: wait["duration_ns"]) if word == "read" else stall["cpu"][0])["stack"]
         assert stack["javascript"][-1]["file"].startswith("node:") or stack["javascript"][-1]["file"] == str(script)
+
+
+def test_workers_of_node(folder):
+    """Each worker thread has a loop of its own, which is told apart from that of the platform's thread."""
+    with target.Target(["node", places.TESTS / "targets/node/workers.mjs"], folder) as node:
+        node.hear("ready")
+        with snoop.Snoop("-p", node.pid, folder=folder) as snooping:
+            snooping.session()
+            for word in ("first", "main", "second"):
+                os.write(node.process.stdin.fileno(), f"{word}\n".encode())
+                node.hear(word)
+            recording = snooping.stop()
+    tids = [loop["tid"] for loop in recording.of("loop")]
+    assert len(tids) == len(set(tids)) == 3 and node.pid in tids
+    first, main, second = [stall["tid"] for stall in recording.stalls() if stall["culprit"] and stall["culprit"]["function"] == "spin"]
+    assert main == node.pid and {first, main, second} == set(tids)
 
 
 def test_redis(redis_port, folder):

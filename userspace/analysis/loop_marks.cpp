@@ -79,4 +79,11 @@ bool polls_for_itself(const Stack &stack) {
 	                   [&](const NativeFrame &frame) { return frame.module == mark->module || is_c_library(frame.module); });
 }
 
+bool is_the_runtimes_own(const Stack &stack) {
+	return std::ranges::any_of(stack.native, [](const NativeFrame &frame) {
+		return frame.function &&
+		       frame.function->find("node::WorkerThreadsTaskRunner::DelayedTaskScheduler::") != std::string::npos;
+	});
+}
+
 } // namespace loopsnoop::analysis

@@ -14,4 +14,8 @@ namespace loopsnoop::analysis {
 // two lies nothing but the loop's library. Not known of loops whose code is in one file with their callbacks': false.
 [[nodiscard]] bool polls_for_itself(const Stack &stack);
 
+// Whether that of a thread in a loop says that the loop is one of the runtime itself, in which nothing of the application runs:
+// that of Node's platform for delayed tasks (src/node_platform.cc, DelayedTaskScheduler). False where the file has no such names.
+[[nodiscard]] bool is_the_runtimes_own(const Stack &stack);
+
 } // namespace loopsnoop::analysis

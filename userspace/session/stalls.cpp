@@ -81,21 +81,31 @@ void Stalls::on(LoopAppeared &&event) {
 	}
 	loop.provisional = event.provisional;
 	loop.poll_fd = event.poll_fd;
-	if (!wanted(loop) || (process.found && takes_turns(loop))) {
+	if (!wanted(loop) || loop.of_runtime || (process.found && takes_turns(loop))) {
 		leave(loop);
 		return;
 	}
-	if (!event.provisional) {
-		// Node's platform has a loop of its own, and so has each worker thread: the main thread may be frozen all the same.
-		process.has_loop |= event.tid == event.pid || programs_.runtime(event.pid).kind != RuntimeKind::node;
-		lives_.came_to_loop(event.pid);
-		if (loop.ignored) {
-			loop.ignored = false;
-			collector_.ignore(loop.key, false);
-		}
-		loop.announced = false;
-		announce(loop, &event);
+	if (event.provisional) {
+		return;
 	}
+	if (may_be_the_runtimes(loop)) {
+		newcomers_.insert_or_assign(event.key, std::move(event));
+	} else {
+		accept(loop, event);
+	}
+}
+
+// It has come to its poll call.
+void Stalls::accept(Loop &loop, const LoopAppeared &event) {
+	// Each worker thread of Node has a loop: the main thread may be frozen all the same.
+	processes_[event.pid].has_loop |= event.tid == event.pid || programs_.runtime(event.pid).kind != RuntimeKind::node;
+	lives_.came_to_loop(event.pid);
+	if (loop.ignored) {
+		loop.ignored = false;
+		collector_.ignore(loop.key, false);
+	}
+	loop.announced = false;
+	announce(loop, &event);
 }
 
 // Threads of one process that wait on one epoll descriptor are a pool: whoever waits next hands over the work of the one before,
@@ -279,6 +289,7 @@ std::map<LoopKey, Stalls::Loop>::iterator Stalls::retire(std::map<LoopKey, Loop>
 	}
 	dropped_waits_ += loop.buffer.dropped_waits();
 	gil_.forget(loop.key);
+	newcomers_.erase(loop.key);
 	return loops_.erase(entry);
 }
 
@@ -301,6 +312,7 @@ std::vector<LoopState> Stalls::current_loops() const {
 
 void Stalls::finish() {
 	const std::uint64_t now = monotonic_ns();
+	sort_newcomers(~0ULL);
 	for (const LoopState &state : collector_.loops()) {
 		const auto entry = loops_.find(state.key);
 		if (entry == loops_.end() || entry->second.ignored) {

@@ -104,6 +104,8 @@ private:
 		bool announced = false;
 		bool ignored = false;
 		bool python_known = false;
+		bool of_application = false; // for certain
+		bool of_runtime = false;     // and none of the application's
 		std::optional<int> poll_fd;
 		std::uint64_t next_python_ns = 0;
 		std::uint64_t next_care_ns = 0; // of one that was found; the others are cared for at each tick
@@ -144,6 +146,11 @@ private:
 	[[nodiscard]] bool in_callback_of_asyncio(ThreadLook &look);
 	void announce(Loop &loop, const LoopAppeared *event);
 	[[nodiscard]] bool takes_turns(const Loop &loop);
+	[[nodiscard]] bool may_be_the_runtimes(const Loop &loop);
+	void accept(Loop &loop, const LoopAppeared &event);
+	// Which of the newcomers are loops of the application, by their stacks; whose cannot be read for a second by then is taken
+	// for one.
+	void sort_newcomers(std::uint64_t now_ns);
 	void learn_python(Loop &loop, const LoopState &state);
 	void view_early(Loop &loop, const LoopState &state, const RawWait &wait);
 	static void add_up(Loop &loop, const LoopState &state, std::uint64_t now_ns);
@@ -166,7 +173,7 @@ private:
 	void close_loop(const LoopEnd &end);
 	void leave(Loop &loop);
 	[[nodiscard]] bool wanted(const Loop &loop) const;
-	[[nodiscard]] bool worth_reporting(const Loop &loop, const IterationEnded &event) const;
+	[[nodiscard]] bool worth_reporting(const Loop &loop, const IterationEnded &event);
 	[[nodiscard]] std::optional<RawWait> wait_now(Loop &loop, const LoopState &state, const ThreadLook *look);
 	[[nodiscard]] static Stall begin_record(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns);
 	void fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
@@ -192,6 +199,8 @@ private:
 	Lives lives_;
 
 	std::map<LoopKey, Loop> loops_;
+	// Loops of Node that may be its own, not the application's, and of which nothing is told until that is known.
+	std::map<LoopKey, LoopAppeared> newcomers_;
 	std::map<std::uint32_t, ProcessInfo> processes_;
 	std::deque<LoopTotals> finished_; // the latest; bounded
 	std::uint64_t left_out_ = 0;

@@ -118,6 +118,45 @@ void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
 	}
 }
 
+// Node has a thread for the delayed tasks of its platform, which has a loop of libuv, too. Its main thread is not that one.
+bool Stalls::may_be_the_runtimes(const Loop &loop) {
+	return !loop.of_application && loop.totals.tid != loop.totals.pid && !options_.only_tids.contains(loop.totals.tid) &&
+	       programs_.runtime(loop.totals.pid).kind == RuntimeKind::node;
+}
+
+void Stalls::sort_newcomers(std::uint64_t now_ns) {
+	constexpr std::uint64_t patience_ns =
+	    1'000'000'000; // a thread that computes all that time has more to do than the platform's
+	std::set<std::uint32_t> pids;
+	for (const auto &[key, event] : newcomers_) {
+		pids.insert(event.pid);
+	}
+	for (const std::uint32_t pid : pids) {
+		std::vector<ThreadLook> looks = looker_.look(pid);
+		for (auto entry = newcomers_.begin(); entry != newcomers_.end();) {
+			const auto &[key, event] = *entry;
+			const auto loop = loops_.find(key);
+			const auto look = std::ranges::find(looks, event.tid, &ThreadLook::tid);
+			const bool readable = look != looks.end() && !look->running && look->stack.have_registers;
+			if (event.pid != pid || (!readable && now_ns - std::min(now_ns, event.time_ns) < patience_ns)) {
+				++entry;
+				continue;
+			}
+			if (loop != loops_.end() && readable) {
+				looker_.read_stack(*look);
+				loop->second.of_runtime = analysis::is_the_runtimes_own(resolver_.stack(look->stack));
+			}
+			if (loop != loops_.end() && loop->second.of_runtime) {
+				leave(loop->second);
+			} else if (loop != loops_.end()) {
+				loop->second.of_application = true;
+				accept(loop->second, event);
+			}
+			entry = newcomers_.erase(entry);
+		}
+	}
+}
+
 // A poll() in a Python process that has an epoll descriptor, or under asyncio's callbacks, was made inside a callback.
 bool Stalls::has_better_loop(ThreadLook &look) {
 	return programs_.interpreter(look.pid) != nullptr && (in_callback_of_asyncio(look) || has_event_queue(proc_, look.pid));

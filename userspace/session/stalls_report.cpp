@@ -29,12 +29,18 @@ void add(Breakdown &to, const Breakdown &from) {
 
 } // namespace
 
-bool Stalls::worth_reporting(const Loop &loop, const IterationEnded &event) const {
+bool Stalls::worth_reporting(const Loop &loop, const IterationEnded &event) {
 	const std::uint64_t duration = event.end_ns - event.start_ns;
 	if (loop.ongoing && loop.ongoing->iteration == event.iteration) {
 		return true;
 	}
-	if (loop.ignored || duration < options_.threshold_ns) {
+	if (duration < options_.threshold_ns) {
+		return false;
+	}
+	if (newcomers_.contains(loop.key)) {
+		sort_newcomers(~0ULL); // whose loop it is must be known now
+	}
+	if (loop.ignored) {
 		return false;
 	}
 	if (!event.provisional) {

@@ -45,6 +45,7 @@ void Stalls::tick(Handled handled) {
 	find_lost_ends(handled);
 	children_.refresh(now);
 	lives_.tick();
+	sort_newcomers(now);
 	for (auto &[key, loop] : loops_) {
 		if (now < loop.next_care_ns) {
 			continue;

@@ -4,6 +4,7 @@
 #include "catch.h"
 
 using namespace loopsnoop;
+using loopsnoop::analysis::is_the_runtimes_own;
 using loopsnoop::analysis::polls_for_itself;
 using loopsnoop::analysis::runs_event_loop;
 
@@ -40,6 +41,19 @@ TEST_CASE("a worker that was forked inside a callback is not in its parent's loo
 	CHECK_FALSE(runs_event_loop(worker));
 	worker.python.insert(worker.python.begin(), SourceFrame{"Runner.run", "/usr/lib/python3.11/asyncio/runners.py", 118});
 	CHECK(runs_event_loop(worker));
+}
+
+TEST_CASE("the thread for delayed tasks of Node's platform runs a loop that is none of the application's") {
+	Stack stack = native("uv_run");
+	CHECK_FALSE(is_the_runtimes_own(stack));
+	stack.native.push_back(native("node::SpinEventLoop(node::Environment*)").native.back());
+	CHECK_FALSE(is_the_runtimes_own(stack));
+	stack = native("uv_run");
+	stack.native.push_back(
+	    native("node::WorkerThreadsTaskRunner::DelayedTaskScheduler::Start()::{lambda(void*)#1}::_FUN(void*)").native.back());
+	CHECK(is_the_runtimes_own(stack));
+	stack.native.back().function = std::nullopt;
+	CHECK_FALSE(is_the_runtimes_own(stack));
 }
 
 TEST_CASE("names alike elsewhere are no loop") {
