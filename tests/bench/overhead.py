@@ -12,9 +12,10 @@ import command
 import figures
 from follower import Loopsnoop, Nobody, StandIn
 from machine import QuietKernel
+from pace import OwnSpeed
 from overhead_tables import tables
 from peers import PEERS, Floor
-from sandwich import METRICS, Bench, kept
+from sandwich import METRICS, Bench, kept, ratios
 from workloads import WORKLOADS, Server
 
 FULL_S, QUICK_S = 27 * 60, 4.5 * 60  # of measuring; servers and builds come on top
@@ -30,12 +31,12 @@ def roles_of_round(number, quick, peers):
     return roles + [peer for peer in peers if number % (HEAVY_EVERY if peer.heavy else LIGHT_EVERY) == 0]
 
 
-def run_workload(workload, quiet_kernel, options, peers, until, scratch):
+def run_workload(workload, quiet_kernel, own_speed, options, peers, until, scratch):
     """Rounds until the time is over or there are enough of them; every role is measured once in any case."""
     sandwiches, failed, took = [], {}, {}
     with Server(workload, scratch) as server:
         workload.load(server.port, 1)  # warm
-        bench = Bench(workload, server, quiet_kernel, options.seconds, scratch)
+        bench = Bench(workload, server, quiet_kernel, options.seconds, scratch, own_speed)
         for number in range(options.rounds or 10000):
             for role in roles_of_round(number, options.quick, peers):
                 if role.name in took and time.monotonic() + took[role.name] > until:
@@ -51,15 +52,17 @@ def run_workload(workload, quiet_kernel, options, peers, until, scratch):
                     failed[role.name] = str(error)[:300]
                     continue
                 took[role.name] = time.monotonic() - started
-            so_far = kept(sandwiches, "loopsnoop")
-            print(f"  {workload.name}, round {number + 1}: CPU/request {figures.spread((one.ratio('cpu_us_per_request') for one in so_far), '.3f')}, "
-                  f"control {figures.spread((one.ratio('cpu_us_per_request') for one in kept(sandwiches, 'control')), '.3f')}", file=sys.stderr, flush=True)
+            told = []
+            for role in ("loopsnoop", "control"):
+                found, at_own = ratios(sandwiches, role, "cpu_us_per_request", own_speed)
+                told.append(f"{role} {figures.spread(found, '.3f')} of {len(found)}{' at own speed' if at_own else ''}")
+            print(f"  {workload.name}, round {number + 1}: CPU/request {', '.join(told)}", file=sys.stderr, flush=True)
             if time.monotonic() + max(took.values()) > until:
                 break
     return sandwiches, failed
 
 
-def summary(workload, sandwiches, failed):
+def summary(workload, sandwiches, failed, own_speed):
     """Of one workload: for each role the ratios that count."""
     roles = {}
     for role in dict.fromkeys(one.role for one in sandwiches):
@@ -67,9 +70,11 @@ def summary(workload, sandwiches, failed):
         roles[role] = {"sandwiches": len(mine), "set_aside": sum(one.role == role for one in sandwiches) - len(mine),
                        "disturbed": sum(one.disturbed() for one in mine)}
         for metric in METRICS:
-            middle, low, high = figures.quartiles(one.ratio(metric) for one in mine)
-            roles[role][metric] = {"median": middle, "low": low, "high": high}
-    bare = [one.before for one in sandwiches]
+            found, at_own = ratios(sandwiches, role, metric, own_speed)
+            middle, low, high = figures.quartiles(found)
+            roles[role][metric] = {"median": middle, "low": low, "high": high, "count": len(found), "at_own_speed": at_own}
+    whole = [one.before for one in sandwiches]
+    bare = [found for one in whole if (found := one.at_own_speed(own_speed))] or whole
     return {"about": workload.about, "bar": workload.bar, "roles": roles, "failed": failed,
             "bare": {metric: figures.quartiles(getattr(one, metric) for one in bare)[0] for metric in METRICS},
             "sandwiches": [one.plain() for one in sandwiches]}
@@ -82,7 +87,7 @@ def parse():
     parser.add_argument("--only", metavar="NAME", action="append", choices=names, help="this workload, may be repeated: " + ", ".join(names))
     parser.add_argument("--peers", action=argparse.BooleanOptionalAction, help="the peers, too (default: unless --quick)")
     parser.add_argument("--rounds", type=int, help="at most that many rounds a workload (default: as the time allows)")
-    parser.add_argument("--seconds", type=float, default=0.4, help="length of one slice of load (default: 0.4)")
+    parser.add_argument("--seconds", type=float, default=1, help="length of one slice of load (default: 1)")
     parser.add_argument("--minutes", type=float, help=f"time for it all (default: {FULL_S / 60:g}; with --quick {QUICK_S / 60:g})")
     options = parser.parse_args()
     for name in ("rounds", "seconds", "minutes"):
@@ -100,16 +105,16 @@ def main(options):
     peers = [peer for peer in PEERS if options.peers and peer.name not in absent]
     for name, why in absent.items():
         print(f"  without {name}: {why}", file=sys.stderr)
-    quiet_kernel = QuietKernel()
+    quiet_kernel, own_speed = QuietKernel(), OwnSpeed()
     started = time.monotonic()
     ends = started + (options.minutes * 60 if options.minutes else QUICK_S if options.quick else FULL_S)
     results = {}
     with tempfile.TemporaryDirectory(prefix="loopsnoop-bench.") as scratch:
         for workload, left in zip(workloads, itertools.count(len(workloads), -1)):
             until = time.monotonic() + (ends - time.monotonic()) / left - SERVER_START_S
-            sandwiches, failed = run_workload(workload, quiet_kernel, options, peers, until, Path(scratch))
-            results[workload.name] = summary(workload, sandwiches, failed)
-    about = {**command.about(options), "slice_s": options.seconds, "took_s": round(time.monotonic() - started), "bpf_programs_before": len(quiet_kernel.usual),
+            sandwiches, failed = run_workload(workload, quiet_kernel, own_speed, options, peers, until, Path(scratch))
+            results[workload.name] = summary(workload, sandwiches, failed, own_speed)
+    about = {**command.about(options), "slice_s": options.seconds, "took_s": round(time.monotonic() - started), "bpf_programs_before": len(quiet_kernel.usual), "own_speed": own_speed.plain(),
              "peers": {peer.name: {"about": peer.about, "version": peer.what(), "yields_stacks": peer.stacks} for peer in peers}, "peers_absent": absent}
     data = {"about": about, "workloads": results}
     text = tables(data)

@@ -14,7 +14,7 @@ def with_spread(role, metric, bar=None):
     middle = f"{one['median']:.3f}"
     if bar is not None and one["median"] > bar:
         middle = f"**{middle}**"
-    return f"{middle} [{one['low']:.3f}–{one['high']:.3f}]"
+    return f"{middle} [{one['low']:.3f}–{one['high']:.3f}]{'' if metric == P99 or one['at_own_speed'] else ' †'}"
 
 
 def plain(role, metric):
@@ -74,7 +74,8 @@ def follower_table(workloads, about):
 
 def notes(data):
     workloads, about = data["workloads"], data["about"]
-    counts = [one["roles"]["loopsnoop"]["sandwiches"] for one in workloads.values()]
+    counts = [one["roles"]["loopsnoop"][CPU]["count"] for one in workloads.values()]
+    own = about["own_speed"]
     aside = sum(role["set_aside"] for one in workloads.values() for role in one["roles"].values())
     costs = own_costs(workloads, "loopsnoop")
     lost = {}
@@ -82,8 +83,10 @@ def notes(data):
         for reason, count in cost["lost"].items():
             lost[reason] = lost.get(reason, 0) + count
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items())) or "none"
-    yield (f"Median [quartiles] of {min(counts)}–{max(counts)} comparisons with bare right before and after, slices of {about['slice_s']:g} s, {aside} set aside because "
-           f"the hypervisor took CPU time or somebody else loaded BPF programs; {about['loopsnoop']}, kernel {about['kernel']}; {about['took_s'] / 60:.0f} minutes in all. "
+    yield (f"CPU/request and req/s: while the server's core was at its own speed, which a gauge on it told every 5 ms ({own['share'] * 100:.0f} % of {own['intervals']} intervals: "
+           f"no neighbour on the core's other hardware thread), median [quartiles] of {min(counts)}–{max(counts)} slices of {about['slice_s']:g} s against the median of the bare ones before, "
+           f"between and after them. †: it hardly ever was, and the ratios are those of whole slices to the ones right before and after, as they are for p99. {aside} comparisons set aside "
+           f"because the hypervisor took CPU time or somebody else loaded BPF programs; {about['loopsnoop']}, kernel {about['kernel']}; {about['took_s'] / 60:.0f} minutes in all. "
            f"loopsnoop reported {sum(cost['stalls'] for cost in costs)} stalls meanwhile; its losses: {told}.")
     yield ("BPF programs alone: by the kernel's own account, a clock read a run and the runs in other processes included, without the way into "
            "them. Both figures are of the same slice, so that a machine that strays makes no difference; the empty ones tell what of it is the account's.")

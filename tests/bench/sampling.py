@@ -23,14 +23,14 @@ def made(port):
         return int(connection.makefile().readline())
 
 
-def callbacks(port, seconds):
+def callbacks(port, seconds, _pace=None):
     """From the end of one to the end of another: an answer comes between two callbacks."""
     before, started = made(port), time.monotonic()
     time.sleep(seconds)
     return Load(made(port) - before, time.monotonic() - started, 0)
 
 
-WORKLOAD = Workload("computing", "a computing loop", lambda port, _scratch: ["/usr/bin/python3", str(HERE / "computing_app.py"), str(port)], callbacks, 0)
+WORKLOAD = Workload("computing", "a computing loop", lambda port, _scratch: ["/usr/bin/python3", str(HERE / "computing_app.py"), str(port)], callbacks, 0, None)
 
 
 def at(threshold):

@@ -9,17 +9,22 @@ steady for some seconds; a bare slice serves on both its sides. The control is a
 a busy neighbour changes a virtual CPU's speed by half, at all scales of time, so that two halves of a second right after each other
 differ by 3 %, two seconds by 5 to 25 % (a loop of Python alone, measured on such a machine).
 A sandwich during which the hypervisor took CPU time, or somebody else's BPF programs were loaded, is set aside.
+
+Where the workload lets it be told, only what the core did at its own speed counts (pace.py). Such figures need no neighbours: then
+each slice is held against the bare ones of the whole run. There are hardly three in a row of them on a machine that strays.
 """
 import statistics
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from machine import counted_programs, cpu_s, programs_ran_s, stolen_s
+from pace import Pace
 
 MOST_STOLEN = 0.02  # of a core, in the slices of a sandwich together: /proc/stat counts ticks of 10 ms
 LEAST_KEPT = 3  # disturbed ones count when there are fewer
 QUIET_PATIENCE_S = 6.0
-METRICS = ("cpu_us_per_request", "requests_per_s", "p99_ms")
+METRICS_AT_OWN_SPEED = ("cpu_us_per_request", "requests_per_s")
+METRICS = (*METRICS_AT_OWN_SPEED, "p99_ms")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,15 @@ class Slice:
     p99_ms: float
     stolen: float  # share of one core that the hypervisor took
     strangers: bool  # BPF programs of somebody else were loaded: bare was not bare
+    intervals: tuple = ()  # of pace.Interval
+
+    def at_own_speed(self, own_speed):
+        """The same with the first two figures of only what counts; None: too little does."""
+        ratios = own_speed.against_whole(self.intervals)
+        return ratios and replace(self, cpu_us_per_request=self.cpu_us_per_request * ratios[0], requests_per_s=self.requests_per_s * ratios[1])
+
+    def plain(self):
+        return {name: value for name, value in asdict(replace(self, intervals=())).items() if name != "intervals"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,8 @@ class Sandwich:
     cost: object  # follower.Cost, None of the control
 
     def disturbed(self):
-        stolen = statistics.mean(one.stolen for one in (self.before, *self.inside, self.after))
+        slices = (self.before, *self.inside, self.after)
+        stolen = statistics.mean(one.stolen for one in slices)
         return stolen > MOST_STOLEN or self.before.strangers or self.after.strangers
 
     def ratio(self, metric):
@@ -48,27 +63,34 @@ class Sandwich:
         return statistics.mean(getattr(one, metric) for one in self.inside) / bare if bare else None
 
     def plain(self):
-        return {"role": self.role, "before": asdict(self.before), "inside": [asdict(one) for one in self.inside], "after": asdict(self.after),
+        return {"role": self.role, "before": self.before.plain(), "inside": [one.plain() for one in self.inside], "after": self.after.plain(),
                 "cost": self.cost and asdict(self.cost), "disturbed": self.disturbed(), "ratio": {metric: self.ratio(metric) for metric in METRICS}}
 
 
 class Bench:
     """One running server under load in slices."""
 
-    def __init__(self, workload, server, quiet_kernel, seconds, scratch):
+    def __init__(self, workload, server, quiet_kernel, seconds, scratch, own_speed=None):
         self.workload, self.server, self.quiet_kernel, self.seconds, self.scratch = workload, server, quiet_kernel, seconds, scratch
+        self.own_speed = own_speed if workload.counted else None
         self.last_bare = None
 
     def slice(self, strangers=False):
+        if self.own_speed:
+            self.own_speed.wait()
         started, stolen, cpu = time.monotonic(), stolen_s(), cpu_s(self.server.pid)
-        load = self.workload.load(self.server.port, self.seconds)
+        pace = Pace(self.server.pid, self.workload.counted) if self.own_speed else None
+        load = self.workload.load(self.server.port, self.seconds, pace)
         used = cpu_s(self.server.pid) - cpu
-        return Slice(used * 1e6 / load.requests, load.requests / load.seconds, load.p99_ms, (stolen_s() - stolen) / (time.monotonic() - started), strangers)
+        pieces = tuple(pace.intervals) if pace else ()
+        if self.own_speed:
+            self.own_speed.learn(pieces)
+        return Slice(used * 1e6 / load.requests, load.requests / load.seconds, load.p99_ms, (stolen_s() - stolen) / (time.monotonic() - started), strangers, pieces)
 
     def bare(self):
         quiet = self.quiet_kernel.wait(QUIET_PATIENCE_S)
         one = self.slice()
-        return one if quiet and not self.quiet_kernel.strangers() else Slice(*list(asdict(one).values())[:-1], strangers=True)
+        return one if quiet and not self.quiet_kernel.strangers() else replace(one, strangers=True)
 
     def programs_share(self):
         """The time that the BPF programs of the host run meanwhile, over the server's CPU time: both from one slice, so that a core which
@@ -95,3 +117,14 @@ def kept(sandwiches, role):
     mine = [one for one in sandwiches if one.role == role]
     calm = [one for one in mine if not one.disturbed()]
     return calm if len(calm) >= min(LEAST_KEPT, len(mine)) else mine
+
+
+def ratios(sandwiches, role, metric, own_speed):
+    """Of a role to bare, and whether they are of the core's own speed alone; a ratio each of sandwiches that count otherwise."""
+    mine = kept(sandwiches, role)
+    bare = {id(one): one for sandwich in sandwiches if not sandwich.disturbed() for one in (sandwich.before, sandwich.after)}
+    at_own = [[found for one in of if (found := one.at_own_speed(own_speed))] for of in ((one for sandwich in mine for one in sandwich.inside), bare.values())]
+    if metric not in METRICS_AT_OWN_SPEED or min(map(len, at_own)) < LEAST_KEPT:
+        return [one.ratio(metric) for one in mine], False
+    middle = statistics.median(getattr(one, metric) for one in at_own[1])
+    return [getattr(one, metric) / middle for one in at_own[0]], True

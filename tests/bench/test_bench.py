@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import events  # noqa: E402
 import figures  # noqa: E402
+import pace  # noqa: E402
 import sandwich  # noqa: E402
 
 BINARY = os.environ["LOOPSNOOP_BIN"]
@@ -53,6 +54,46 @@ def test_disturbed_sandwiches_are_set_aside():
     other = sandwich.Sandwich("loopsnoop", one_slice(), [one_slice()], one_slice(), None)
     assert sandwich.kept([*calm, stolen, strangers, other], "control") == calm
     assert sandwich.kept([calm[0], stolen], "control") == [calm[0], stolen]  # too few to be choosy
+
+
+def piece(cpu_ms, gauge_us, requests=10):
+    return pace.Interval(cpu_ms / 1000, requests * 100, 0.005, (gauge_us * 1000, gauge_us * 1000))
+
+
+def paced(own_speed, slow, cpu_ms=4.0, cpu=400.0):
+    """A slice: quick intervals, then slow ones that cost half as much again."""
+    pieces = (*[piece(cpu_ms, 10.0)] * 20, *[piece(cpu_ms * 1.5, 18.0)] * slow)
+    own_speed.learn(pieces)
+    return sandwich.Slice(cpu, 1000.0, 1.0, 0.0, False, pieces)
+
+
+def test_only_intervals_at_own_speed_count():
+    own_speed = pace.OwnSpeed()
+    one = paced(own_speed, slow=20, cpu=500.0)
+    assert own_speed.limit_ns() == pytest.approx(11500) and len(own_speed.quick(one.intervals)) == 20
+    clocked = sandwich.Slice(400.0, 1000.0, 1.0, 0.0, False, tuple([piece(4.2, 10.5)] * 20))  # the clock rate is lower by a twentieth
+    told = [slice_.at_own_speed(own_speed).cpu_us_per_request for slice_ in (one, clocked)]
+    assert told[0] == pytest.approx(400 * 1.15) and told[1] == pytest.approx(400 / 1.05 * 1.15)  # at the clock rate of the limit
+    assert sandwich.Slice(1.0, 1.0, 1.0, 0.0, False, (piece(4, 10.0), *[piece(6, 18.0)] * 50)).at_own_speed(own_speed) is None
+    assert one_slice().at_own_speed(own_speed) is None
+
+
+def test_ratios_at_own_speed_need_no_quiet_neighbours():
+    own_speed = pace.OwnSpeed()
+    bare = [paced(own_speed, slow=slow, cpu=(20 * 4 + slow * 6) / (20 + slow) * 100) for slow in (0, 20, 60)]
+    followed = [paced(own_speed, slow=slow, cpu_ms=4.04, cpu=(20 * 4.04 + slow * 6.06) / (20 + slow) * 100) for slow in (60, 0)]
+    sandwiches = [sandwich.Sandwich("loopsnoop", bare[at], [followed[at]], bare[at + 1], None) for at in (0, 1)]
+    assert sandwich.ratios(sandwiches, "loopsnoop", "p99_ms", own_speed) == ([1.0, 1.0], False)
+    found, at_own = sandwich.ratios(sandwiches, "loopsnoop", "cpu_us_per_request", own_speed)
+    assert not at_own and found == [one.ratio("cpu_us_per_request") for one in sandwiches]  # too few
+    found, at_own = sandwich.ratios(sandwiches * 2, "loopsnoop", "cpu_us_per_request", own_speed)
+    assert at_own and found == [pytest.approx(1.01)] * 4
+
+
+def test_lines_of_pace_become_intervals():
+    rows = "1000000 500 700 0 9000\n6000000 4000700 4000900 300 9100\n11000000 8000900 8001000 300 9000\n"
+    assert pace.intervals(rows) == [pace.Interval(0.004, 300, 0.005, (9000, 9100))]  # none without a request
+    assert pace.intervals("") == []
 
 
 def test_figures():

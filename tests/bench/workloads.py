@@ -24,8 +24,9 @@ class Workload:
     name: str
     about: str
     server: Callable[[int, Path], list]  # (port, scratch) -> command line
-    load: Callable[[int, float], "Load"]  # (port, seconds) -> what was served
+    load: Callable[[int, float, object], "Load"]  # (port, seconds, a pace.Pace or None) -> what was served
     bar: float  # what CPU time per request may be, followed / bare
+    counted: str = "load"  # whose bytes tell how far the server is, see pace/pace.c; None: nobody's
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def run_load(command, interrupt_after_s=None):
+def run_load(command, pace=None, interrupt_after_s=None):
     """What it prints; interrupted after that time, if one is given, which is then its way to end."""
     with subprocess.Popen(on_core(OTHER_CORE, command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as load:
+        if pace is not None:
+            pace.began(load.pid)
         if interrupt_after_s is not None:
             time.sleep(interrupt_after_s)
             load.send_signal(signal.SIGINT)
@@ -52,15 +55,18 @@ def run_load(command, interrupt_after_s=None):
         except subprocess.TimeoutExpired:
             load.kill()
             raise
+        finally:
+            if pace is not None:
+                pace.ended()
         if load.returncode != 0:
             raise RuntimeError(f"{' '.join(map(str, command))}: exit status {load.returncode}: {(output + said).strip()[-300:]}")
         return output
 
 
 def wrk(connections):
-    def load(port, seconds):
+    def load(port, seconds, pace=None):
         # It knows whole seconds only, but counts truly until it is interrupted.
-        output = run_load(["wrk", "-t1", f"-c{connections}", "-d600s", "--latency", f"http://127.0.0.1:{port}/"], seconds)
+        output = run_load(["wrk", "-t1", f"-c{connections}", "-d600s", "--latency", f"http://127.0.0.1:{port}/"], pace, seconds)
         served = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m),", output)
         p99 = re.search(r"^\s*99%\s+([\d.]+)(us|ms|s|m)$", output, re.MULTILINE)
         if not served or not p99 or int(served[1]) == 0:
@@ -73,20 +79,20 @@ def wrk(connections):
 def redis_benchmark(connections):
     rate = 0.0  # requests/s of the last run: redis-benchmark wants a number of requests, not a time
 
-    def run(port, requests):
+    def run(port, requests, pace=None):
         started = time.monotonic()
-        output = run_load(["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-t", "get", "-c", str(connections), "-n", str(requests), "--csv"])
+        output = run_load(["redis-benchmark", "-h", "127.0.0.1", "-p", str(port), "-t", "get", "-c", str(connections), "-n", str(requests), "--csv"], pace)
         seconds = time.monotonic() - started
         row = next(csv.DictReader(output.splitlines()), None)
         if not row or "p99_latency_ms" not in row:
             raise RuntimeError(f"redis-benchmark prints no percentiles: {output!r}")
         return Load(requests, min(seconds, requests / float(row["rps"])), float(row["p99_latency_ms"]))
 
-    def load(port, seconds):
+    def load(port, seconds, pace=None):
         nonlocal rate
         if not rate:
             rate = run(port, 2000).requests / run(port, 2000).seconds
-        served = run(port, max(1000, int(rate * seconds)))
+        served = run(port, max(1000, int(rate * seconds)), pace)
         rate = served.requests / served.seconds
         return served
 
@@ -94,8 +100,8 @@ def redis_benchmark(connections):
 
 
 def echo_load(connections):
-    def load(port, seconds):
-        told = json.loads(run_load([PROGRAMS / "bench_echo_load", str(port), str(connections), str(seconds)]))
+    def load(port, seconds, pace=None):
+        told = json.loads(run_load([PROGRAMS / "bench_echo_load", str(port), str(connections), str(seconds)], pace))
         return Load(told["requests"], told["seconds"], told["p99_us"] / 1000)
 
     return load
@@ -127,8 +133,8 @@ WORKLOADS = (
     Workload("uvloop", "uvicorn on uvloop, 16 connections", uvicorn("uvloop"), wrk(16), 1.02),
     Workload("gil", "uvicorn on asyncio, sync endpoint in the thread pool (contended GIL), 16 connections", uvicorn("asyncio", "sync_app:app"), wrk(16), 1.04),
     Workload("node", "Node, http, 16 connections", node, wrk(16), 1.02),
-    Workload("redis", "redis-server, 50 connections", redis_server, redis_benchmark(50), 1.06),
-    Workload("redis-1", "redis-server, one connection", redis_server, redis_benchmark(1), 1.06),
+    Workload("redis", "redis-server, 50 connections", redis_server, redis_benchmark(50), 1.06, "server"),
+    Workload("redis-1", "redis-server, one connection", redis_server, redis_benchmark(1), 1.06, "server"),
     Workload("echo", "epoll echo loop in C, 16 connections", echo_server, echo_load(16), 1.06),
 )
 
