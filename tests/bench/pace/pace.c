@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // pace wait LIMIT_NS PATIENCE_MS: returns once the core has been at its own speed for some time, the gauge below the limit, or
-// after that time, and prints the quickest that it saw. pace SERVER COUNTED INTERVAL_US: while a server is under load, what CPU
-// time it has had, how far it is, and how fast the core is at that moment, a line each time, until COUNTED ends or SIGTERM comes:
-//   time since the start, ns · CPU time of SERVER, ns · the same after the gauge · bytes written by COUNTED · gauge, ns
+// after that time, and prints the quickest that it saw.
+//
+// pace SERVER COUNTED INTERVAL_US: while a server is under load, how far it is and how fast the core is at that moment, a line
+// each time, until COUNTED ends or SIGTERM comes: time since the start, ns · CPU time of SERVER, ns · the same after the gauge ·
+// bytes written by COUNTED · gauge, ns.
+//
 // To be started on the server's core. How far the server is tell the bytes that COUNTED has given to write(2) and its like, since
 // each request has as many; so COUNTED is the load generator or the server, whichever of them uses those calls and not send(2).
 // The gauge is a stretch of instructions of which the core does several at once: a neighbour on the other hardware thread of the
