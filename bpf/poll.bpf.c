@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The loop's own poll calls: where iterations begin and end. Attached to syscalls:sys_enter_* and sys_exit_* of each poll call
- * (user space does it: one program, several tracepoints), or, without tracefs, to raw_syscalls. */
+ * (user space does it: one program, several tracepoints), or, without tracefs, to raw_syscalls.
+ *
+ * Of epoll calls only the beginning is hooked: a busy loop makes them all the time, and a hook costs more than all that is done
+ * in it. The next iteration is taken to begin with the call. Should the thread go to sleep in it, that was none (loop_away), and
+ * it begins with the wake-up; whether a thread that leaves the CPU is still in the call is in its registers (in_own_poll). Of
+ * poll() and its like it is not: they may end for a signal, to be taken up again by restart_syscall. */
 #include "lib/discover.bpf.h"
 
-static __always_inline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 now)
+static __always_inline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 now, u8 shape)
 {
 	if (!loop)
 		return 0;
@@ -15,6 +20,8 @@ static __always_inline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 no
 	loop->flags |= LS_LOOP_IN_OWN_POLL;
 	loop->flags &= ~(LS_LOOP_RESTART | LS_LOOP_PROVISIONAL | LS_LOOP_LEFT_CPU);
 	loop->rival_count = 0;
+	if (shape == LS_SHAPE_EPOLL)
+		begin_iteration(loop, now);
 	end_change(loop);
 	return 0;
 }
@@ -68,12 +75,14 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	catch_up(task, thread, now);
 	slot = thread->slot;
 	loop = loop_at(slot);
+	if (loop)
+		loop->flags &= ~LS_LOOP_IN_OWN_POLL; /* the one before has ended */
 	if (!call_polls(call))
 		return 0;
 	sp = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), sp);
 	if (loop && (is_own_poll(loop, call, sp) || is_own_poll_shifted(loop, slot, call->nr, sp))) {
 		learn_poll_place(loop, slot);
-		enter_own_poll(slot, loop, now);
+		enter_own_poll(slot, loop, now, call->shape);
 		return 0;
 	}
 	rank = rank_of_poll(bpf_get_current_task(), call);
@@ -94,7 +103,7 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	set_own_poll(loop, call, sp, rank);
 	end_change(loop);
 	announce_loop(task, thread, slot, loop);
-	enter_own_poll(slot, loop, now);
+	enter_own_poll(slot, loop, now, call->shape);
 	return 0;
 }
 
@@ -139,7 +148,7 @@ static __always_inline int known_poll_enter(struct task_struct *task, s64 nr, s3
 	if (loop && loop->rank == LS_RANK_STRONG && loop->poll_fd >= 0 && shape_of(nr) == LS_SHAPE_EPOLL && loop->poll_fd == fd) {
 		now = bpf_ktime_get_ns();
 		catch_up_loop(task, slot, loop, now);
-		return enter_own_poll(slot, loop, now);
+		return enter_own_poll(slot, loop, now, LS_SHAPE_EPOLL);
 	}
 	if (!kept_of(task))
 		return knobs.discover ? discover(task, nr) : 0;
@@ -170,10 +179,11 @@ static __noinline int restart(struct task_struct *task)
 	if (!task)
 		return 0;
 	loop = loop_of(task, &slot, &thread);
-	if (!loop || !(loop->flags & LS_LOOP_RESTART))
+	if (!loop)
 		return 0;
 	catch_up_untimed(task, slot, loop);
-	return enter_own_poll(slot, loop, bpf_ktime_get_ns());
+	loop->flags &= ~LS_LOOP_IN_OWN_POLL;
+	return loop->flags & LS_LOOP_RESTART ? enter_own_poll(slot, loop, bpf_ktime_get_ns(), LS_SHAPE_RESTART) : 0;
 }
 
 /* restart_syscall: an interrupted poll call goes on. */
@@ -217,7 +227,9 @@ int BPF_PROG(on_any_enter, struct pt_regs *regs, long id)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(on_any_exit, struct pt_regs *regs, long ret)
 {
-	if (shape_of((s64)BPF_CORE_READ(regs, orig_ax)) < LS_SHAPE_POLL)
+	u8 shape = shape_of((s64)BPF_CORE_READ(regs, orig_ax));
+
+	if (shape < LS_SHAPE_POLL || shape == LS_SHAPE_EPOLL)
 		return 0;
 	return poll_exit(bpf_get_current_task_btf(), ret);
 }

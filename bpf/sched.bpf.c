@@ -18,6 +18,19 @@ static __always_inline u32 cause_of_sleep(struct task_struct *task, u32 state, s
 	return cause;
 }
 
+/* Whether a thread that leaves the CPU is in the loop's own poll call, which of epoll calls nobody has seen the end of: the
+ * number of the call is still in its registers, where the next way into the kernel, of whatever kind, puts another one (-1: an
+ * interrupt or a fault). Any other poll call has a hook, which says that it is not this one. */
+static __always_inline bool in_own_poll(struct ls_loop *loop, struct pt_regs *regs)
+{
+	if (!(loop->flags & LS_LOOP_IN_OWN_POLL))
+		return false;
+	if (shape_of((s64)regs->orig_ax) >= LS_SHAPE_POLL)
+		return true;
+	loop->flags &= ~LS_LOOP_IN_OWN_POLL;
+	return false;
+}
+
 static __always_inline int loop_away(struct task_struct *task, s32 slot, struct ls_loop *loop, u32 state)
 {
 	struct ls_call call;
@@ -31,19 +44,21 @@ static __always_inline int loop_away(struct task_struct *task, s32 slot, struct 
 	begin_change(loop);
 	loop->queued_ns = run_queue_time(task);
 	loop->off_syscall = -1;
-	polls = loop->flags & LS_LOOP_IN_OWN_POLL;
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	polls = in_own_poll(loop, regs);
 	if (polls)
 		loop->flags |= LS_LOOP_LEFT_CPU;
 	/* A healthy loop, which sleeps here and nowhere else: idle since it called, that is near enough. */
 	healthy = polls && state != TASK_RUNNING && !task_stopped(task, state);
-	now = healthy && !loop->iteration_ns && loop->idle_ns ? loop->idle_ns : bpf_ktime_get_ns();
-	loop->off_ns = now;
 	if (healthy) {
 		loop->off_cause = LS_CAUSE_none;
 		if (loop->iteration_ns)
-			withdraw_iteration(loop, now);
+			withdraw_iteration(loop);
+		loop->off_ns = loop->idle_ns ? loop->idle_ns : bpf_ktime_get_ns();
 		goto out;
 	}
+	now = bpf_ktime_get_ns();
+	loop->off_ns = now;
 	config = config_of(slot, loop);
 	if (config && config->ignore)
 		goto out;
@@ -58,7 +73,6 @@ static __always_inline int loop_away(struct task_struct *task, s32 slot, struct 
 		loop->off_cause = LS_CAUSE_none;
 		goto out;
 	}
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
 	loop->off_syscall = (s32)regs->orig_ax;
 	if (task_stopped(task, state) || !count_with_last(slot, loop, regs)) {
 		read_call(regs, &call);

@@ -130,12 +130,12 @@ static __always_inline void begin_iteration(struct ls_loop *loop, u64 start)
 	loop->idle_ns = 0;
 }
 
-/* What was taken for an iteration was none: the thread went back to sleep in the same poll call. */
-static __always_inline void withdraw_iteration(struct ls_loop *loop, u64 now)
+/* What was taken for an iteration was none: the thread went to sleep in the same poll call. */
+static __always_inline void withdraw_iteration(struct ls_loop *loop)
 {
-	reset_account(loop);
+	clear_booked(loop);
+	loop->idle_ns = loop->iteration_ns;
 	loop->iteration_ns = 0;
-	loop->idle_ns = now;
 }
 
 static __always_inline void count_iteration(struct ls_loop *loop, u64 duration)

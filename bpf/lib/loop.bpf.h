@@ -213,17 +213,19 @@ static __always_inline int loop_back(struct task_struct *task, s32 slot, struct 
 		loop->fs_base = BPF_CORE_READ(task, thread.fsbase);
 	if (loop->off_ns && loop->iteration_ns && loop->off_cause != LS_CAUSE_none) {
 		end_wait(task, slot, loop, now);
-	} else if ((loop->flags & LS_LOOP_IN_OWN_POLL) && loop->off_ns && loop->wake_ns) {
+	} else if ((loop->flags & LS_LOOP_IN_OWN_POLL) && loop->off_ns && !loop->iteration_ns) {
 		/* The loop has something to do from the moment it was woken. */
 		u64 woken = loop->wake_ns > loop->off_ns ? loop->wake_ns : loop->off_ns;
 
-		if (!loop->iteration_ns) {
+		if (loop->wake_ns) {
 			begin_iteration(loop, woken);
 			loop->account[LS_CAUSE_runqueue].ns = now - woken;
 			loop->account[LS_CAUSE_runqueue].count = 1;
 			loop->run_delay_ns += now - woken;
 			loop->poll_delay_ns += now - woken;
 			loop->poll_delay_histogram[histogram_bucket(now - woken) & (LS_HISTOGRAM - 1)]++;
+		} else if (loop->off_cause == LS_CAUSE_none) {
+			begin_iteration(loop, now); /* it slept, and nobody saw who woke it */
 		}
 	}
 	loop->off_ns = 0;

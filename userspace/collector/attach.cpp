@@ -82,8 +82,9 @@ TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool lives
 			exit.emplace_back(second->first, second->second);
 		}
 	};
+	std::vector<std::pair<std::string, int>> no_exit;
 	for (const std::string &call : poll_call_names()) {
-		add(call, call == restarted_poll_call ? plan.restart : plan.poll_enter, plan.poll_exit);
+		add(call, call == restarted_poll_call ? plan.restart : plan.poll_enter, end_is_hooked(call) ? plan.poll_exit : no_exit);
 	}
 	if (!without.contains("file-tracepoints")) {
 		for (const std::string &call : measured_call_names()) {

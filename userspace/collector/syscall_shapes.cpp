@@ -67,6 +67,8 @@ const std::vector<std::string> &poll_call_names() {
 	return names;
 }
 
+bool end_is_hooked(const std::string &poll_call) { return !poll_call.starts_with("epoll_"); }
+
 const std::vector<std::string> &measured_call_names() {
 	static const std::vector<std::string> names{"futex", "fsync", "fdatasync", "flock", "openat"};
 	return names;

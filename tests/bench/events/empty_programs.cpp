@@ -64,11 +64,14 @@ Result<EmptyPrograms> EmptyPrograms::attach() {
 			if (!ids->contains(enter) || !ids->contains(exit)) {
 				continue; // a call that this kernel does not have
 			}
-			for (const auto &[program, id] :
-			     {std::pair(programs.empty_sys_enter, ids->at(enter)), std::pair(programs.empty_sys_exit, ids->at(exit))}) {
-				if (auto attached = self.attach_to(program, id); !attached) {
-					return attached.error();
-				}
+			if (auto attached = self.attach_to(programs.empty_sys_enter, ids->at(enter)); !attached) {
+				return attached.error();
+			}
+			if (calls == &collector::poll_call_names() && !collector::end_is_hooked(call)) {
+				continue;
+			}
+			if (auto attached = self.attach_to(programs.empty_sys_exit, ids->at(exit)); !attached) {
+				return attached.error();
 			}
 		}
 	}
