@@ -13,11 +13,13 @@ static __always_inline int enter_call(struct task_struct *task)
 	if (!task)
 		return 0;
 	loop = loop_of(task, &slot, &thread);
-	if (!loop || !loop->iteration_ns)
+	/* Not idle, or its switch back was not traced. */
+	if (!loop || !(loop->iteration_ns | loop->off_ns))
 		return 0;
 	now = bpf_ktime_get_ns();
 	catch_up_loop(task, slot, loop, now);
-	loop->call_start_ns = now;
+	if (loop->iteration_ns)
+		loop->call_start_ns = now;
 	return 0;
 }
 

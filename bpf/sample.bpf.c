@@ -49,11 +49,11 @@ int on_sample(void *ctx)
 	if (!thread)
 		return 0;
 	loop = loop_at(thread->slot);
-	if (!loop || !loop->iteration_ns)
+	if (!loop)
 		return 0;
 	now = bpf_ktime_get_ns();
 	catch_up(task, thread, now);
-	if (now - loop->iteration_ns < knobs.threshold_ns / 4)
+	if (!loop->iteration_ns || now - loop->iteration_ns < knobs.threshold_ns / 4)
 		return 0;
 	config = config_of(thread->slot, loop);
 	if (config && config->ignore)

@@ -2,8 +2,8 @@
 """ns that loopsnoop adds to one event: of the followed loop thread, and of every other process; beside nothing and beside an empty
 BPF program on the same hooks, which goes with threads that wake up on another core as often as loopsnoop's. Each figure has bare
 ones right before and after it, and what is told is the median of the differences. Where neighbours share the core, a virtual CPU is
-slower by a third or more for seconds on end: what was measured meanwhile does not count, as the plainest of the events tells. Rounds
-go on until there is enough."""
+slower by a third or more for seconds or minutes on end: what was measured meanwhile does not count, as a gauge tells that has no part in
+what is measured, and times are at the clock rate that it had at its quickest. Rounds go on until there is enough."""
 import json
 import statistics
 import subprocess
@@ -23,7 +23,7 @@ EVENTS = {
 WAYS = ("waking", "empty", "other", "followed")
 PROGRAMS_RUN = WAYS[1:]
 FOLLOWED_BAR, OTHER_BAR = 2.0, 1.3  # times the empty program
-GAUGE, QUICK = "other system call", 1.15  # times its lower decile: the same core beside a busy neighbour is at 1.25 and more
+QUICK = 1.15  # times what the quickest tenth of the gauges took: the same core beside a busy neighbour is at 1.4 and more
 LEAST_KEPT, ENOUGH = 3, 7  # figures of each way and event
 BATCH, MOST_TIMES = 3, 4  # rounds that bench_events makes at once; how many times as many as asked, at most
 
@@ -41,8 +41,7 @@ class Added:
     def __init__(self, rounds):
         self.figures = [one for ways in rounds for one in ways]
         self.usual = usual_programs(rounds)
-        # How fast it was while a way was measured is told by its own plainest event, so that no way is held against another there.
-        self.speed = {way: statistics.quantiles([one["ns"][GAUGE] for one in self.figures if one["way"] == way] * 2, n=10, method="inclusive")[0] for way in ("nothing", *WAYS)}
+        self.own_ns = statistics.quantiles([one["gauge_ns"] for one in self.figures] * 2, n=10, method="inclusive")[0]
         self.alone = self.quick = True
         self._collect()
         for wish, least in (("quick", LEAST_KEPT), ("alone", 1)):
@@ -61,7 +60,10 @@ class Added:
     def _counts(self, one):
         before, after = one["programs"]
         alone = before == after and (one["way"] != "nothing" or before == self.usual)
-        return (alone or not self.alone) and (not self.quick or one["ns"][GAUGE] <= QUICK * self.speed[one["way"]])
+        return (alone or not self.alone) and (not self.quick or one["gauge_ns"] <= QUICK * self.own_ns) and EVENTS.keys() <= one["ns"].keys()
+
+    def _ns(self, one, event):
+        return one["ns"][event] * self.own_ns / one["gauge_ns"]
 
     def _collect(self):
         self.by_event = {event: {way: [] for way in ("nothing", "control", *WAYS)} for event in EVENTS}
@@ -76,8 +78,8 @@ class Added:
                 continue
             way = "control" if one["way"] == "nothing" else one["way"]
             for event in EVENTS:
-                before, after = (self.figures[other]["ns"][event] for (other,) in around)
-                self.by_event[event][way].append(one["ns"][event] - (before + after) / 2)
+                before, after = (self._ns(self.figures[other], event) for (other,) in around)
+                self.by_event[event][way].append(self._ns(one, event) - (before + after) / 2)
                 self.by_event[event]["nothing"].append((before + after) / 2)
 
     def aside(self):

@@ -75,7 +75,7 @@ def summary(workload, sandwiches, failed, own_speed):
             roles[role][metric] = {"median": middle, "low": low, "high": high, "count": len(found), "at_own_speed": at_own}
     whole = [one.before for one in sandwiches]
     bare = [found for one in whole if (found := one.at_own_speed(own_speed))] or whole
-    return {"about": workload.about, "bar": workload.bar, "roles": roles, "failed": failed,
+    return {"about": workload.about, "bar": workload.bar, "own_speed": own_speed.plain(), "roles": roles, "failed": failed,
             "bare": {metric: figures.quartiles(getattr(one, metric) for one in bare)[0] for metric in METRICS},
             "sandwiches": [one.plain() for one in sandwiches]}
 
@@ -105,16 +105,17 @@ def main(options):
     peers = [peer for peer in PEERS if options.peers and peer.name not in absent]
     for name, why in absent.items():
         print(f"  without {name}: {why}", file=sys.stderr)
-    quiet_kernel, own_speed = QuietKernel(), OwnSpeed()
+    quiet_kernel = QuietKernel()
     started = time.monotonic()
     ends = started + (options.minutes * 60 if options.minutes else QUICK_S if options.quick else FULL_S)
     results = {}
     with tempfile.TemporaryDirectory(prefix="loopsnoop-bench.") as scratch:
         for workload, left in zip(workloads, itertools.count(len(workloads), -1)):
             until = time.monotonic() + (ends - time.monotonic()) / left - SERVER_START_S
+            own_speed = OwnSpeed()
             sandwiches, failed = run_workload(workload, quiet_kernel, own_speed, options, peers, until, Path(scratch))
             results[workload.name] = summary(workload, sandwiches, failed, own_speed)
-    about = {**command.about(options), "slice_s": options.seconds, "took_s": round(time.monotonic() - started), "bpf_programs_before": len(quiet_kernel.usual), "own_speed": own_speed.plain(),
+    about = {**command.about(options), "slice_s": options.seconds, "took_s": round(time.monotonic() - started), "bpf_programs_before": len(quiet_kernel.usual),
              "peers": {peer.name: {"about": peer.about, "version": peer.what(), "yields_stacks": peer.stacks} for peer in peers}, "peers_absent": absent}
     data = {"about": about, "workloads": results}
     text = tables(data)

@@ -70,12 +70,21 @@ def paced(own_speed, slow, cpu_ms=4.0, cpu=400.0):
 def test_only_intervals_at_own_speed_count():
     own_speed = pace.OwnSpeed()
     one = paced(own_speed, slow=20, cpu=500.0)
-    assert own_speed.limit_ns() == pytest.approx(11500) and len(own_speed.quick(one.intervals)) == 20
+    assert own_speed.bounds_ns() == (10000, pytest.approx(11500)) and len(own_speed.quick(one.intervals)) == 20
     clocked = sandwich.Slice(400.0, 1000.0, 1.0, 0.0, False, tuple([piece(4.2, 10.5)] * 20))  # the clock rate is lower by a twentieth
     told = [slice_.at_own_speed(own_speed).cpu_us_per_request for slice_ in (one, clocked)]
-    assert told[0] == pytest.approx(400 * 1.15) and told[1] == pytest.approx(400 / 1.05 * 1.15)  # at the clock rate of the limit
+    assert told == [pytest.approx(400), pytest.approx(400 / 1.05)]
     assert sandwich.Slice(1.0, 1.0, 1.0, 0.0, False, (piece(4, 10.0), *[piece(6, 18.0)] * 50)).at_own_speed(own_speed) is None
     assert one_slice().at_own_speed(own_speed) is None
+
+
+def test_own_speed_is_the_highest_that_comes_often():
+    own_speed = pace.OwnSpeed()
+    own_speed.learn([*[piece(4, 10.0)] * 5, *[piece(5, 20.0)] * 80, *[piece(6, 30.0)] * 15])  # a load generator on the other half of the core
+    assert own_speed.bounds_ns() == (20000, 23000)
+    own_speed.learn([piece(4, 10.0)] * 20)
+    assert own_speed.bounds_ns()[0] == 10000
+    assert pace.OwnSpeed().bounds_ns() == (0, 0) and pace.OwnSpeed().quick([piece(4, 10.0)]) == []
 
 
 def test_ratios_at_own_speed_need_no_quiet_neighbours():
@@ -121,7 +130,7 @@ def test_the_real_readme_has_the_marks():
 def ways(*figures_ns, programs=0, slow=()):
     """A round. `slow`: at which places the core was at 1.4 times its usual ns, all events alike."""
     names = ("nothing", "waking", "nothing", "empty", "nothing", "other", "nothing", "followed", "nothing")
-    return [{"way": name, "ns": {event: ns * (1.4 if at in slow else 1) for event in events.EVENTS}, "programs": [programs + (name != "nothing"), programs + (name != "nothing")]}
+    return [{"way": name, "ns": {event: ns * (1.4 if at in slow else 1) for event in events.EVENTS}, "gauge_ns": 17000 if at in slow else 10000, "programs": [programs + (name != "nothing"), programs + (name != "nothing")]}
             for at, (name, ns) in enumerate(zip(names, figures_ns))]
 
 
@@ -136,6 +145,20 @@ def test_events_are_held_against_bare_on_both_sides():
     assert events.Added([ways(*QUIET)] * 7).enough()
     drifting = events.Added([ways(100, 103, 102, 164, 104, 186, 106, 228, 108)] * 3)
     assert drifting.by_event["poll call"]["empty"] == [61] * 3 and drifting.by_event["poll call"]["followed"] == [121] * 3
+
+
+def test_events_are_told_at_one_clock_rate():
+    slower = ways(*(ns * 1.05 for ns in QUIET))
+    for one in slower:
+        one["gauge_ns"] = 10500
+    assert all(added == pytest.approx(60) for added in events.Added([ways(*QUIET), slower, ways(*QUIET)]).by_event["poll call"]["empty"])
+
+
+def test_events_without_a_quick_chunk_are_left_out():
+    partly = ways(*QUIET)
+    del partly[3]["ns"]["poll call"]
+    found = events.Added([partly, *[ways(*QUIET)] * 3])
+    assert found.of - found.kept == 1 and len(found.by_event["file call"]["empty"]) == 3
 
 
 def test_events_beside_programs_of_others_are_left_out():

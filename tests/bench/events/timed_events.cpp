@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "pace/gauge.h"
 
 namespace loopsnoop::bench {
 
@@ -24,6 +25,8 @@ constexpr int chunks = 200;
 constexpr int calls_in_chunk = 1000;
 constexpr int sleeps_in_chunk = 100;
 constexpr int chunks_of_run = 150;
+constexpr std::size_t quickest_of = 50;
+constexpr double quick = 1.15; // times what the quickest fiftieth of the gauges take: the core's own speed
 
 [[noreturn]] void die(const char *what) {
 	std::perror(what);
@@ -108,20 +111,42 @@ double TimedEvents::time_chunk(const Kind &kind) const {
 	return static_cast<double>(monotonic_ns() - start) / kind.count / kind.parts;
 }
 
-std::map<std::string, double> TimedEvents::measure() {
-	std::map<std::string, std::vector<double>> times;
+std::uint64_t TimedEvents::gauge_ns() {
+	const std::uint64_t start = monotonic_ns();
+	gauge_stretch();
+	return monotonic_ns() - start;
+}
+
+Measured TimedEvents::measure() {
+	std::map<std::string, std::vector<Chunk>> by_kind;
+	std::vector<double> gauges;
 	const std::vector<Kind> all = kinds();
+	auto before = static_cast<double>(gauge_ns());
 	for (int chunk = 0; chunk < chunks; chunk++) {
 		for (const Kind &kind : all) {
-			times[kind.name].push_back(time_chunk(kind));
+			const double ns = time_chunk(kind);
+			const auto after = static_cast<double>(gauge_ns());
+			by_kind[kind.name].push_back({ns, std::max(before, after)});
+			gauges.push_back(after);
+			before = after;
 		}
 	}
-	std::map<std::string, double> ns;
-	for (auto &[name, each] : times) {
-		std::sort(each.begin(), each.end());
-		ns[name] = each[each.size() / 10];
+	std::sort(gauges.begin(), gauges.end());
+	Measured measured;
+	measured.gauge_ns = gauges[gauges.size() / quickest_of];
+	for (auto &[name, each] : by_kind) {
+		std::vector<double> turns;
+		for (const Chunk &chunk : each) {
+			if (chunk.gauge_ns <= quick * measured.gauge_ns) {
+				turns.push_back(chunk.ns / chunk.gauge_ns);
+			}
+		}
+		if (!turns.empty()) {
+			std::sort(turns.begin(), turns.end());
+			measured.ns[name] = turns[turns.size() / 10] * measured.gauge_ns;
+		}
 	}
-	return ns;
+	return measured;
 }
 
 void TimedEvents::run(const std::function<void(const std::string &)> &after) {

@@ -8,9 +8,6 @@
 //
 // To be started on the server's core. How far the server is tell the bytes that COUNTED has given to write(2) and its like, since
 // each request has as many; so COUNTED is the load generator or the server, whichever of them uses those calls and not send(2).
-// The gauge is a stretch of instructions of which the core does several at once: a neighbour on the other hardware thread of the
-// core makes it nearly twice as long, as it does the server's work (a chain of dependent ones hardly notices), and no system
-// call, which would take longer once somebody traces it.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,7 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GAUGE_TURNS = 12000, LINES_BYTES = 1 << 20 };
+#include "gauge.h"
+
+enum { LINES_BYTES = 1 << 20 };
 
 static volatile sig_atomic_t over;
 
@@ -35,12 +34,7 @@ static long long read_clock(clockid_t clock) {
 
 static long long gauge(void) {
 	long long before = read_clock(CLOCK_THREAD_CPUTIME_ID);
-	unsigned long a = 1, b = 2, c = 3, d = 4, e = 5, f = 6;
-	for (int turn = 0; turn < GAUGE_TURNS; ++turn) {
-		__asm__ volatile("add $1,%0\n\txor $3,%1\n\tadd $5,%2\n\txor $7,%3\n\tadd $9,%4\n\txor $11,%5\n\t"
-		                 "add $1,%0\n\txor $3,%1\n\tadd $5,%2\n\txor $7,%3\n\tadd $9,%4\n\txor $11,%5"
-		                 : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f));
-	}
+	gauge_stretch();
 	return read_clock(CLOCK_THREAD_CPUTIME_ID) - before;
 }
 
