@@ -7,6 +7,10 @@ import figures
 CPU, RATE, P99 = "cpu_us_per_request", "requests_per_s", "p99_ms"
 
 
+def mark(one):
+    return "" if one["at_own_speed"] else " †"
+
+
 def with_spread(role, metric, bar=None):
     if role is None:
         return "–"
@@ -14,11 +18,15 @@ def with_spread(role, metric, bar=None):
     middle = f"{one['median']:.3f}"
     if bar is not None and one["median"] > bar:
         middle = f"**{middle}**"
-    return f"{middle} [{one['low']:.3f}–{one['high']:.3f}]{'' if metric == P99 or one['at_own_speed'] else ' †'}"
+    return f"{middle} [{one['low']:.3f}–{one['high']:.3f}]{'' if metric == P99 else mark(one)}"
 
 
 def plain(role, metric):
     return "–" if role is None else f"{role[metric]['median']:.2f}"
+
+
+def cpu_and_rate(role):
+    return "–" if role is None else f"{plain(role, CPU)} / {plain(role, RATE)}{mark(role[CPU])}"
 
 
 def share(one, name):
@@ -49,7 +57,7 @@ def programs_table(workloads, about):
 
 def peer_table(workloads, about):
     peers = list(about["peers"])
-    rows = [(one["about"], *(f"{plain(one['roles'].get(name), CPU)} / {plain(one['roles'].get(name), RATE)}" for name in ("loopsnoop", "empty", *peers)))
+    rows = [(one["about"], *(cpu_and_rate(one["roles"].get(name)) for name in ("loopsnoop", "empty", *peers)))
             for one in workloads.values()]
     head = ("CPU/request, req/s: ratios to bare", "loopsnoop", "empty programs", *(about["peers"][name]["about"] for name in peers))
     return figures.table(head, rows)
