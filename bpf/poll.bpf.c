@@ -227,9 +227,7 @@ int BPF_PROG(on_any_enter, struct pt_regs *regs, long id)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(on_any_exit, struct pt_regs *regs, long ret)
 {
-	u8 shape = shape_of((s64)BPF_CORE_READ(regs, orig_ax));
-
-	if (shape < LS_SHAPE_POLL || shape == LS_SHAPE_EPOLL)
+	if (shape_of((s64)BPF_CORE_READ(regs, orig_ax)) < LS_SHAPE_POLL)
 		return 0;
 	return poll_exit(bpf_get_current_task_btf(), ret);
 }

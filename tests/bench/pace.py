@@ -5,21 +5,19 @@ A virtual CPU shares a core with a neighbour's. While that one computes, the sam
 of a second or for minutes, and no number of slices averages that out. So a slice is cut into intervals of some milliseconds, and a
 gauge on the server's core says at each of their ends how fast the core is (pace/pace.c). Only intervals count in which it was at one
 speed: the highest at which it was often enough under this load, since the load generator may be on the other half of the same core,
-and keep it busy all the time. CPU time is told in turns of the gauge, as it were, because the core's clock rate strays as well, by a tenth (where
-neighbours were quiet, this took the quartiles of bare slices from 7 % apart to 2.5 %). The gauge has no part in what is measured,
-neither in the server nor in what follows it.
+and keep it busy all the time. CPU time is told in turns of the gauge, as it were, because the core's clock rate strays as well, by a
+tenth (that took the quartiles of bare slices from 7 % apart to 2.5 %). The gauge has no part in what is measured, neither in the server
+nor in what follows it.
 """
 import bisect
-import os
 import statistics
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from machine import SERVER_CORE, on_core
+from workloads import PROGRAMS
 
-PROGRAMS = Path(os.environ.get("LOOPSNOOP_BUILD", Path(__file__).resolve().parents[2] / "build" / "release")) / "tests" / "bench"
 INTERVAL_US = 5000
 ONE_SPEED = 1.15  # from the lowest to the highest gauge of it
 OFTEN = 0.15  # of all intervals
@@ -100,7 +98,7 @@ class OwnSpeed:
         if not self.gauges:
             return
         started = time.monotonic()
-        subprocess.run(on_core(SERVER_CORE, [PROGRAMS / "bench_pace", "wait", int(self.bounds_ns()[1]), int(PATIENCE_S * 1000)]), check=True, stdout=subprocess.DEVNULL, timeout=10 * PATIENCE_S)
+        subprocess.run(on_core(SERVER_CORE, [PROGRAMS / "bench_pace", "wait", int(self.bounds_ns()[1]), int(PATIENCE_S * 1000)]), check=True, timeout=10 * PATIENCE_S)
         took = time.monotonic() - started
         self.waited_s, self.in_vain = self.waited_s + took, self.in_vain + (took >= PATIENCE_S)
 

@@ -3,7 +3,7 @@
 
     bare · followed · bare · control · bare · followed …
 
-Each slice is less than half a second of load on one running server. What a follower costs is told by its slice over the mean of the
+Each slice is a second or less of load on one running server. What a follower costs is told by its slice over the mean of the
 bare ones right before and after, so that a drift of the machine, of clock rate or cache or neighbours, falls out as far as it is
 steady for some seconds; a bare slice serves on both its sides. The control is a sandwich with nothing in it. Short slices and many:
 a busy neighbour changes a virtual CPU's speed by half, at all scales of time, so that two halves of a second right after each other
@@ -120,11 +120,12 @@ def kept(sandwiches, role):
 
 
 def ratios(sandwiches, role, metric, own_speed):
-    """Of a role to bare, and whether they are of the core's own speed alone; a ratio each of sandwiches that count otherwise."""
+    """Of a role to bare, and whether they are of the core's own speed alone, of as many slices as there are of it; one each of sandwiches
+    that count otherwise."""
     mine = kept(sandwiches, role)
     bare = {id(one): one for sandwich in sandwiches if not sandwich.disturbed() for one in (sandwich.before, sandwich.after)}
     at_own = [[found for one in of if (found := one.at_own_speed(own_speed))] for of in ((one for sandwich in mine for one in sandwich.inside), bare.values())]
-    if metric not in METRICS_AT_OWN_SPEED or min(map(len, at_own)) < LEAST_KEPT:
+    if metric not in METRICS_AT_OWN_SPEED or not at_own[0] or len(at_own[1]) < LEAST_KEPT:
         return [one.ratio(metric) for one in mine], False
     middle = statistics.median(getattr(one, metric) for one in at_own[1])
     return [getattr(one, metric) / middle for one in at_own[0]], True

@@ -74,21 +74,23 @@ TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool lives
 		plan.why_not = ids.error().describe();
 		return plan;
 	}
-	const auto add = [&](const std::string &call, auto &enter, auto &exit) {
+	const auto add = [&](const std::string &call, auto &enter, auto *exit) {
 		const auto first = ids->find("syscalls/sys_enter_" + call);
 		const auto second = ids->find("syscalls/sys_exit_" + call);
-		if (first != ids->end() && second != ids->end()) {
-			enter.emplace_back(first->first, first->second);
-			exit.emplace_back(second->first, second->second);
+		if (first == ids->end() || second == ids->end()) {
+			return;
+		}
+		enter.emplace_back(first->first, first->second);
+		if (exit != nullptr) {
+			exit->emplace_back(second->first, second->second);
 		}
 	};
-	std::vector<std::pair<std::string, int>> no_exit;
 	for (const std::string &call : poll_call_names()) {
-		add(call, call == restarted_poll_call ? plan.restart : plan.poll_enter, end_is_hooked(call) ? plan.poll_exit : no_exit);
+		add(call, call == restarted_poll_call ? plan.restart : plan.poll_enter, end_is_hooked(call) ? &plan.poll_exit : nullptr);
 	}
 	if (!without.contains("file-tracepoints")) {
 		for (const std::string &call : measured_call_names()) {
-			add(call, plan.call_enter, plan.call_exit);
+			add(call, plan.call_enter, &plan.call_exit);
 		}
 	}
 	const auto add_points = [&](const std::vector<std::string> &points, auto &to) {

@@ -100,12 +100,9 @@ std::optional<LoopState> KernelSide::loop(LoopKey key) const {
 
 std::optional<std::uint64_t> KernelSide::iteration_start(LoopKey key) const {
 	const auto *loop = reinterpret_cast<const ls_loop *>(loops_.at(key.slot));
-	std::uint64_t start = __atomic_load_n(&loop->iteration_ns, __ATOMIC_ACQUIRE);
-	const std::uint64_t off = __atomic_load_n(&loop->off_ns, __ATOMIC_ACQUIRE);
-	const std::uint64_t woken = __atomic_load_n(&loop->wake_ns, __ATOMIC_ACQUIRE);
-	if (start == 0 && off != 0 && woken > off) {
-		start = woken; // on the run queue, or running: its switch back may not have been traced
-	}
+	const std::uint64_t start =
+	    busy_since(__atomic_load_n(&loop->iteration_ns, __ATOMIC_ACQUIRE), __atomic_load_n(&loop->off_ns, __ATOMIC_ACQUIRE),
+	               __atomic_load_n(&loop->wake_ns, __ATOMIC_ACQUIRE));
 	return loop->in_use != 0 && loop->generation == key.generation ? std::optional(start) : std::nullopt;
 }
 

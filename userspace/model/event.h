@@ -212,6 +212,12 @@ struct Deeds {
 // Bucket i counts times below 2^i microseconds (and not below 2^(i-1)); the last one counts all others.
 using Histogram = std::array<std::uint64_t, 32>;
 
+// Since when a loop has something to do; 0: it is idle. One that was woken in its own poll call begins its iteration when it is
+// seen to run: until then, on the run queue or after a switch back that was not traced, the wake-up counts.
+[[nodiscard]] constexpr std::uint64_t busy_since(std::uint64_t iteration_ns, std::uint64_t off_ns, std::uint64_t wake_ns) {
+	return iteration_ns == 0 && off_ns != 0 && wake_ns > off_ns ? wake_ns : iteration_ns;
+}
+
 // A loop's account at one moment, read from the kernel's table while it goes on.
 struct LoopState {
 	LoopKey key;

@@ -81,7 +81,7 @@ void Stalls::on(LoopAppeared &&event) {
 	}
 	loop.provisional = event.provisional;
 	loop.poll_fd = event.poll_fd;
-	if (!wanted(loop) || loop.of_runtime || (process.found && takes_turns(loop))) {
+	if (!wanted(loop) || loop.owner == Owner::runtime || (process.found && takes_turns(loop))) {
 		leave(loop);
 		return;
 	}
@@ -312,7 +312,7 @@ std::vector<LoopState> Stalls::current_loops() const {
 
 void Stalls::finish() {
 	const std::uint64_t now = monotonic_ns();
-	sort_newcomers(~0ULL);
+	sort_newcomers(~0ULL); // no later look
 	for (const LoopState &state : collector_.loops()) {
 		const auto entry = loops_.find(state.key);
 		if (entry == loops_.end() || entry->second.ignored) {

@@ -94,6 +94,7 @@ private:
 		unsigned missed = 0; // looks that did not find it running, and all events handled
 		Stall told;          // the last record that went out
 	};
+	enum class Owner : std::uint8_t { unknown, application, runtime };
 	struct Loop {
 		LoopKey key;
 		LoopTotals totals;
@@ -104,8 +105,7 @@ private:
 		bool announced = false;
 		bool ignored = false;
 		bool python_known = false;
-		bool of_application = false; // for certain
-		bool of_runtime = false;     // and none of the application's
+		Owner owner = Owner::unknown;
 		std::optional<int> poll_fd;
 		std::uint64_t next_python_ns = 0;
 		std::uint64_t next_care_ns = 0; // of one that was found; the others are cared for at each tick
@@ -148,8 +148,7 @@ private:
 	[[nodiscard]] bool takes_turns(const Loop &loop);
 	[[nodiscard]] bool may_be_the_runtimes(const Loop &loop);
 	void accept(Loop &loop, const LoopAppeared &event);
-	// Which of the newcomers are loops of the application, by their stacks; whose cannot be read for a second by then is taken
-	// for one.
+	// Which of the newcomers are loops of the application, by their stacks; one that has not slept for --hang-after is.
 	void sort_newcomers(std::uint64_t now_ns);
 	void learn_python(Loop &loop, const LoopState &state);
 	void view_early(Loop &loop, const LoopState &state, const RawWait &wait);
@@ -173,7 +172,7 @@ private:
 	void close_loop(const LoopEnd &end);
 	void leave(Loop &loop);
 	[[nodiscard]] bool wanted(const Loop &loop) const;
-	[[nodiscard]] bool worth_reporting(const Loop &loop, const IterationEnded &event);
+	[[nodiscard]] bool worth_reporting(const Loop &loop, const IterationEnded &event) const;
 	[[nodiscard]] std::optional<RawWait> wait_now(Loop &loop, const LoopState &state, const ThreadLook *look);
 	[[nodiscard]] static Stall begin_record(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns);
 	void fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,

@@ -3,6 +3,7 @@
 #include "session/stalls.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "analysis/loop_marks.h"
@@ -120,40 +121,38 @@ void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
 
 // Node has a thread for the delayed tasks of its platform, which has a loop of libuv, too. Its main thread is not that one.
 bool Stalls::may_be_the_runtimes(const Loop &loop) {
-	return !loop.of_application && loop.totals.tid != loop.totals.pid && !options_.only_tids.contains(loop.totals.tid) &&
+	return loop.owner == Owner::unknown && loop.totals.tid != loop.totals.pid && !options_.only_tids.contains(loop.totals.tid) &&
 	       programs_.runtime(loop.totals.pid).kind == RuntimeKind::node;
 }
 
 void Stalls::sort_newcomers(std::uint64_t now_ns) {
-	constexpr std::uint64_t patience_ns =
-	    1'000'000'000; // a thread that computes all that time has more to do than the platform's
 	std::set<std::uint32_t> pids;
 	for (const auto &[key, event] : newcomers_) {
 		pids.insert(event.pid);
 	}
 	for (const std::uint32_t pid : pids) {
 		std::vector<ThreadLook> looks = looker_.look(pid);
-		for (auto entry = newcomers_.begin(); entry != newcomers_.end();) {
-			const auto &[key, event] = *entry;
-			const auto loop = loops_.find(key);
+		std::erase_if(newcomers_, [&](const auto &newcomer) {
+			const LoopAppeared &event = newcomer.second;
 			const auto look = std::ranges::find(looks, event.tid, &ThreadLook::tid);
 			const bool readable = look != looks.end() && !look->running && look->stack.have_registers;
-			if (event.pid != pid || (!readable && now_ns - std::min(now_ns, event.time_ns) < patience_ns)) {
-				++entry;
-				continue;
+			const bool awaited = now_ns - std::min(now_ns, event.time_ns) < options_.hang_after_ns;
+			if (event.pid != pid || (!readable && awaited)) {
+				return false;
 			}
-			if (loop != loops_.end() && readable) {
+			Loop &loop = loops_.at(newcomer.first);
+			loop.owner = Owner::application;
+			if (readable) {
 				looker_.read_stack(*look);
-				loop->second.of_runtime = analysis::is_the_runtimes_own(resolver_.stack(look->stack));
+				loop.owner = analysis::is_the_runtimes_own(resolver_.stack(look->stack)) ? Owner::runtime : Owner::application;
 			}
-			if (loop != loops_.end() && loop->second.of_runtime) {
-				leave(loop->second);
-			} else if (loop != loops_.end()) {
-				loop->second.of_application = true;
-				accept(loop->second, event);
+			if (loop.owner == Owner::runtime) {
+				leave(loop);
+			} else {
+				accept(loop, event);
 			}
-			entry = newcomers_.erase(entry);
-		}
+			return true;
+		});
 	}
 }
 

@@ -187,8 +187,7 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 
 // Of the iteration that was told of; or it has been woken for it and has not run since.
 bool Stalls::runs_on(const Ongoing &ongoing, const LoopState &state) {
-	const bool runs = state.iteration_ns != 0 || (state.in_own_poll && state.off_ns != 0 && state.wake_ns > state.off_ns);
-	return runs && running_iteration(state) == ongoing.iteration;
+	return busy_since(state.iteration_ns, state.off_ns, state.wake_ns) != 0 && running_iteration(state) == ongoing.iteration;
 }
 
 // What was told last is told again as its end.

@@ -29,18 +29,12 @@ void add(Breakdown &to, const Breakdown &from) {
 
 } // namespace
 
-bool Stalls::worth_reporting(const Loop &loop, const IterationEnded &event) {
+bool Stalls::worth_reporting(const Loop &loop, const IterationEnded &event) const {
 	const std::uint64_t duration = event.end_ns - event.start_ns;
 	if (loop.ongoing && loop.ongoing->iteration == event.iteration) {
 		return true;
 	}
-	if (duration < options_.threshold_ns) {
-		return false;
-	}
-	if (newcomers_.contains(loop.key)) {
-		sort_newcomers(~0ULL); // whose loop it is must be known now
-	}
-	if (loop.ignored) {
+	if (loop.ignored || duration < options_.threshold_ns) {
 		return false;
 	}
 	if (!event.provisional) {
@@ -140,6 +134,9 @@ void Stalls::on(IterationEnded &&event) {
 	Loop &loop = entry->second;
 	std::vector<RawWait> waits = loop.buffer.take_waits(event.iteration);
 	std::vector<RawSample> samples = loop.buffer.take_samples(event.iteration);
+	if (newcomers_.contains(loop.key) && worth_reporting(loop, event)) {
+		sort_newcomers(~0ULL); // the loop is told before its stall
+	}
 	const bool report = worth_reporting(loop, event);
 	if (loop.ongoing && event.iteration > loop.ongoing->iteration) {
 		tell_unseen_end(loop, Truncated::end_lost);

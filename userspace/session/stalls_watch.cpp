@@ -142,10 +142,7 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 			announce(loop, nullptr);
 		}
 	}
-	std::uint64_t start = state.iteration_ns;
-	if (start == 0 && state.in_own_poll && state.off_ns != 0 && state.wake_ns > state.off_ns) {
-		start = state.wake_ns; // woken, and not run since
-	}
+	const std::uint64_t start = busy_since(state.iteration_ns, state.off_ns, state.wake_ns);
 	if (start == 0 || now_ns < start) {
 		return;
 	}

@@ -22,7 +22,7 @@ BOOTS = 2
 def tree_below_tmp():
     """/tmp is empty there, but for this tree where it is in it."""
     tree = shlex.quote(str(places.ROOT))
-    return f"mkdir -p {tree} && mount -o bind /root{tree} {tree}" if places.ROOT.is_relative_to("/tmp") else ":"
+    return f"mkdir -p {tree} && mount -o bind /target{tree} {tree}" if places.ROOT.is_relative_to("/tmp") else ":"
 
 
 INIT = f"""#!/bin/busybox sh
@@ -35,22 +35,22 @@ for module in /modules/*; do insmod $module; done
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 host /host
 mount -t tmpfs -o size=1g layer /layer
 mkdir /layer/upper /layer/work
-mount -t overlay -o lowerdir=/host,upperdir=/layer/upper,workdir=/layer/work overlay /root
-mount -t proc proc /root/proc
-mount -t sysfs sys /root/sys
-mount -t devtmpfs dev /root/dev
-mkdir -p /root/dev/pts /root/dev/shm
-mount -t devpts pts /root/dev/pts
-mount -t tmpfs shm /root/dev/shm
-mount -t cgroup2 cgroup /root/sys/fs/cgroup
+mount -t overlay -o lowerdir=/host,upperdir=/layer/upper,workdir=/layer/work overlay /target
+mount -t proc proc /target/proc
+mount -t sysfs sys /target/sys
+mount -t devtmpfs dev /target/dev
+mkdir -p /target/dev/pts /target/dev/shm
+mount -t devpts pts /target/dev/pts
+mount -t tmpfs shm /target/dev/shm
+mount -t cgroup2 cgroup /target/sys/fs/cgroup
 mount -t tmpfs tmp /tmp
 {tree_below_tmp()}
-mount -o move /tmp /root/tmp
-cp /command /root/tmp/command
+mount -o move /tmp /target/tmp
+cp /command /target/tmp/command
 ip link set lo up
 hostname emulated
 echo {CONSOLE_BEGINS}
-/bin/busybox chroot /root /bin/bash /tmp/command
+/bin/busybox chroot /target /bin/bash /tmp/command
 /bin/busybox echo "{CONSOLE_ENDS} $?"
 /bin/busybox poweroff -f
 """
@@ -69,7 +69,7 @@ def kernel_of(suite):
 
 
 def _initramfs(kernel, command, folder):
-    for name in ("bin", "proc", "sys", "dev", "host", "layer", "root", "tmp"):
+    for name in ("bin", "proc", "sys", "dev", "host", "layer", "target", "tmp"):
         (folder / name).mkdir()
     shutil.copy(BUSYBOX, folder / "bin" / "busybox")
     shutil.copytree(kernel / "modules", folder / "modules")
