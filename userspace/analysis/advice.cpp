@@ -91,6 +91,8 @@ constexpr std::array rows{
         "a child process is run synchronously on the event loop (execSync, spawnSync): use exec or spawn"},
     Row{Runtime::node, of_file | of_peer, In::native_function,
         "node::fs::", "a synchronous file call on the event loop (fs.…Sync): use fs.promises"},
+    Row{Runtime::node, bit(Cause::cpu), In::native_function, "node::worker::Worker::",
+        "computing in a worker thread keeps its messages waiting: share the work out to more workers, or do it in pieces"},
     Row{Runtime::node, bit(Cause::cpu), In::anything, "",
         "computing on the event loop: run it in a worker thread (node:worker_threads), or in pieces"},
 };

@@ -52,7 +52,6 @@ LoopState decode_loop(const ls_loop &loop, std::uint32_t slot) {
 	state.tid = loop.tid;
 	state.provisional = loop.rank == LS_RANK_NONE;
 	state.before_attach = (loop.flags & LS_LOOP_BEFORE_ATTACH) != 0;
-	state.in_own_poll = (loop.flags & LS_LOOP_IN_OWN_POLL) != 0;
 	state.changes = loop.changes;
 	state.followed_ns = loop.followed_ns;
 	state.iteration = loop.iteration;

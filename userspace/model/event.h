@@ -225,7 +225,6 @@ struct LoopState {
 	std::uint32_t tid = 0;
 	bool provisional = false;
 	bool before_attach = false;
-	bool in_own_poll = false;
 	std::uint64_t changes = 0; // moves whenever the thread does
 	std::uint64_t followed_ns = 0;
 	std::uint64_t iteration = 0;

@@ -112,7 +112,7 @@ void Tally::add(const Stall &stall) {
 	lines_.add(stall);
 }
 
-std::string Tally::cause_table(std::uint64_t loop_ns, const Palette &palette) const {
+std::string Tally::cause_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const {
 	std::vector<std::size_t> order;
 	for (std::size_t i = 0; i < cause_count; i++) {
 		if (by_cause_.at(i).count > 0) {
@@ -121,7 +121,7 @@ std::string Tally::cause_table(std::uint64_t loop_ns, const Palette &palette) co
 	}
 	std::stable_sort(order.begin(), order.end(),
 	                 [this](std::size_t a, std::size_t b) { return by_cause_.at(a).total_ns > by_cause_.at(b).total_ns; });
-	std::vector<Row> rows{{"cause", "stalls", "total", "longest", "of the time"}};
+	std::vector<Row> rows{{"cause", "stalls", "total", "longest", of_what}};
 	for (const std::size_t i : order) {
 		const Sum &sum = by_cause_.at(i);
 		rows.push_back({std::string(cause_texts.at(i).name), thousands(sum.count), format_duration(sum.total_ns),
@@ -130,13 +130,13 @@ std::string Tally::cause_table(std::uint64_t loop_ns, const Palette &palette) co
 	return table(rows, 1, palette);
 }
 
-std::string Tally::line_table(std::uint64_t loop_ns, const Palette &palette) const {
+std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const {
 	std::vector<LineTotals> lines = lines_.lines(analysis::LineAccount::most_lines);
 	// A sample or two of 5 ms: not what anybody would mend.
 	constexpr std::uint64_t matters = 500;
 	const std::size_t all = lines.size();
 	std::erase_if(lines, [&](const LineTotals &line) { return line.ns * matters < all_.total_ns; });
-	std::vector<Row> rows{{"where", "cause", "on", "stalls", "total", "longest", "of the time"}};
+	std::vector<Row> rows{{"where", "cause", "on", "stalls", "total", "longest", of_what}};
 	for (std::size_t i = 0; i < std::min(lines.size(), most_rows); i++) {
 		const LineTotals &line = lines[i];
 		rows.push_back({line.line.function.empty() ? "(place not known)" : words_for(line.line), std::string(name_of(line.cause)),
@@ -161,6 +161,8 @@ std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold
 		loop_ns = summary.duration_ns;
 	}
 	const std::string of = threshold_ns == 0 ? std::string{} : fmt::format(" of {} or more", format_duration(threshold_ns));
+	// What one of several loops did has a smaller share of the time of all.
+	const std::string of_what = summary.loops.size() > 1 ? "of all loops' time" : "of the time";
 	std::string out;
 	if (all_.count == 0) {
 		out = palette.good(fmt::format("no stall{} in {} ({})", of, format_duration(summary.duration_ns),
@@ -170,7 +172,7 @@ std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold
 		out = palette.strong(fmt::format("{}{} in {}: {} blocked, longest {}", plural(all_.count, "stall"), of,
 		                                 format_duration(summary.duration_ns), format_duration(all_.total_ns),
 		                                 format_duration(all_.longest_ns))) +
-		      "\n\n" + cause_table(loop_ns, palette) + '\n' + line_table(loop_ns, palette) + '\n';
+		      "\n\n" + cause_table(loop_ns, of_what, palette) + '\n' + line_table(loop_ns, of_what, palette) + '\n';
 	}
 	if (summary.loops.empty()) {
 		out += "  no event loop was seen\n";

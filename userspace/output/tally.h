@@ -38,8 +38,8 @@ private:
 	};
 
 	[[nodiscard]] std::string loop_lines(const SessionSummary &summary) const;
-	[[nodiscard]] std::string cause_table(std::uint64_t loop_ns, const Palette &palette) const;
-	[[nodiscard]] std::string line_table(std::uint64_t loop_ns, const Palette &palette) const;
+	[[nodiscard]] std::string cause_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const;
+	[[nodiscard]] std::string line_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const;
 
 	Sum all_;
 	std::array<Sum, cause_count> by_cause_{};

@@ -136,6 +136,22 @@ std::optional<Executable> ProcFs::exe(std::uint32_t pid) const {
 	return out;
 }
 
+std::string ProcFs::known_path(std::uint32_t pid, const Executable &program) const {
+	const std::string name = comm(pid);
+	const std::size_t folder = program.path.rfind('/') + 1;
+	// python3 tells less than python3.11.
+	if (name.empty() || name.find('/') != std::string::npos || std::string_view(program.path).substr(folder).starts_with(name)) {
+		return program.path;
+	}
+	std::string other = program.path.substr(0, folder) + name;
+	const auto file = open_file(pid, other);
+	struct stat running {};
+	struct stat named {};
+	const bool same = file && ::stat(exe_path(pid).c_str(), &running) == 0 && ::fstat(file->get(), &named) == 0 &&
+	                  running.st_dev == named.st_dev && running.st_ino == named.st_ino;
+	return same ? other : program.path;
+}
+
 std::vector<std::string> ProcFs::cmdline(std::uint32_t pid) const {
 	std::vector<std::string> arguments;
 	const auto text = read_pseudo_file(path_of(pid, "cmdline"), cmdline_bytes);

@@ -52,6 +52,9 @@ public:
 	[[nodiscard]] std::string thread_name(std::uint32_t pid, std::uint32_t tid) const;
 	[[nodiscard]] std::vector<std::uint32_t> children(std::uint32_t pid) const; // direct ones, ascending
 	[[nodiscard]] std::optional<Executable> exe(std::uint32_t pid) const;       // nullopt: gone, not allowed, kernel thread
+	// The path by which the process's program is known: the name beside its file's own that leads to that file and that the
+	// process goes by (Debian's redis-server is a link to redis-check-rdb), or else the file's.
+	[[nodiscard]] std::string known_path(std::uint32_t pid, const Executable &program) const;
 	// The arguments, 256 KiB of them at most; empty ones at the end are dropped (programs pad a changed title with NULs).
 	[[nodiscard]] std::vector<std::string> cmdline(std::uint32_t pid) const;
 	[[nodiscard]] Result<std::vector<Mapping>> maps(std::uint32_t pid) const; // empty: zombie or kernel thread

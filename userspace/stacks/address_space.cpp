@@ -53,6 +53,7 @@ void AddressSpace::read_maps() {
 		return;
 	}
 	std::vector<CodeRegion> fresh;
+	const auto program = procfs_->exe(pid_);
 	for (process::Mapping &mapping : *maps) {
 		if (!mapping.executable) {
 			continue;
@@ -62,6 +63,8 @@ void AddressSpace::read_maps() {
 			region = *known;
 		} else {
 			region.mapping = std::move(mapping);
+			const bool is_program = program && region.mapping.path == program->path;
+			region.shown = is_program ? procfs_->known_path(pid_, *program) : region.mapping.path;
 		}
 		fresh.push_back(std::move(region));
 	}

@@ -15,6 +15,7 @@ namespace loopsnoop::stacks {
 // One executable mapping of a process.
 struct CodeRegion {
 	process::Mapping mapping;
+	std::string shown;            // the file's path as people know it
 	bool unusable = false;        // the file cannot be read or is no ELF file: not tried again
 	std::weak_ptr<Module> module; // the cache owns it
 };

@@ -68,7 +68,7 @@ NativeFrame Symbolizer::native_frame(Process &process, std::uint32_t pid, const 
 	const CodeLocation location = region == nullptr ? CodeLocation{} : process.space.locate(*region, frame.instruction);
 	if (region != nullptr && location.module) {
 		const Place &place = location.module->place(location.address, process.space.debug_search(*region));
-		native.module = region->mapping.path;
+		native.module = region->shown;
 		native.offset = location.address;
 		native.function = place.function;
 		native.file = place.file;
@@ -76,7 +76,7 @@ NativeFrame Symbolizer::native_frame(Process &process, std::uint32_t pid, const 
 		return native;
 	}
 	if (region != nullptr && region->mapping.has_file() && !region->mapping.path.starts_with("/memfd:")) {
-		native.module = region->mapping.path;
+		native.module = region->shown;
 		native.offset = frame.instruction - region->mapping.start + region->mapping.offset;
 		return native;
 	}

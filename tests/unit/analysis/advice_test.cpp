@@ -111,3 +111,18 @@ TEST_CASE("computing") {
 	stall.cpu.front().stack.python.pop_back();
 	CHECK_FALSE(advice_for(stall));
 }
+
+TEST_CASE("who computes in a worker thread already is not sent to one") {
+	Stall stall;
+	stall.cause = Cause::cpu;
+	Stack stack;
+	for (const char *function : {"uv_run", "node::SpinEventLoop(node::Environment*)"}) {
+		stack.native.push_back(NativeFrame{function, "/usr/bin/node", 0, std::nullopt, std::nullopt});
+	}
+	stall.cpu = {{10, 50'000'000, stack}};
+	CHECK(says(stall, "node:worker_threads"));
+	stall.cpu.front().stack.native.push_back(
+	    NativeFrame{"node::worker::Worker::Run()", "/usr/bin/node", 0, std::nullopt, std::nullopt});
+	CHECK(says(stall, "more workers"));
+	CHECK_FALSE(says(stall, "node:worker_threads"));
+}

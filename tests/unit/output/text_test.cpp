@@ -89,6 +89,20 @@ TEST_CASE("a session with a stall, in plain text") {
 	                        "  loop pid 4711 tid 4711: 12,345 iterations, 25 % busy, 75 % idle, longest 320 ms\n");
 }
 
+TEST_CASE("the shares of several loops are of the time of all") {
+	Written out;
+	out.report.write(session());
+	out.report.write(loop());
+	out.report.write(database_stall(1, begin + 1500 * ms, 320 * ms));
+	SessionSummary two = summary(1);
+	two.loops.push_back(two.loops.front());
+	out.report.write(two);
+	out.report.finish();
+	CHECK(out.text().find("longest  of all loops' time\n  socket       1  320 ms   320 ms               0.3 %\n") !=
+	      std::string::npos);
+	CHECK(out.text().find("of the time") == std::string::npos);
+}
+
 TEST_CASE("the same in colour, and no more than that") {
 	TextOptions options;
 	options.colour = true;

@@ -129,6 +129,26 @@ TEST_CASE("processes of a fixture tree") {
 	CHECK(procfs.target_path(4711, "x") == tree.root() + "/4711/cwd/x");
 }
 
+TEST_CASE("a program is known by the name that it was started by") {
+	const FixtureTree tree;
+	tree.file("files/check-rdb", "one program");
+	tree.link("files/server", "check-rdb");
+	tree.file("files/script", "another file");
+	tree.link("10/root", "/");
+	tree.link("10/exe", tree.path("files/check-rdb"));
+	const ProcFs procfs(tree.root());
+	const auto program = procfs.exe(10);
+	REQUIRE(program);
+	const auto as = [&](std::string_view comm) {
+		tree.file("10/comm", comm);
+		return procfs.known_path(10, *program);
+	};
+	CHECK(as("server\n") == tree.path("files/server"));
+	for (const char *comm : {"script\n", "check\n", "check-rdb\n", "missing\n", "../files/server\n", "\n"}) {
+		CHECK(as(comm) == tree.path("files/check-rdb"));
+	}
+}
+
 TEST_CASE("without children files, children are found by their parent") {
 	const FixtureTree tree;
 	for (const char *pid : {"21", "22", "17"}) {
