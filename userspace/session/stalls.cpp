@@ -143,6 +143,7 @@ void Stalls::announce(Loop &loop, const LoopAppeared *event) {
 
 void Stalls::on(RawWait &&event) {
 	if (const auto loop = loops_.find(event.key); loop != loops_.end()) {
+		add_missed_python(loop->second, event);
 		// A process that is followed with its parent may be ended any moment, and takes the names with it; others move them.
 		constexpr std::size_t most_early = 16;
 		auto &early = loop->second.early;

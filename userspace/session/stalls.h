@@ -94,6 +94,11 @@ private:
 		unsigned missed = 0; // looks that did not find it running, and all events handled
 		Stall told;          // the last record that went out
 	};
+	// Python's frames of a sleep that was captured without them, read while it went on.
+	struct MissedPython {
+		std::uint64_t off_ns = 0; // LoopState::off_ns
+		std::vector<PythonFrameRef> python;
+	};
 	enum class Owner : std::uint8_t { unknown, application, runtime };
 	struct Loop {
 		LoopKey key;
@@ -106,6 +111,7 @@ private:
 		bool ignored = false;
 		bool python_known = false;
 		Owner owner = Owner::unknown;
+		std::optional<MissedPython> missed_python;
 		std::optional<int> poll_fd;
 		std::uint64_t next_python_ns = 0;
 		std::uint64_t next_care_ns = 0; // of one that was found; the others are cared for at each tick
@@ -151,6 +157,8 @@ private:
 	// Which of the newcomers are loops of the application, by their stacks; one that has not slept for --hang-after is.
 	void sort_newcomers(std::uint64_t now_ns);
 	void learn_python(Loop &loop, const LoopState &state);
+	void read_missing_python(Loop &loop, const LoopState &state, const RawWait &wait);
+	static void add_missed_python(const Loop &loop, RawWait &wait);
 	void view_early(Loop &loop, const LoopState &state, const RawWait &wait);
 	static void add_up(Loop &loop, const LoopState &state, std::uint64_t now_ns);
 	void watch(Loop &loop, const LoopState &state, std::uint64_t now_ns);

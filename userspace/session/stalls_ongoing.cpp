@@ -29,14 +29,16 @@ std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, cons
 	std::optional<RawWait> captured = collector_.current_wait(loop.key);
 	if (captured && captured->iteration == state.iteration && captured->syscall == state.off_syscall &&
 	    *state.off_cause == captured->cause && captured->stack.from == StackFrom::captured) {
+		add_missed_python(loop, *captured);
 		captured->off_ns += look != nullptr && look->now_ns > state.off_ns ? look->now_ns - state.off_ns : 0;
 		captured->count++;
 		captured->ongoing = true;
 		if (look != nullptr) {
 			captured->stack.kernel = look->stack.kernel;
-			// Captured before anybody knew that an interpreter would be there: of a process that is starting.
+			// Too short a sleep so far for read_missing_python().
 			if (captured->stack.python.empty() && look->stack.registers.sp() == captured->stack.registers.sp()) {
 				captured->stack.python = look->stack.python;
+				captured->stack_key = 0; // not what the kept names are of
 			}
 		}
 		return captured;

@@ -17,27 +17,10 @@ namespace loopsnoop::session {
 
 namespace {
 
-constexpr std::uint64_t python_pause_ns = 20'000'000;
 constexpr std::uint64_t rest_pause_ns = 2'000'000'000;
 constexpr std::uint64_t care_pause_ns = 1'000'000'000;
 
 } // namespace
-
-void Stalls::learn_python(Loop &loop, const LoopState &state) {
-	const std::uint64_t now = monotonic_ns();
-	if (loop.python_known || now < loop.next_python_ns) {
-		return;
-	}
-	loop.next_python_ns = now + python_pause_ns;
-	auto *interpreter = programs_.interpreter(state.pid);
-	if (interpreter == nullptr) {
-		return;
-	}
-	if (const auto thread_state = interpreter->thread_state(state.tid, state.fs_base)) {
-		collector_.set_python(loop.key, interpreter->layout_for(*thread_state), *thread_state);
-		loop.python_known = true;
-	}
-}
 
 void Stalls::tick(Handled handled) {
 	const std::uint64_t now = monotonic_ns();
@@ -183,12 +166,17 @@ void Stalls::resolve_early(Loop &loop, const LoopState &state) {
 		return;
 	}
 	programs_.learn_thread_names(state.pid); // whoever wakes it may end right after
-	const std::optional<RawWait> wait = collector_.current_wait(loop.key);
-	if (wait && wait->stack_key != 0 && wait->stack_key != loop.resolved_key && wait->iteration == state.iteration) {
+	std::optional<RawWait> wait = collector_.current_wait(loop.key);
+	if (!wait || wait->iteration != state.iteration) {
+		return;
+	}
+	read_missing_python(loop, state, *wait);
+	add_missed_python(loop, *wait);
+	if (wait->stack_key != 0 && wait->stack_key != loop.resolved_key) {
 		loop.resolved = resolver_.stack(wait->stack);
 		loop.resolved_key = wait->stack_key;
 	}
-	if (wait && wait->iteration == state.iteration && wait->syscall == state.off_syscall && wait->cause == state.off_cause) {
+	if (wait->syscall == state.off_syscall && wait->cause == state.off_cause) {
 		view_early(loop, state, *wait);
 	}
 }

@@ -41,10 +41,13 @@ class Run:
         return self.recording
 
 
+def stage(name, variant, folder, **settings):
+    return importlib.import_module(f"stages.{name}").stage(folder, variant, **settings)
+
+
 @contextlib.contextmanager
 def run(name, variant, folder, *options, **settings):
-    stages = importlib.import_module(f"stages.{name}")
-    with stages.stage(folder, variant, **settings) as scene:
+    with stage(name, variant, folder, **settings) as scene:
         arguments = [*options, *(str(word) for word in scene.follow)]
         with snoop.Snoop(*arguments, folder=folder, environment=scene.environment or None, cwd=scene.folder) as snooping:
             try:
