@@ -33,6 +33,7 @@ class Follower:
     name = "?"
     about = "?"
     programs = False  # of BPF, whose account is taken
+    slices = 1  # of load while it follows, see sandwich.py
 
     def __init__(self, command, scratch):
         self.command = on_core(OTHER_CORE, command)
@@ -107,6 +108,7 @@ class Nobody:
 
     name, about = "control", "nobody: bare against bare"
     programs = False
+    slices = 2
 
     def __init__(self, _pid, _scratch):
         self.cost = None
@@ -123,6 +125,7 @@ class StandIn(Follower):
     """Does nothing, on the core that loopsnoop would be on, and wakes up as often as loopsnoop does."""
 
     name, about = "stand-in", "a process that only wakes up 50 times a second"
+    slices = 2
 
     def __init__(self, _pid, scratch):
         super().__init__(["/usr/bin/perl", "-e", "while (1) { select(undef, undef, undef, 0.02) }"], scratch)
@@ -131,6 +134,7 @@ class StandIn(Follower):
 class Loopsnoop(Follower):
     name, about = "loopsnoop", "loopsnoop"
     programs = True
+    slices = 3
     binary = None  # set once, by the options
     more = ()  # options besides
 

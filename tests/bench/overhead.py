@@ -73,11 +73,11 @@ def summary(workload, sandwiches, failed, own_speed):
             found, at_own = ratios(sandwiches, role, metric, own_speed)
             middle, low, high = figures.quartiles(found)
             roles[role][metric] = {"median": middle, "low": low, "high": high, "count": len(found), "at_own_speed": at_own}
-    whole = [one.before for one in sandwiches]
+    whole = [bare for one in sandwiches for bare in (one.before, one.after)]
     bare = [found for one in whole if (found := one.at_own_speed(own_speed))] or whole
     return {"about": workload.about, "bar": workload.bar, "own_speed": own_speed.plain(), "roles": roles, "failed": failed,
             "bare": {metric: figures.quartiles(getattr(one, metric) for one in bare)[0] for metric in METRICS},
-            "sandwiches": [one.plain() for one in sandwiches]}
+            "sandwiches": [one.plain(own_speed) for one in sandwiches]}
 
 
 def parse():

@@ -3,6 +3,7 @@
 import statistics
 
 import figures
+from sandwich import NEAREST
 
 CPU, RATE, P99 = "cpu_us_per_request", "requests_per_s", "p99_ms"
 
@@ -93,8 +94,8 @@ def notes(data):
             lost[reason] = lost.get(reason, 0) + count
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items())) or "none"
     yield (f"CPU/request and req/s: while the server's core was at its own speed under that load, which a gauge on it told every 5 ms ({min(counting):.0f}–{max(counting):.0f} % of "
-           f"{min(one['intervals'] for one in own)}–{max(one['intervals'] for one in own)} intervals; a neighbour on the core's other hardware thread makes it slower by half), median [quartiles] of {min(counts)}–{max(counts)} slices of {about['slice_s']:g} s against the median of the bare ones before, "
-           f"between and after them. †: it never was for long enough, and the ratios are those of whole slices to the ones right before and after, as they are for p99. {aside} comparisons set aside "
+           f"{min(one['intervals'] for one in own)}–{max(one['intervals'] for one in own)} intervals; a neighbour on the core's other hardware thread makes it slower by half), median [quartiles] of {min(counts)}–{max(counts)} slices of {about['slice_s']:g} s, each against the median of the {NEAREST} bare ones "
+           f"of that speed nearest to it. †: it never was for long enough, and the ratios are those of whole slices to the ones right before and after, as they are for p99. {aside} comparisons set aside "
            f"because the hypervisor took CPU time or somebody else loaded BPF programs; {about['loopsnoop']}, kernel {about['kernel']}; {about['took_s'] / 60:.0f} minutes in all. "
            f"loopsnoop reported {sum(cost['stalls'] for cost in costs)} stalls meanwhile; its losses: {told}.")
     yield ("BPF programs alone: by the kernel's own account, a clock read a run and the runs in other processes included, without the way into "

@@ -45,6 +45,7 @@ class Peer(Follower):
 class Floor(Peer):
     name, about = "empty", "empty BPF programs on loopsnoop's hooks"
     programs = True
+    slices = 2
     program = str(PROGRAMS / "events" / "bench_floor")
     package = "none: it is built here"
     ready = "ready"

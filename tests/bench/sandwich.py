@@ -10,8 +10,10 @@ a busy neighbour changes a virtual CPU's speed by half, at all scales of time, s
 differ by 3 %, two seconds by 5 to 25 % (a loop of Python alone, measured on such a machine).
 A sandwich during which the hypervisor took CPU time, or somebody else's BPF programs were loaded, is set aside.
 
-Where the workload lets it be told, only what the core did at its own speed counts (pace.py). Such figures need no neighbours: then
-each slice is held against the bare ones of the whole run. There are hardly three in a row of them on a machine that strays.
+Where the workload lets it be told, only what the core did at its own speed counts (pace.py). There are hardly three slices of it in a
+row on a machine that strays, so then each is held against the NEAREST bare ones of it, for the gauge does not see everything: memory that
+a neighbour is busy with makes Node a quarter slower for minutes. And a server like redis serves a request for 5 % more or less from one
+slice to the next: so then a sandwich has several slices inside (starting a follower takes longer than one), and bare ones of its own.
 """
 import statistics
 import time
@@ -22,6 +24,7 @@ from pace import Pace
 
 MOST_STOLEN = 0.02  # of a core, in the slices of a sandwich together: /proc/stat counts ticks of 10 ms
 LEAST_KEPT = 3  # disturbed ones count when there are fewer
+NEAREST = 8
 QUIET_PATIENCE_S = 6.0
 METRICS_AT_OWN_SPEED = ("cpu_us_per_request", "requests_per_s")
 METRICS = (*METRICS_AT_OWN_SPEED, "p99_ms")
@@ -41,8 +44,11 @@ class Slice:
         ratios = own_speed.against_whole(self.intervals)
         return ratios and replace(self, cpu_us_per_request=self.cpu_us_per_request * ratios[0], requests_per_s=self.requests_per_s * ratios[1])
 
-    def plain(self):
-        return {name: value for name, value in asdict(replace(self, intervals=())).items() if name != "intervals"}
+    def plain(self, own_speed):
+        """For JSON; with the figures that count, if any do."""
+        told = {name: value for name, value in asdict(replace(self, intervals=())).items() if name != "intervals"}
+        found = own_speed and self.at_own_speed(own_speed)
+        return told | {"at_own_speed": found and {name: getattr(found, name) for name in METRICS_AT_OWN_SPEED}}
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,8 @@ class Sandwich:
         bare = (getattr(self.before, metric) + getattr(self.after, metric)) / 2
         return statistics.mean(getattr(one, metric) for one in self.inside) / bare if bare else None
 
-    def plain(self):
-        return {"role": self.role, "before": self.before.plain(), "inside": [one.plain() for one in self.inside], "after": self.after.plain(),
+    def plain(self, own_speed=None):
+        return {"role": self.role, "before": self.before.plain(own_speed), "inside": [one.plain(own_speed) for one in self.inside], "after": self.after.plain(own_speed),
                 "cost": self.cost and asdict(self.cost), "disturbed": self.disturbed(), "ratio": {metric: self.ratio(metric) for metric in METRICS}}
 
 
@@ -105,10 +111,12 @@ class Bench:
         before = self.last_bare or self.bare()
         self.last_bare = None
         with role(self.server.pid, self.scratch) as follower:
-            inside = [self.slice()]
+            inside = [self.slice() for _ in range(role.slices if self.own_speed else 1)]
             if role.programs:
                 follower.cost.programs_share = self.programs_share()
-        after = self.last_bare = self.bare()
+        after = self.bare()
+        if not self.own_speed:
+            self.last_bare = after
         return Sandwich(role.name, before, inside, after, follower.cost)
 
 
@@ -123,9 +131,23 @@ def ratios(sandwiches, role, metric, own_speed):
     """Of a role to bare, and whether they are of the core's own speed alone, of as many slices as there are of it; one each of sandwiches
     that count otherwise."""
     mine = kept(sandwiches, role)
-    bare = {id(one): one for sandwich in sandwiches if not sandwich.disturbed() for one in (sandwich.before, sandwich.after)}
-    at_own = [[found for one in of if (found := one.at_own_speed(own_speed))] for of in ((one for sandwich in mine for one in sandwich.inside), bare.values())]
-    if metric not in METRICS_AT_OWN_SPEED or not at_own[0] or len(at_own[1]) < LEAST_KEPT:
+    counting = {id(one) for one in mine}
+    found, bare = [], {}  # by when they were: (number of the sandwich, number in it)
+    for number, sandwich in enumerate(sandwiches):
+        slices = (sandwich.before, *sandwich.inside, sandwich.after)
+        for at, one in enumerate(slices):
+            is_bare = at in (0, len(slices) - 1)
+            counts = not sandwich.disturbed() if is_bare else id(sandwich) in counting
+            if counts and (at_own := one.at_own_speed(own_speed)):
+                value = (number + at / len(slices), getattr(at_own, metric, None))
+                if is_bare:
+                    bare[id(one)] = value
+                else:
+                    found.append(value)
+    if metric not in METRICS_AT_OWN_SPEED or not found or len(bare) < LEAST_KEPT:
         return [one.ratio(metric) for one in mine], False
-    middle = statistics.median(getattr(one, metric) for one in at_own[1])
-    return [getattr(one, metric) / middle for one in at_own[0]], True
+
+    def of_bare_near(when):
+        return statistics.median(value for _, value in sorted(bare.values(), key=lambda one: abs(one[0] - when))[:NEAREST])
+
+    return [value / of_bare_near(when) for when, value in found], True

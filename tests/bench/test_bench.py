@@ -99,6 +99,18 @@ def test_ratios_at_own_speed_need_no_quiet_neighbours():
     assert not at_own and found == [sandwiches[0].ratio("cpu_us_per_request")]  # two bare ones are too few
 
 
+def test_ratios_at_own_speed_follow_what_the_gauge_does_not_see():
+    own_speed = pace.OwnSpeed()
+    sandwiches = []
+    for cpu_ms in (4.0, 5.0):  # a neighbour fills the caches
+        for _ in range(5):
+            before, after = (paced(own_speed, slow=0, cpu_ms=cpu_ms, cpu=cpu_ms * 100) for _ in range(2))
+            inside = paced(own_speed, slow=0, cpu_ms=cpu_ms * 1.01, cpu=cpu_ms * 101)
+            sandwiches.append(sandwich.Sandwich("loopsnoop", before, [inside, inside], after, None))
+    found, at_own = sandwich.ratios(sandwiches, "loopsnoop", "cpu_us_per_request", own_speed)
+    assert at_own and len(found) == 20 and found == [pytest.approx(1.01)] * 20
+
+
 def test_lines_of_pace_become_intervals():
     rows = "1000000 500 700 0 9000\n6000000 4000700 4000900 300 9100\n11000000 8000900 8001000 300 9000\n"
     assert pace.intervals(rows) == [pace.Interval(0.004, 300, 0.005, (9000, 9100))]  # none without a request
@@ -187,7 +199,9 @@ def test_overhead(tmp_path):
     assert set(roles) == {"loopsnoop", "control", "stand-in", "empty"}
     for role in roles.values():
         assert role["cpu_us_per_request"]["median"] > 0 and role["requests_per_s"]["median"] > 0 and role["sandwiches"] > 0
-    costs = [one["cost"] for one in told["workloads"]["echo"]["sandwiches"] if one["role"] == "loopsnoop"]
+    mine = [one for one in told["workloads"]["echo"]["sandwiches"] if one["role"] == "loopsnoop"]
+    assert all(len(one["inside"]) == 3 and all("at_own_speed" in each for each in (one["before"], *one["inside"])) for one in mine)
+    costs = [one["cost"] for one in mine]
     assert all(cost["attach_s"] > 0 and cost["rss_bytes"] > 1 << 20 for cost in costs)
     shares = {one["role"]: one["cost"] and one["cost"]["programs_share"] for one in told["workloads"]["echo"]["sandwiches"]}
     assert 0 < shares["empty"] < 1 and 0 < shares["loopsnoop"] < 1 and shares["stand-in"] is None and shares["control"] is None
