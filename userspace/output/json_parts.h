@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "model/session.h"
+#include "output/json_arena.h"
 
 namespace loopsnoop::output {
 
 // Model values to JSON values, keys in the contract's order. Strings are passed as they are: `dump_line` makes them UTF-8.
-using Json = nlohmann::ordered_json;
+// Short-lived, of one thread: see JsonArena.
+using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, std::int64_t, std::uint64_t, double,
+                                  JsonAllocator>;
 
 [[nodiscard]] Json to_json(const Listener &listener);
 [[nodiscard]] Json to_json(const ProcessLife &life);
