@@ -30,7 +30,8 @@ public:
 	}
 
 private:
-	static constexpr std::size_t first_block_bytes = 64 * 1024; // a stall with a stack or two takes half of it
+	// A stall with one wait takes 78 KB for its line of 5 KB, what is copied on the way included.
+	static constexpr std::size_t first_block_bytes = 256 * 1024;
 
 	std::vector<std::byte> first_block_ = std::vector<std::byte>(first_block_bytes);
 	std::pmr::monotonic_buffer_resource memory_{first_block_.data(), first_block_.size()};
