@@ -60,7 +60,7 @@ class Added:
     def _counts(self, one):
         before, after = one["programs"]
         alone = before == after and (one["way"] != "nothing" or before == self.usual)
-        return (alone or not self.alone) and (not self.quick or one["gauge_ns"] <= QUICK * self.own_ns) and EVENTS.keys() <= one["ns"].keys()
+        return (alone or not self.alone) and (not self.quick or (one["gauge_ns"] <= QUICK * self.own_ns and not one["strayed"]))
 
     def _ns(self, one, event):
         return one["ns"][event] * self.own_ns / one["gauge_ns"]

@@ -142,7 +142,7 @@ def test_the_real_readme_has_the_marks():
 def ways(*figures_ns, programs=0, slow=()):
     """A round. `slow`: at which places the core was at 1.4 times its usual ns, all events alike."""
     names = ("nothing", "waking", "nothing", "empty", "nothing", "other", "nothing", "followed", "nothing")
-    return [{"way": name, "ns": {event: ns * (1.4 if at in slow else 1) for event in events.EVENTS}, "gauge_ns": 17000 if at in slow else 10000, "programs": [programs + (name != "nothing"), programs + (name != "nothing")]}
+    return [{"way": name, "ns": {event: ns * (1.4 if at in slow else 1) for event in events.EVENTS}, "strayed": [], "gauge_ns": 17000 if at in slow else 10000, "programs": [programs + (name != "nothing"), programs + (name != "nothing")]}
             for at, (name, ns) in enumerate(zip(names, figures_ns))]
 
 
@@ -168,9 +168,11 @@ def test_events_are_told_at_one_clock_rate():
 
 def test_events_without_a_quick_chunk_are_left_out():
     partly = ways(*QUIET)
-    del partly[3]["ns"]["poll call"]
+    partly[3]["strayed"] = ["poll call"]
     found = events.Added([partly, *[ways(*QUIET)] * 3])
     assert found.of - found.kept == 1 and len(found.by_event["file call"]["empty"]) == 3
+    found = events.Added([partly])  # nothing else to be had
+    assert not found.quick and found.by_event["poll call"]["empty"] == [60] and "strayed" in found.aside()
 
 
 def test_events_beside_programs_of_others_are_left_out():

@@ -204,6 +204,7 @@ int main(int argc, char *argv[]) {
 				if (before == after || again == tries) {
 					ways.push_back({{"way", way},
 					                {"ns", std::move(measured.ns)},
+					                {"strayed", std::move(measured.strayed)},
 					                {"gauge_ns", measured.gauge_ns},
 					                {"programs", {before, after}}});
 					break;

@@ -135,16 +135,18 @@ Measured TimedEvents::measure() {
 	Measured measured;
 	measured.gauge_ns = gauges[gauges.size() / quickest_of];
 	for (auto &[name, each] : by_kind) {
+		const auto strayed = [&](const Chunk &chunk) { return chunk.gauge_ns > quick * measured.gauge_ns; };
+		if (std::all_of(each.begin(), each.end(), strayed)) {
+			measured.strayed.push_back(name);
+		} else {
+			std::erase_if(each, strayed);
+		}
 		std::vector<double> turns;
 		for (const Chunk &chunk : each) {
-			if (chunk.gauge_ns <= quick * measured.gauge_ns) {
-				turns.push_back(chunk.ns / chunk.gauge_ns);
-			}
+			turns.push_back(chunk.ns / chunk.gauge_ns);
 		}
-		if (!turns.empty()) {
-			std::sort(turns.begin(), turns.end());
-			measured.ns[name] = turns[turns.size() / 10] * measured.gauge_ns;
-		}
+		std::sort(turns.begin(), turns.end());
+		measured.ns[name] = turns[turns.size() / 10] * measured.gauge_ns;
 	}
 	return measured;
 }

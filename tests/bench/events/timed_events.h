@@ -13,7 +13,8 @@
 namespace loopsnoop::bench {
 
 struct Measured {
-	std::map<std::string, double> ns; // an event, by event, at the clock rate that the gauge tells; none for want of quick chunks
+	std::map<std::string, double> ns; // an event, by event, at the clock rate that the gauge tells
+	std::vector<std::string> strayed; // events of which no chunk met the core at its own speed: of all chunks, for want of better
 	double gauge_ns = 0;              // pace/gauge.h, when it was quickest
 };
 
