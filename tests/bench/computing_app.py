@@ -1,31 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A loop that computes: callbacks of a fixed amount of work each, some 60 ms, one after the other. Whoever connects to the port is
-told how many have been made."""
+"""A loop that computes: callbacks of a fixed amount of work each, some 40 to 60 ms, one after the other; it writes a byte to /dev/null
+after each PIECES-th of one, for others to see how far it is. Whoever connects to the port is told its process id."""
 import asyncio
+import os
 import sys
 
-WORK = 600_000
+WORK, PIECES = 600_000, 200
 
 
-def compute():
+def compute(progress):
     number = 1
-    for _ in range(WORK):
-        number = number * 31 % 1000003
+    for _ in range(PIECES):
+        for _ in range(WORK // PIECES):
+            number = number * 31 % 1000003
+        progress.write(b".")
     return number
 
 
 async def main(port):
-    made = 0
-
     async def tell(_reader, writer):
-        writer.write(b"%d\n" % made)
+        writer.write(b"%d\n" % os.getpid())
         writer.close()
 
-    async with await asyncio.start_server(tell, "127.0.0.1", port):
-        while True:
-            compute()
-            made += 1
-            await asyncio.sleep(0.001)
+    with open(os.devnull, "wb", buffering=0) as progress:
+        async with await asyncio.start_server(tell, "127.0.0.1", port):
+            while True:
+                compute(progress)
+                await asyncio.sleep(0.001)
 
 
-asyncio.run(main(int(sys.argv[1])))
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

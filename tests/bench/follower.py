@@ -19,7 +19,8 @@ STOP_TIMEOUT_S = 10.0
 class Cost:
     attach_s: float = 0.0  # from its start until it says that it is attached; None: it does not say
     start_cpu_s: float = 0.0  # its CPU time until it had settled
-    cpu_share: float = 0.0  # of one core, from then to its stop
+    followed_s: float = 0.0  # from then to its stop
+    cpu_share: float = 0.0  # of one core, in that time
     wakeups_per_s: float = 0.0  # how often its threads went to sleep, in that time
     rss_bytes: int = 0  # resident at the stop, of its child processes, too
     stalls: int = 0  # loopsnoop's
@@ -92,6 +93,7 @@ class Follower:
                 raise RuntimeError(f"{' '.join(self.command)}: ended during the measurement, exit status {self.process.returncode}: {self.last_words()}")
             since, cpu_s, switched = self.settled
             seconds = time.monotonic() - since
+            self.cost.followed_s = seconds
             self.cost.cpu_share = (self.own_cpu_s() - cpu_s) / seconds
             self.cost.wakeups_per_s = (self.own_switches() - switched) / seconds
             self.cost.rss_bytes = sum(rss_bytes(pid) for pid in self.processes)

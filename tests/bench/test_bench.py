@@ -224,7 +224,9 @@ def test_sampling(tmp_path):
     by_role = {one["role"]: one for one in told["sandwiches"]}
     assert set(by_role) == {"control", "100ms", "20ms", "5ms", "1ms"}
     assert all(one["ratio"]["cpu_us_per_request"] > 0 for one in by_role.values())
+    assert told["own_speed"]["intervals"] > 50  # of 5 ms, while the loop writes how far it is some times a millisecond
     assert by_role["1ms"]["cost"]["stalls"] > 0  # some 60 ms each
+    assert 0 < by_role["1ms"]["cost"]["programs_share"] < 1
 
 
 def test_accuracy(tmp_path):
