@@ -129,6 +129,9 @@ def test_children_that_are_there_already(folder):
         stalling, frozen, helper = (int(word) for word in master.hear("ready").split()[1:])
         time.sleep(0.5)
         try:
+            with snoop.Snoop("-p", master.pid, folder=folder) as unasked:
+                told = unasked.session()["not_followed"]
+                unasked.stop()
             with snoop.Snoop("-p", master.pid, "--children", folder=folder) as snooping:
                 snooping.wait_for(lambda record: record["type"] == "stall" and record["pid"] == stalling, "stall of the one")
                 stuck = snooping.wait_for(lambda record: record["type"] == "stall" and record["phase"] == "ongoing" and record["pid"] == frozen, "hang of the other")
@@ -137,6 +140,8 @@ def test_children_that_are_there_already(folder):
         finally:
             for pid in (stalling, frozen, helper):
                 os.kill(pid, signal.SIGKILL)
+    assert [(one["parent"], one["children"]) for one in told] == [(master.pid, sorted((stalling, frozen)))]
+    assert "not_followed" not in recording.session
     assert (stuck["cause"], stuck["culprit"]["function"]) == ("sleep", "frozen"), stuck
     assert {record["pid"] for record in recording.records if record["type"] == "stall"} == {stalling, frozen}
     parents = {life["pid"]: life["parent"] for life in recording.summary["processes"]}

@@ -18,6 +18,13 @@ namespace loopsnoop {
 
 inline constexpr int schema_version = 1;
 
+// Children of a process that was named, themselves not followed: a pre-fork server's master hardly does anything, its workers do.
+struct NotFollowed {
+	std::uint32_t parent = 0;
+	std::string comm;                    // of the parent
+	std::vector<std::uint32_t> children; // those with an event queue, and theirs
+};
+
 // First record of a session: written once everything is attached.
 struct SessionStart {
 	std::string version;
@@ -29,6 +36,7 @@ struct SessionStart {
 	std::vector<std::string> argv;
 	std::vector<std::string> missing; // what this machine does not allow, a sentence each; empty when all is there
 	bool discovery = false;           // processes are looked for (--all, --comm, --cgroup): there may be hundreds
+	std::vector<NotFollowed> not_followed;
 };
 
 enum class RuntimeKind : std::uint8_t { native, cpython, node };

@@ -29,6 +29,9 @@ struct RecordToJson {
 		if (session.discovery) {
 			json["discovery"] = true;
 		}
+		for (const NotFollowed &one : session.not_followed) {
+			json["not_followed"].push_back({{"parent", one.parent}, {"comm", one.comm}, {"children", one.children}});
+		}
 		return json;
 	}
 	Json operator()(const LoopFound &loop) const {

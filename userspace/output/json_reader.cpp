@@ -58,6 +58,12 @@ static void read(const Fields &from, SessionStart &session) {
 	from.values("argv", session.argv);
 	from.values("missing", session.missing);
 	from.get("discovery", session.discovery);
+	from.list("not_followed", [&](const Fields &one) {
+		NotFollowed &known = session.not_followed.emplace_back();
+		one.get("parent", known.parent);
+		one.get("comm", known.comm);
+		one.values("children", known.children);
+	});
 }
 
 static void read(const Fields &from, LoopFound &loop) {

@@ -43,6 +43,19 @@ std::string loop_words(const LoopFound &loop) {
 	return text;
 }
 
+std::string not_followed_words(const NotFollowed &one) {
+	constexpr std::size_t most_named = 3;
+	std::string pids;
+	for (std::size_t i = 0; i < one.children.size() && i < most_named; i++) {
+		pids += fmt::format("{}{}", i > 0 ? ", " : "", one.children[i]);
+	}
+	const bool single = one.children.size() == 1;
+	return fmt::format("{} of {} (pid {}) with {} of {} own (pid {}{}); --children follows {}, too",
+	                   single ? "a child" : fmt::format("{} children", one.children.size()), printable(one.comm), one.parent,
+	                   single ? "an event queue" : "event queues", single ? "its" : "their", pids,
+	                   one.children.size() > most_named ? ", …" : "", single ? "it" : "them");
+}
+
 std::string exit_words(const ProcessExit &exit) {
 	if (exit.signal) {
 		return fmt::format("pid {} was killed by {}", exit.pid, printable(*exit.signal));
@@ -127,6 +140,9 @@ void TextReport::add(const SessionStart &session) {
 	                                printable(session.kernel))));
 	for (const std::string &missing : session.missing) {
 		line("  missing: " + printable(missing, path_columns));
+	}
+	for (const NotFollowed &one : session.not_followed) {
+		line("  not followed: " + not_followed_words(one));
 	}
 	session_ = session;
 }

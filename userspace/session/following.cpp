@@ -155,6 +155,9 @@ Result<void> Following::begin() {
 		return found.error();
 	}
 	stalls_.prepare();
+	if (!prepared_.launch) {
+		start.not_followed = not_followed(prepared_.requests, prepared_.proc);
+	}
 	write(start);
 	begun_ = true;
 	for (const Record &record : std::exchange(early_, {})) {

@@ -7,11 +7,34 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "session/loop_evidence.h"
 #include "session/target_check.h"
 
 namespace loopsnoop::session {
+
+namespace {
+
+// The processes below these that can be followed and are not in `seen`, which they are added to; at most so many. Not loopsnoop
+// itself, below the shell that was named, nor what is a zombie already.
+std::vector<std::uint32_t> below(std::vector<std::uint32_t> parents, std::set<std::uint32_t> &seen, const process::ProcFs &proc,
+                                 std::size_t most) {
+	std::vector<std::uint32_t> found;
+	while (!parents.empty()) {
+		const std::uint32_t parent = parents.back();
+		parents.pop_back();
+		for (const std::uint32_t pid : proc.children(parent)) {
+			if (found.size() < most && seen.insert(pid).second && check_target(proc, pid)) {
+				found.push_back(pid);
+				parents.push_back(pid);
+			}
+		}
+	}
+	return found;
+}
+
+} // namespace
 
 Result<std::vector<collector::FollowRequest>> requests_for(const FollowSettings &settings, const process::ProcFs &proc) {
 	std::vector<collector::FollowRequest> requests;
@@ -60,23 +83,35 @@ std::vector<collector::FollowRequest> descendants_of(const std::vector<collector
 			parents.push_back(request.pid);
 		}
 	}
-	std::vector<collector::FollowRequest> below;
-	while (!parents.empty()) {
-		const std::uint32_t parent = parents.back();
-		parents.pop_back();
-		for (const std::uint32_t pid : proc.children(parent)) {
-			// loopsnoop itself, below the shell that was named, and what is a zombie already.
-			if (!seen.insert(pid).second || !check_target(proc, pid)) {
-				continue;
-			}
-			collector::FollowRequest request{pid, true, std::nullopt};
-			request.found = true;
-			request.server = has_event_queue(proc, pid);
-			below.push_back(request);
-			parents.push_back(pid);
+	std::vector<collector::FollowRequest> found;
+	for (const std::uint32_t pid : below(std::move(parents), seen, proc, SIZE_MAX)) {
+		collector::FollowRequest request{pid, true, std::nullopt};
+		request.found = true;
+		request.server = has_event_queue(proc, pid);
+		found.push_back(request);
+	}
+	return found;
+}
+
+std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest> &named, const process::ProcFs &proc) {
+	constexpr std::size_t most = 64;
+	std::set<std::uint32_t> seen;
+	for (const collector::FollowRequest &request : named) {
+		seen.insert(request.pid);
+	}
+	std::vector<NotFollowed> all;
+	for (const collector::FollowRequest &request : named) {
+		if (request.children) {
+			continue;
+		}
+		std::vector<std::uint32_t> children = below({request.pid}, seen, proc, most);
+		std::erase_if(children, [&](std::uint32_t pid) { return !has_event_queue(proc, pid); });
+		if (!children.empty()) {
+			std::ranges::sort(children);
+			all.push_back({request.pid, proc.comm(request.pid), std::move(children)});
 		}
 	}
-	return below;
+	return all;
 }
 
 } // namespace loopsnoop::session

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "collector/collector.h"
+#include "model/session.h"
 #include "process/procfs.h"
 #include "session/follow.h"
 
@@ -18,5 +19,10 @@ namespace loopsnoop::session {
 // followed as those that discovery finds: with those that have made an event queue, time counts at once.
 [[nodiscard]] std::vector<collector::FollowRequest> descendants_of(const std::vector<collector::FollowRequest> &named,
                                                                    const process::ProcFs &proc);
+
+// Without --children: the processes below those that were named which have made an event queue and are not named themselves. Of a
+// crowd the first few dozen are looked at.
+[[nodiscard]] std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest> &named,
+                                                    const process::ProcFs &proc);
 
 } // namespace loopsnoop::session

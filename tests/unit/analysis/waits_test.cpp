@@ -30,6 +30,7 @@ TEST_CASE("other causes and calls keep waits apart") {
 
 TEST_CASE("the longest sixteen are kept, oldest first") {
 	std::vector<Wait> waits;
+	waits.reserve(40);
 	for (int i = 0; i < 40; i++) {
 		waits.push_back(wait(Cause::socket, "recvfrom", static_cast<std::uint64_t>(1000 - i * 10),
 		                     static_cast<std::uint64_t>(i + 1), {application(i)}));

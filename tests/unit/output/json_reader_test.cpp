@@ -21,6 +21,7 @@ std::string problem_of(std::string_view line) {
 TEST_CASE("what was written is read back the same") {
 	SessionStart start = session();
 	start.missing = {"tracefs"};
+	start.not_followed = {{4711, "gunicorn", {4712, 4713}}};
 	SessionSummary end = summary(3);
 	part_of(end.loops.front().by_cause, Cause::gil) = {4, 5};
 	end.lost.at(2) = 17;

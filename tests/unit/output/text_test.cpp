@@ -152,6 +152,31 @@ TEST_CASE("a quiet session says plainly that there was nothing") {
 	                        "  loop pid 4711 tid 4711: 12,345 iterations, 25 % busy, 75 % idle, longest 320 ms\n");
 }
 
+TEST_CASE("a session that no stall fits into says so") {
+	Written out;
+	out.report.write(session());
+	SessionSummary end;
+	end.duration_ns = 60 * ms;
+	out.report.write(end);
+	out.report.finish();
+	CHECK(out.text().find("no stall of 100 ms or more in 60 ms (0 iterations)\n"
+	                      "  shorter than any stall would be: a bare --duration is in milliseconds, 60s is a minute\n") !=
+	      std::string::npos);
+}
+
+TEST_CASE("what of a process that was named is not followed is told first") {
+	Written out;
+	SessionStart start = session();
+	start.not_followed = {{4711, "gunicorn", {4712}}, {812, "nginx", {813, 814, 815, 816}}};
+	out.report.write(start);
+	CHECK(
+	    out.text() ==
+	    "loopsnoop 0.1.0: stalls of 100 ms or more, 2026-11-22 14:03:20 on web1, Linux 6.18.5\n"
+	    "  not followed: a child of gunicorn (pid 4711) with an event queue of its own (pid 4712); --children follows it, too\n"
+	    "  not followed: 4 children of nginx (pid 812) with event queues of their own (pid 813, 814, 815, …); --children follows "
+	    "them, too\n");
+}
+
 TEST_CASE("losses that are not zero are told in words, and a process without a loop is") {
 	Written out;
 	out.report.write(session());
@@ -307,6 +332,7 @@ TEST_CASE("hostile records cannot drive the terminal, nor hold memory") {
 	SessionStart start = session();
 	start.host = start.kernel = start.version = start.started_at = hostile;
 	start.missing = {hostile};
+	start.not_followed = {{1, hostile, std::vector<std::uint32_t>(100'000, 2)}};
 	LoopFound found = loop();
 	found.comm = found.thread = hostile;
 	found.tid = 5;
