@@ -13,6 +13,7 @@
 #include "analysis/circumstances.h"
 #include "analysis/culprit.h"
 #include "analysis/gil_story.h"
+#include "analysis/kernel_frames.h"
 #include "analysis/pool_wait.h"
 #include "analysis/wait_graph.h"
 #include "analysis/waker_words.h"
@@ -210,19 +211,6 @@ std::string held_up_by(const Stall &stall) {
 	}
 	const bool leads_there = std::any_of(links.begin(), links.end(), [&](const ThreadView *link) { return is_dead(link->tid); });
 	return (leads_there ? "held up by a deadlock: " : "") + chain;
-}
-
-// The system call whose entry is among the frames; empty: none. Some calls are one tail call of a function of their name.
-std::string_view system_call_of(const std::vector<KernelFrame> &kernel) {
-	std::string_view call;
-	for (const KernelFrame &frame : kernel) {
-		for (const std::string_view prefix : {"__x64_sys_", "ksys_"}) {
-			if (frame.function && frame.function->starts_with(prefix)) {
-				call = std::string_view(*frame.function).substr(prefix.size()); // the outermost is the last
-			}
-		}
-	}
-	return call;
 }
 
 // It is the kernel that computes when most of the samples are in one system call.

@@ -2,7 +2,11 @@
 #include "analysis/waits.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 #include <utility>
+
+#include "analysis/kernel_frames.h"
 
 namespace loopsnoop::analysis {
 
@@ -70,6 +74,15 @@ void represent(std::vector<Wait> &waits) {
 	}
 }
 
+// The system call, or the way in otherwise (a page fault); empty: in the thread's own code.
+std::string_view place_in_kernel(const CpuPart &part) {
+	const std::vector<KernelFrame> &kernel = part.stack.kernel;
+	if (const std::string_view call = system_call_of(kernel); !call.empty()) {
+		return call;
+	}
+	return kernel.empty() || !kernel.back().function ? std::string_view() : *kernel.back().function;
+}
+
 } // namespace
 
 bool same_stack(const Stack &a, const Stack &b) {
@@ -104,18 +117,33 @@ std::vector<Wait> report_waits(std::vector<Wait> waits) {
 }
 
 std::vector<CpuPart> report_samples(std::vector<CpuPart> samples) {
-	std::vector<CpuPart> parts;
+	std::vector<std::vector<CpuPart>> lines; // of each: its parts by where in the kernel they were
 	for (CpuPart &sample : samples) {
-		const auto known =
-		    std::find_if(parts.begin(), parts.end(), [&](const CpuPart &part) { return same_stack(part.stack, sample.stack); });
-		if (known != parts.end()) {
+		leave_out_interrupts(sample.stack.kernel);
+		auto line = std::ranges::find_if(lines, [&](const auto &one) { return same_stack(one.front().stack, sample.stack); });
+		if (line == lines.end()) {
+			line = lines.emplace(lines.end());
+		}
+		const auto known = std::ranges::find(*line, place_in_kernel(sample), place_in_kernel);
+		if (known == line->end()) {
+			line->push_back(std::move(sample));
+		} else {
 			known->samples += sample.samples;
 			known->ns += sample.ns;
-		} else {
-			parts.push_back(std::move(sample));
 		}
 	}
-	std::stable_sort(parts.begin(), parts.end(), [](const CpuPart &a, const CpuPart &b) { return a.ns > b.ns; });
+	std::vector<CpuPart> parts;
+	parts.reserve(lines.size());
+	for (auto &line : lines) {
+		CpuPart part;
+		for (const CpuPart &one : line) {
+			part.samples += one.samples;
+			part.ns += one.ns;
+		}
+		part.stack = std::move(std::ranges::max_element(line, {}, &CpuPart::ns)->stack);
+		parts.push_back(std::move(part));
+	}
+	std::ranges::stable_sort(parts, std::ranges::greater(), &CpuPart::ns);
 	return parts;
 }
 

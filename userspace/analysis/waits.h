@@ -20,7 +20,8 @@ inline constexpr std::size_t max_reported_cpu_stacks = 8;
 // Waits in a row with the same cause, call and stack become one; then the longest 16, oldest first.
 [[nodiscard]] std::vector<Wait> report_waits(std::vector<Wait> waits);
 
-// On-CPU stacks, each of one sample, equal ones together, the longest first.
+// On-CPU stacks, each of one sample, equal ones together, the longest first. Without what interrupts did meanwhile; where those
+// of one line were in the kernel and out of it, the stack is one of what most of their time went to.
 [[nodiscard]] std::vector<CpuPart> report_samples(std::vector<CpuPart> samples);
 
 // Moves time from one cause to another, never more than there is: user space knows some causes better than the kernel side did.

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "analysis/kernel_frames.h"
 #include "locks/futex_call.h"
 #include "locks/lock_finder.h"
 #include "model/application.h"
@@ -21,17 +22,6 @@
 namespace loopsnoop::session {
 
 namespace {
-
-// Entry points of interrupts on x86-64: a waker whose kernel stack holds one did not wake anybody itself, it was only running
-// there. Soft interrupts served on the way out of the waker's own system call (loopback traffic) have none, and are its doing.
-bool is_interrupt_entry(const KernelFrame &frame) {
-	if (!frame.function) {
-		return false;
-	}
-	const std::string_view name = *frame.function;
-	return name.starts_with("asm_sysvec_") || name.starts_with("sysvec_") || name == "asm_common_interrupt" ||
-	       name == "common_interrupt" || name == "asm_exc_nmi" || name == "cpu_startup_entry" || name == "run_ksoftirqd";
-}
 
 std::string read_link(const std::string &path) {
 	std::array<char, 4096> target{};
@@ -198,8 +188,8 @@ std::optional<Waker> Resolver::waker(const RawWait &raw) {
 	kernel.tid = waker.tid;
 	kernel.kernel = raw.waker_kernel;
 	Stack stack = symbolizer_.native_and_kernel(kernel);
-	// The user stack is that of whoever was interrupted, then: none of its doing.
-	waker.interrupt = waker.tid == 0 || std::any_of(stack.kernel.begin(), stack.kernel.end(), is_interrupt_entry);
+	// Then it did not wake anybody itself, it was only running there, and the user stack is none of its doing.
+	waker.interrupt = waker.tid == 0 || std::any_of(stack.kernel.begin(), stack.kernel.end(), analysis::is_interrupt_entry);
 	// The innermost frames are the wake-up itself and our own program watching it.
 	const auto inner = std::find_if(stack.kernel.rbegin(), stack.kernel.rend(), [](const KernelFrame &frame) {
 		return frame.function && (*frame.function == "try_to_wake_up" || *frame.function == "__traceiter_sched_waking" ||

@@ -89,3 +89,31 @@ TEST_CASE("samples of one stack are one part, the longest first") {
 	CHECK(parts[0].ns == 10);
 	CHECK(parts[0].stack.python.front().line == 2);
 }
+
+TEST_CASE("what interrupts did on the thread's time is left out, and most of a line's time tells where it was") {
+	const auto sample = [](std::uint64_t ns, std::vector<KernelFrame> kernel) {
+		Stack stack;
+		stack.python = {application(1)};
+		stack.kernel = std::move(kernel);
+		return CpuPart{1, ns, std::move(stack)};
+	};
+	const KernelFrame softirq{"handle_softirqs", 1};
+	const KernelFrame interrupt{"asm_sysvec_apic_timer_interrupt", 1};
+	const KernelFrame write{"__x64_sys_write", 1};
+	const KernelFrame entry{"entry_SYSCALL_64_after_hwframe", 1};
+
+	auto parts = report_samples({sample(5, {softirq, interrupt}), sample(5, {})});
+	REQUIRE(parts.size() == 1);
+	CHECK(parts[0].stack.kernel.empty());
+	CHECK(parts[0].ns == 10);
+
+	parts = report_samples({sample(5, {write, entry}), sample(5, {}), sample(5, {})});
+	REQUIRE(parts.size() == 1);
+	CHECK(parts[0].samples == 3);
+	CHECK(parts[0].stack.kernel.empty());
+
+	parts = report_samples({sample(5, {}), sample(5, {softirq, interrupt, write, entry}), sample(5, {write, entry})});
+	REQUIRE(parts.size() == 1);
+	REQUIRE(parts[0].stack.kernel.size() == 2);
+	CHECK(parts[0].stack.kernel[0].function == "__x64_sys_write");
+}
