@@ -154,3 +154,66 @@ def test_file_lock(wait, folder):
         assert {key: wait["resource"]["holder"][key] for key in event["resource"]["holder"]} == event["resource"]["holder"]
         assert f"waiting for a lock on {event['resource']['path']} held by " in stall["summary"]
         assert f"(pid {event['resource']['holder']['pid']})" in stall["summary"]
+
+
+SHOP = """
+import asyncio, sqlite3, subprocess, sys
+path, journal, statement, own = sys.argv[1:5]
+setup = sqlite3.connect(path)
+setup.execute(f"pragma journal_mode={journal}")
+setup.execute("create table orders (id integer)")
+setup.commit()
+setup.close()
+HOLD = "import sqlite3, sys; held = sqlite3.connect(sys.argv[1], isolation_level=None); held.execute('begin'); held.execute(sys.argv[2]).fetchall(); print(flush=True); sys.stdin.read()"
+if own == "own":
+    held = sqlite3.connect(path, isolation_level=None)
+    held.execute("begin")
+    held.execute(statement)
+else:
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, path, statement], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    holder.stdout.readline()
+
+def place_order():
+    shop = sqlite3.connect(path, timeout=0.9)
+    try:
+        with shop:
+            shop.execute("insert into orders values (1)")
+    except sqlite3.OperationalError:
+        pass
+    shop.close()
+
+async def serve():
+    await asyncio.sleep(0.1)
+    print("ready", holder.pid if own != "own" else 0, flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    place_order()
+    print("done", flush=True)
+    await asyncio.sleep(0.1)
+
+asyncio.run(serve())
+if own != "own":
+    holder.kill()
+"""
+
+
+@pytest.mark.parametrize("journal, statement, own", [("delete", "insert into orders values (2)", "other"), ("wal", "insert into orders values (2)", "other"),
+                                                     ("delete", "select * from orders", "other"), ("wal", "insert into orders values (2)", "own")])
+def test_database_lock(journal, statement, own, folder):
+    """SQLite sleeps and tries again; who has the lock is told all the same: a writer, a reader, another connection of its own."""
+    (folder / "shop.py").write_text(SHOP, encoding="utf-8")
+    database = folder / "shop.db"
+    with target.Target([places.SYSTEM_PYTHON, folder / "shop.py", database, journal, statement, own], folder) as running:
+        holder = int(running.hear("ready").split()[1]) or running.pid
+        with snoop.Snoop("-p", running.pid, "--hang-after", "300ms", folder=folder) as snooping:
+            snooping.session()
+            running.go()
+            hang = snooping.ongoing()
+            running.hear("done")
+            recording = snooping.stop()
+    (ended,) = [stall for stall in recording.stalls() if stall["id"] == hang["id"]]
+    for stall in (hang, ended):
+        assert (stall["cause"], stall["culprit"]["function"]) == ("sleep", "place_order"), stall
+        wait = max(stall["waits"], key=lambda each: each["duration_ns"])
+        assert wait["resource"] == {"kind": "file", "fd": None, "path": str(database), "holder": {"pid": holder, "comm": "python3"}}, stall
+        assert f"waiting for the lock of SQLite database {database} held by python3 (pid {holder}) in place_order" in stall["summary"]
+    assert any(line["on"].startswith(str(database)) for line in recording.summary["lines"])

@@ -12,6 +12,7 @@
 #include "analysis/chain_words.h"
 #include "analysis/circumstances.h"
 #include "analysis/culprit.h"
+#include "analysis/database_wait.h"
 #include "analysis/gil_story.h"
 #include "analysis/kernel_frames.h"
 #include "analysis/pool_wait.h"
@@ -250,7 +251,7 @@ std::string what(const Stall &stall) {
 	}
 	// Counted by the account: short waits that left no record are in it.
 	const std::uint64_t count = part_of(stall.breakdown, stall.cause).count;
-	if (count > 1) {
+	if (count > 1 && !is_database_wait(*wait)) { // how often it tried again tells nothing
 		text += fmt::format(", {} times", count);
 	}
 	const std::string woken = woken_words(stall, *wait);
@@ -263,6 +264,10 @@ std::string describe_wait(const Wait &wait) {
 	if (const auto *file = wait.resource ? std::get_if<FileResource>(&wait.resource->is) : nullptr;
 	    file != nullptr && file->path && wait.cause == Cause::page_fault) {
 		return fmt::format("waiting for a mapped part of {} to be loaded (page fault)", *file->path);
+	}
+	if (is_database_wait(wait)) {
+		const auto &file = std::get<FileResource>(wait.resource->is);
+		return fmt::format("waiting for the lock of SQLite database {}{}", *file.path, of_peer(file.holder, "held by"));
 	}
 	if (!wait.resource || wait.cause == Cause::stopped || wait.cause == Cause::page_fault) {
 		return without_resource(wait);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/file_locks.h"
 
+#include <sys/sysmacros.h>
+
+#include <algorithm>
+
 #include "process/pseudo_file.h"
 #include "process/text.h"
 
@@ -20,15 +24,23 @@ std::optional<FileLockLine> parse_file_lock(std::string_view line) {
 		lock.waits = true;
 		kind = words.next();
 	}
-	std::string_view pid = words.skip_and_next(2); // ADVISORY, WRITE
+	const std::string_view access = words.skip_and_next(1); // ADVISORY before it
+	const std::string_view pid = words.next();
 	const bool nobody = pid == "-1";
 	const auto owner = parse_number<std::uint32_t>(pid);
 	const std::string_view file = words.next();
 	const std::size_t colon = file.rfind(':');
 	const auto inode = colon != std::string_view::npos ? parse_number<std::uint64_t>(file.substr(colon + 1)) : std::nullopt;
-	if (!id || kind.empty() || (!owner && !nobody) || !inode) {
+	const auto start = parse_number<std::uint64_t>(words.next());
+	if (!id || kind.empty() || (!owner && !nobody) || !inode || !start) {
 		return std::nullopt;
 	}
+	const std::size_t between = file.find(':');
+	const auto major = parse_number<unsigned>(file.substr(0, between), 16);
+	const auto minor = parse_number<unsigned>(file.substr(between + 1, colon - std::min(colon, between + 1)), 16);
+	lock.device = major && minor ? makedev(*major, *minor) : 0;
+	lock.writes = access == "WRITE";
+	lock.start = *start;
 	lock.number = *id;
 	lock.pid = nobody ? -1 : static_cast<std::int64_t>(*owner);
 	lock.inode = *inode;

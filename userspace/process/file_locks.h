@@ -15,8 +15,11 @@ namespace loopsnoop::process {
 struct FileLockLine {
 	std::uint64_t number = 0;
 	bool waits = false;
-	std::int64_t pid = 0; // of the process, in the PID namespace of this /proc; -1: an open file description's lock has none
+	std::int64_t pid = 0;     // of the process, in the PID namespace of this /proc; -1: an open file description's lock has none
+	std::uint64_t device = 0; // of the file's file system
 	std::uint64_t inode = 0;
+	bool writes = false;     // exclusive
+	std::uint64_t start = 0; // the first byte that is locked
 };
 [[nodiscard]] std::optional<FileLockLine> parse_file_lock(std::string_view line);
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "analysis/database_wait.h"
 #include "analysis/kernel_frames.h"
 #include "locks/futex_call.h"
 #include "locks/lock_finder.h"
@@ -17,6 +18,7 @@
 #include "process/file_locks.h"
 #include "process/memory.h"
 #include "process/resource_of.h"
+#include "process/sqlite_locks.h"
 #include "process/syscall_names.h"
 
 namespace loopsnoop::session {
@@ -249,6 +251,15 @@ void Resolver::view_file_lock(std::uint32_t pid, const std::optional<std::string
 	}
 }
 
+void Resolver::view_database(std::uint32_t pid, Cause cause, const Stack &stack, std::optional<Resource> &resource) {
+	if (cause != Cause::sleep || !analysis::sleeps_in_sqlite(stack)) {
+		return;
+	}
+	if (auto database = process::locked_database(proc_, pid)) {
+		resource = FileResource{std::nullopt, std::move(database->path), Peer{database->holder, proc_.comm(database->holder)}};
+	}
+}
+
 void Resolver::name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource) {
 	auto *futex = resource ? std::get_if<FutexResource>(&resource->is) : nullptr;
 	const auto call = futex != nullptr && futex->lock != LockKind::gil ? locks::futex_call(raw) : std::nullopt;
@@ -282,6 +293,7 @@ Wait Resolver::wait(const RawWait &raw, const Stack *known) {
 			// A lock's holder is read only while it is waited for: afterwards it would be another one.
 			if (raw.ongoing) {
 				view_lock(raw.stack, *wait.stack, wait.resource);
+				view_database(raw.pid, wait.cause, *wait.stack, wait.resource);
 			} else {
 				name_lock(raw.stack, *wait.stack, wait.resource);
 			}

@@ -38,6 +38,9 @@ public:
 	void view_file_lock(std::uint32_t pid, const std::optional<std::string> &syscall, const WaitTarget &target,
 	                    std::optional<Resource> &resource);
 
+	// Likewise the database whose lock SQLite sleeps for, in place of the timer.
+	void view_database(std::uint32_t pid, Cause cause, const Stack &stack, std::optional<Resource> &resource);
+
 	// Of a wait that is over: which lock that was.
 	void name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
 

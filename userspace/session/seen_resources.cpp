@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "analysis/database_wait.h"
+
 namespace loopsnoop::session {
 
 namespace {
@@ -70,6 +72,12 @@ void complete(FdsResource &several, const FdsResource &seen) {
 	}
 }
 
+// A sleep that was seen to be a wait for a database's lock.
+bool is_about_database(const Wait &wait, const Resource &seen) {
+	return wait.cause == Cause::sleep && std::holds_alternative<TimerResource>(wait.resource->is) && wait.stack &&
+	       analysis::sleeps_in_sqlite(*wait.stack) && std::holds_alternative<FileResource>(seen.is);
+}
+
 bool names_holder(const Resource &resource) {
 	const auto *lock = std::get_if<FutexResource>(&resource.is);
 	return lock != nullptr && lock->holder;
@@ -105,6 +113,9 @@ void SeenResources::recall(std::uint64_t iteration, Stall &stall) const {
 			std::for_each(seen_.rbegin(), seen_.rend(), [&](const SeenResource &seen) {
 				if (names_holder(seen.resource) == with_holder && wait.start_ns <= seen.seen_ns &&
 				    seen.seen_ns <= wait.start_ns + wait.duration_ns) {
+					if (is_about_database(wait, seen.resource)) {
+						*wait.resource = seen.resource;
+					}
 					complete(*wait.resource, seen.resource);
 				}
 			});

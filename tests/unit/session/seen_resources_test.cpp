@@ -102,3 +102,26 @@ TEST_CASE("who had a lock last is taken for its holder, unless it is gone or wan
 		CHECK_FALSE(last.infer(stall, std::array{worker}));
 	}
 }
+
+TEST_CASE("a sleep that was seen to be for a database's lock is one in its record, any other stays one") {
+	SeenResources seen;
+	seen.add(3, {begin_ns + 100, {FileResource{std::nullopt, "/srv/shop.db", Peer{12, "worker"}}}});
+	Stall stall = stall_on({TimerResource{25'000'000}});
+	Wait &wait = stall.waits.front();
+	wait.cause = Cause::sleep;
+	wait.stack = Stack{};
+	SECTION("SQLite's") {
+		wait.stack->native.emplace_back().module = "/usr/lib/libsqlite3.so.0";
+		seen.recall(3, stall);
+		const auto *file = std::get_if<FileResource>(&wait.resource->is);
+		REQUIRE(file != nullptr);
+		CHECK(file->path == "/srv/shop.db");
+		REQUIRE(file->holder);
+		CHECK(file->holder->pid == 12);
+	}
+	SECTION("the application's") {
+		wait.stack->native.emplace_back().module = "/usr/bin/python3.11";
+		seen.recall(3, stall);
+		CHECK(std::holds_alternative<TimerResource>(wait.resource->is));
+	}
+}
