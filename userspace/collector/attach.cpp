@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <ranges>
 #include <string_view>
 
 #include "base/unique_fd.h"
@@ -166,7 +165,8 @@ void detach(std::vector<Attachment> &attached) {
 			descriptors.push_back(bpf_link__fd(each.link.get()));
 		}
 	}
-	for (const Attachment &each : std::views::reverse(attached)) {
+	for (std::size_t i = attached.size(); i-- > 0;) {
+		const Attachment &each = attached[i];
 		if (each.event >= 0) {
 			descriptors.push_back(bpf_link__fd(each.link.get()));
 			if (each.event != descriptors.back()) { // one and the same before bpf_link of perf events (Linux 5.15)

@@ -68,7 +68,7 @@ std::vector<ThreadLook> look_from_outside(const process::ProcFs &proc, std::uint
 		look.stack.registers.r[UserRegisters::rip] = call->pc;
 		looks.push_back(std::move(look));
 	}
-	std::ranges::stable_partition(looks, [&](const ThreadLook &look) { return look.tid == pid; });
+	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
 	looks.resize(std::min(looks.size(), most));
 	return looks;
 }

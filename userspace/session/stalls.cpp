@@ -59,7 +59,7 @@ void Stalls::prepare() {
 }
 
 void Stalls::handle(Event &&event) {
-	std::visit([&](auto &&one) { on(std::forward<decltype(one)>(one)); }, std::move(event));
+	std::visit([this](auto &&one) { this->on(std::forward<decltype(one)>(one)); }, std::move(event));
 }
 
 void Stalls::on(LoopAppeared &&event) {

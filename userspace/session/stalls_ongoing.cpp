@@ -173,7 +173,10 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 		analysis::tell_story(stall);
 		count(loop, stall);
 	} else {
-		Ongoing &ongoing = loop.ongoing ? *loop.ongoing : loop.ongoing.emplace();
+		if (!loop.ongoing) {
+			loop.ongoing = Ongoing{};
+		}
+		Ongoing &ongoing = *loop.ongoing;
 		ongoing.id = stall.id;
 		ongoing.iteration = running_iteration(*state);
 		ongoing.start_ns = start;

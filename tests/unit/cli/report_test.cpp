@@ -60,12 +60,12 @@ std::string content(const std::string &path) {
 class Redirected {
 public:
 	Redirected(int fd, const std::string &path) : fd_(fd), saved_(::dup(fd)) {
-		std::fflush(nullptr);
+		(void)std::fflush(nullptr);
 		const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
 		::dup2(file.get(), fd_);
 	}
 	~Redirected() {
-		std::fflush(nullptr);
+		(void)std::fflush(nullptr);
 		::dup2(saved_.get(), fd_);
 	}
 	Redirected(const Redirected &) = delete;

@@ -6,10 +6,10 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
+#include <ctime>
 
 #include "base/unique_fd.h"
 #include "catch.h"

@@ -43,7 +43,7 @@ TEST_CASE("an arena grows beyond its first block, and goes back to it") {
 
 TEST_CASE("lines are the same whatever was written before them, and by whichever thread") {
 	Stall large;
-	large.waits.push_back(Wait{});
+	large.waits.emplace_back();
 	large.waits.back().stack.emplace();
 	constexpr std::size_t many = 5000;
 	large.waits.back().stack->python.resize(many, SourceFrame{"handler", "/srv/shop/a/path/that/is/long/enough/orders.py", 7});

@@ -50,7 +50,7 @@ TEST_CASE("the summary tells every kind of loss, zeros included") {
 TEST_CASE("a stall without anything known holds nulls, and no optional field") {
 	Stall stall;
 	stall.id = 1;
-	stall.waits.push_back(Wait{});
+	stall.waits.emplace_back();
 	CHECK(
 	    to_json_line(stall) ==
 	    R"({"type":"stall","id":1,"phase":"ended","start_ns":0,"started_at":"","duration_ns":0,"truncated":null,"pid":0,"tid":0,"comm":"",)"

@@ -140,7 +140,7 @@ TEST_CASE("ourselves in /proc") {
 	CHECK(status->ppid == static_cast<std::uint32_t>(::getppid()));
 	CHECK(status->uid == ::getuid());
 	CHECK(status->start_time_ticks > 0);
-	CHECK(status->nspids.size() >= 1);
+	CHECK_FALSE(status->nspids.empty());
 	CHECK(status->comm == procfs.comm(own_pid()));
 	CHECK(procfs.threads(own_pid()).size() == status->threads);
 	const auto exe = procfs.exe(own_pid());

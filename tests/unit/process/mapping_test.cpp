@@ -45,7 +45,7 @@ TEST_CASE("lines that are no mapping are left out, the rest is kept") {
 	                   "1000-2000 r-xp 0 08:02 99999999999999999999999 /inode\n"
 	                   "1000-2000 r-xp 0 08:02\n"
 	                   "1000 r-xp 0 08:02 1 /range\n";
-	text += std::string("\0\0\0-\0 r-xp\n", 12);
+	text += std::string("\0\0\0-\0 r-xp\n", 11);
 	text += std::string(100000, '\xff') + "\n";
 	text += "1000-2000 r-xp 00000000 08:02 1 /good\n";
 	text += "3000-4000 r-xp 0000"; // cut short

@@ -71,7 +71,7 @@ TEST_CASE("names and lines come from the file that .gnu_debuglink names") {
 		const Stack stack = stack_of(workshop.file("program"));
 		const NativeFrame *const block = block_in(stack);
 		REQUIRE(block != nullptr);
-		CHECK(block->line.value_or(0) == 20);
+		CHECK(block->line.value_or(0) == 19);
 		workshop.run(fmt::format("rm {}/program.debug", where));
 		CHECK(block_in(stack_of(workshop.file("program"))) == nullptr);
 	}

@@ -117,7 +117,7 @@ TEST_CASE("a C++ program's stack is complete, with lines, however it is linked")
 		const NativeFrame *const block = find(stack, "target::block(int)");
 		REQUIRE(block != nullptr);
 		CHECK(block->file.value_or("").ends_with("targets/sleeper.cpp"));
-		CHECK(block->line == 20);
+		CHECK(block->line == 19);
 		CHECK(block->module == std::filesystem::canonical(built + "/stacks_" + kind).string());
 		CHECK(std::count_if(stack.native.begin(), stack.native.end(), [](const NativeFrame &frame) {
 			      return frame.function.value_or("").starts_with("target::Job::run(");

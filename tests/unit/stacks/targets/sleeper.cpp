@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sleeps some calls deep, after an exception was thrown and caught; built without frame pointers, in several kinds of
 // executables.
-#include <time.h>
-
 #include <cstdio>
+#include <ctime>
 #include <stdexcept>
 #include <string>
 
@@ -11,13 +10,13 @@ namespace target {
 
 struct Job {
 	explicit Job(int depth) : depth_(depth) {}
-	[[gnu::noinline]] int run(const std::string &name);
+	[[gnu::noinline]] int run(const std::string &name) const;
 	int depth_;
 };
 
 [[gnu::noinline]] int block(int value) {
 	const timespec forever{1000, 0};
-	nanosleep(&forever, nullptr); // line 20: real_process_test.cpp knows it
+	nanosleep(&forever, nullptr); // line 19: real_process_test.cpp knows it
 	return value + 1;
 }
 
@@ -28,7 +27,7 @@ struct Job {
 	return value;
 }
 
-int Job::run(const std::string &name) {
+int Job::run(const std::string &name) const {
 	int result = static_cast<int>(name.size());
 	try {
 		result += throws(0);
@@ -42,6 +41,6 @@ int Job::run(const std::string &name) {
 
 int main() {
 	std::puts("ready");
-	std::fflush(stdout);
+	(void)std::fflush(stdout);
 	return target::Job(3).run("job") & 1;
 }
