@@ -15,7 +15,7 @@ from machine import QuietKernel
 from pace import OwnSpeed
 from overhead_tables import tables
 from peers import PEERS, Floor
-from sandwich import METRICS, Bench, kept, ratios
+from sandwich import METRICS, Bench, bare_slices, kept, ratios
 from workloads import WORKLOADS, Server
 
 FULL_S, QUICK_S = 27 * 60, 4.5 * 60  # of measuring; servers and builds come on top
@@ -73,8 +73,7 @@ def summary(workload, sandwiches, failed, own_speed):
             found, at_own = ratios(sandwiches, role, metric, own_speed)
             middle, low, high = figures.quartiles(found)
             roles[role][metric] = {"median": middle, "low": low, "high": high, "count": len(found), "at_own_speed": at_own}
-    whole = [bare for one in sandwiches for bare in (one.before, one.after)]
-    bare = [found for one in whole if (found := one.at_own_speed(own_speed))] or whole
+    bare = bare_slices(sandwiches, own_speed)
     return {"about": workload.about, "bar": workload.bar, "own_speed": own_speed.plain(), "roles": roles, "failed": failed,
             "bare": {metric: figures.quartiles(getattr(one, metric) for one in bare)[0] for metric in METRICS},
             "sandwiches": [one.plain(own_speed) for one in sandwiches]}

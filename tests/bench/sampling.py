@@ -14,7 +14,7 @@ from computing_app import PIECES
 from follower import Loopsnoop, Nobody
 from machine import QuietKernel
 from pace import OwnSpeed
-from sandwich import Bench, kept, ratios
+from sandwich import Bench, bare_slices, kept, ratios
 from workloads import HERE, Load, Server, Workload
 
 THRESHOLDS = ("100ms", "20ms", "5ms", "1ms")
@@ -62,9 +62,7 @@ def table(sandwiches, own_speed, slice_s):
         rows.append(("nobody: bare against bare" if role == "control" else f"`--threshold {role}`", figures.spread(found, ".3f") + ("" if at_own else " †"), len(found),
                      figures.spread((100 * cost.programs_share for cost in costs), ".2f"), figures.spread((100 * cost.cpu_share for cost in costs), ".2f"),
                      figures.spread((cost.stalls / cost.followed_s for cost in costs), ".0f")))
-    whole_slices = [one.before for one in sandwiches]
-    quick = [found for one in whole_slices if (found := one.at_own_speed(own_speed))]
-    bare = figures.spread((one.cpu_us_per_request / 1000 for one in quick or whole_slices), ".1f")
+    bare = figures.spread((one.cpu_us_per_request / 1000 for one in bare_slices(sandwiches, own_speed)), ".1f")
     head = ("followed by", "CPU time of a callback, followed / bare", "slices", "BPF programs alone, % of the loop's CPU time", "CPU of loopsnoop, % of a core", "stalls reported a second")
     aside = " †: of whole slices, as the core was hardly ever at its own speed." if whole else ""
     return f"{figures.table(head, rows)}\n\nA callback takes {bare} ms of CPU time bare; slices of {slice_s:g} s.{aside}"

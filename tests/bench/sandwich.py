@@ -127,6 +127,12 @@ def kept(sandwiches, role):
     return calm if len(calm) >= min(LEAST_KEPT, len(mine)) else mine
 
 
+def bare_slices(sandwiches, own_speed):
+    """At the core's own speed; as they came where it never was."""
+    whole = [bare for one in sandwiches for bare in (one.before, one.after)]
+    return [found for one in whole if (found := one.at_own_speed(own_speed))] or whole
+
+
 def ratios(sandwiches, role, metric, own_speed):
     """Of a role to bare, and whether they are of the core's own speed alone, of as many slices as there are of it; one each of sandwiches
     that count otherwise."""

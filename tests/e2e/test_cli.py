@@ -138,6 +138,12 @@ def test_duration(light, folder):
     assert 650_000_000 <= recording.summary["duration_ns"] <= 3_000_000_000
 
 
+@pytest.mark.parametrize("duration, said", [("60", True), ("100ms", False)])
+def test_duration_that_no_stall_fits_into(duration, said, light):
+    result = snoop.run_plain("-p", light.pid, "-d", duration)
+    assert ("a bare number is milliseconds" in result.stdout) == said, result.stdout
+
+
 @pytest.mark.parametrize("stalls", [False, True])
 def test_fail_on_stall(stalls, folder):
     with target.Target([places.native("light"), "beats"], folder) as beating:

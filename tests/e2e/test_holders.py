@@ -8,16 +8,26 @@ import pytest
 from harness import dump, places, pythons, snoop, target
 
 
+def hang_and_end(running, folder):
+    """The first record of the hang that the target makes when it is told to go, and the recording, which has its end, too."""
+    with snoop.Snoop("-p", running.pid, "--hang-after", "300ms", folder=folder) as snooping:
+        snooping.session()
+        running.go()
+        hang = snooping.ongoing()
+        running.hear("done")
+        return hang, snooping.stop()
+
+
+def ended_record(hang, recording):
+    (ended,) = [stall for stall in recording.stalls() if stall["id"] == hang["id"]]
+    return ended
+
+
 def ongoing_futex(loop, folder):
     """The loop's lock wait in the first record of the hang, that record, and what the target wrote down."""
     with loop:
         loop.hear("ready")
-        with snoop.Snoop("-p", loop.pid, "--hang-after", "300ms", folder=folder) as snooping:
-            snooping.session()
-            loop.go()
-            stall = snooping.ongoing()
-            loop.hear("done")
-            recording = snooping.stop()
+        stall, recording = hang_and_end(loop, folder)
         loop.end()
     check_ended(stall, recording)
     wait = max(stall["waits"], key=lambda each: each["duration_ns"])
@@ -27,7 +37,7 @@ def ongoing_futex(loop, folder):
 
 def check_ended(ongoing, recording):
     """Over, the stall still says who held the lock when that could be seen."""
-    (ended,) = [stall for stall in recording.stalls() if stall["id"] == ongoing["id"]]
+    ended = ended_record(ongoing, recording)
     for wait in ongoing["waits"]:
         if wait["ongoing"] and wait["resource"]["holder"]:
             same = [each for each in ended["waits"] if each["resource"] and each["resource"].get("address") == wait["resource"]["address"]]
@@ -140,16 +150,10 @@ def test_file_lock(wait, folder):
     loop = target.python_loop(folder, wait=wait, count=1, more=["--ms", "2000"])
     with loop:
         loop.hear("ready")
-        with snoop.Snoop("-p", loop.pid, "--hang-after", "300ms", folder=folder) as snooping:
-            snooping.session()
-            loop.go()
-            hang = snooping.ongoing()
-            loop.hear("done")
-            recording = snooping.stop()
+        hang, recording = hang_and_end(loop, folder)
         loop.end()
     (event,) = loop.events()
-    (ended,) = [stall for stall in recording.stalls() if stall["id"] == hang["id"]]
-    for stall in (hang, ended):
+    for stall in (hang, ended_record(hang, recording)):
         wait = max(stall["waits"], key=lambda each: each["duration_ns"])
         assert {key: wait["resource"]["holder"][key] for key in event["resource"]["holder"]} == event["resource"]["holder"]
         assert f"waiting for a lock on {event['resource']['path']} held by " in stall["summary"]
@@ -204,14 +208,8 @@ def test_database_lock(journal, statement, own, folder):
     database = folder / "shop.db"
     with target.Target([places.SYSTEM_PYTHON, folder / "shop.py", database, journal, statement, own], folder) as running:
         holder = int(running.hear("ready").split()[1]) or running.pid
-        with snoop.Snoop("-p", running.pid, "--hang-after", "300ms", folder=folder) as snooping:
-            snooping.session()
-            running.go()
-            hang = snooping.ongoing()
-            running.hear("done")
-            recording = snooping.stop()
-    (ended,) = [stall for stall in recording.stalls() if stall["id"] == hang["id"]]
-    for stall in (hang, ended):
+        hang, recording = hang_and_end(running, folder)
+    for stall in (hang, ended_record(hang, recording)):
         assert (stall["cause"], stall["culprit"]["function"]) == ("sleep", "place_order"), stall
         wait = max(stall["waits"], key=lambda each: each["duration_ns"])
         assert wait["resource"] == {"kind": "file", "fd": None, "path": str(database), "holder": {"pid": holder, "comm": "python3"}}, stall

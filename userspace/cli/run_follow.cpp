@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/duration.h"
 #include "base/version.h"
 #include "cli/record_writer.h"
 #include "cli/report.h"
@@ -120,6 +121,11 @@ int run_follow(const FollowOptions &options) {
 		return true;
 	};
 	const auto ended = session::follow(settings_of(options), outputs);
+	if (ended && ended->stalls == 0 && options.duration_ns && *options.duration_ns < options.threshold_ns) {
+		text.note(fmt::format(
+		    "--duration, {}, is shorter than any stall of {} or more (a bare number is milliseconds: -d 60s is a minute)",
+		    format_duration(*options.duration_ns), format_duration(options.threshold_ns)));
+	}
 	if (ended) {
 		text.finish(); // of a session that could not begin there is nothing to tell but why
 	}

@@ -168,9 +168,6 @@ std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold
 		out = palette.good(fmt::format("no stall{} in {} ({})", of, format_duration(summary.duration_ns),
 		                               plural(iterations, "iteration"))) +
 		      '\n';
-		if (summary.duration_ns < threshold_ns) {
-			out += "  shorter than any stall would be: a bare --duration is in milliseconds, 60s is a minute\n";
-		}
 	} else {
 		out = palette.strong(fmt::format("{}{} in {}: {} blocked, longest {}", plural(all_.count, "stall"), of,
 		                                 format_duration(summary.duration_ns), format_duration(all_.total_ns),

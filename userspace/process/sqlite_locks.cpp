@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <string_view>
+#include <vector>
 
 #include "process/file_locks.h"
 #include "process/pseudo_file.h"
@@ -50,67 +51,66 @@ OpenFiles open_files(const ProcFs &proc, std::uint32_t pid) {
 // File systems without a device of their own (btrfs) tell stat(2) another one than the lock's.
 bool same_device(std::uint64_t device, std::uint64_t of_lock) { return device == of_lock || major(device) == 0; }
 
+// What is locked of one database. 0: by nobody.
 struct Locks {
-	const OpenFile *by_others = nullptr; // locked by somebody else so that nobody may write
-	std::uint32_t other = 0;
-	const OpenFile *by_itself = nullptr;
-	const OpenFile *read = nullptr; // read by somebody else, which who wants to write waits for without a write-ahead log
-	std::uint32_t reader = 0;
+	std::uint32_t writer = 0; // somebody else, so that nobody may write, or not even read
+	std::uint32_t reader = 0; // somebody else, whom a writer waits for without a write-ahead log
+	bool own = false;         // by the process itself, as a writer has it
 };
 
-void note(Locks &locks, const FileLockLine &lock, const OpenFile &file, std::uint32_t pid) {
-	const bool shm = file.path.ends_with(shm_suffix);
+void note(Locks &locks, const FileLockLine &lock, bool shm, std::uint32_t pid) {
 	const std::uint64_t first = shm ? first_shm_byte : first_byte;
 	if (lock.start < first || lock.start >= first + (shm ? shm_lock_bytes : lock_bytes)) {
 		return;
 	}
 	const auto owner = static_cast<std::uint32_t>(lock.pid);
-	if (owner == pid && lock.writes) {
-		locks.by_itself = &file;
-	} else if (owner != pid && lock.writes) {
-		locks.by_others = &file;
-		locks.other = owner;
-	} else if (owner != pid && !shm) {
-		locks.read = &file;
+	if (owner == pid) {
+		locks.own = locks.own || lock.writes;
+	} else if (lock.writes) {
+		locks.writer = owner;
+	} else if (!shm) {
 		locks.reader = owner;
 	}
 }
 
-bool has_log(const OpenFiles &files, const OpenFile &database) {
-	const std::string log = database.path + std::string(shm_suffix);
-	return std::ranges::any_of(files, [&](const auto &one) { return one.second.path == log; });
+// With its log's shared memory, whose locks are the database's.
+std::string database_of(const OpenFile &file) {
+	return file.path.ends_with(shm_suffix) ? file.path.substr(0, file.path.size() - shm_suffix.size()) : file.path;
 }
 
-LockedDatabase locked(const OpenFile &file, std::uint32_t holder) {
-	LockedDatabase database{file.path, holder};
-	if (database.path.ends_with(shm_suffix)) {
-		database.path.resize(database.path.size() - shm_suffix.size());
-	}
-	return database;
+bool has_log(const OpenFiles &files, const std::string &database) {
+	const std::string log = database + std::string(shm_suffix);
+	return std::ranges::any_of(files, [&](const auto &one) { return one.second.path == log; });
 }
 
 } // namespace
 
 std::optional<LockedDatabase> locked_database(const ProcFs &proc, std::uint32_t pid) {
 	const OpenFiles files = open_files(proc, pid);
-	Locks locks;
+	std::map<std::string, Locks> databases;
 	each_line(proc.root() + "/locks", [&](std::string_view line) {
 		const auto lock = parse_file_lock(line);
 		if (lock && !lock->waits && lock->pid > 0) {
 			const auto file = files.find(lock->inode);
 			if (file != files.end() && same_device(file->second.device, lock->device)) {
-				note(locks, *lock, file->second, pid);
+				note(databases[database_of(file->second)], *lock, file->second.path.ends_with(shm_suffix), pid);
 			}
 		}
 		return true;
 	});
-	if (locks.by_others != nullptr) {
-		return locked(*locks.by_others, locks.other);
+	std::vector<LockedDatabase> by_others, by_itself;
+	for (const auto &[path, locks] : databases) {
+		if (locks.writer != 0) {
+			by_others.push_back({path, locks.writer});
+		} else if (locks.own && locks.reader != 0 && !has_log(files, path)) {
+			by_others.push_back({path, locks.reader});
+		} else if (locks.own) {
+			by_itself.push_back({path, pid});
+		}
 	}
-	if (locks.by_itself != nullptr && locks.by_itself == locks.read && !has_log(files, *locks.read)) {
-		return locked(*locks.read, locks.reader);
-	}
-	return locks.by_itself != nullptr ? std::optional(locked(*locks.by_itself, pid)) : std::nullopt;
+	// One that the process writes to itself may be about to be done; which of several it is cannot be told.
+	const auto &candidates = by_others.empty() ? by_itself : by_others;
+	return candidates.size() == 1 ? std::optional(candidates.front()) : std::nullopt;
 }
 
 } // namespace loopsnoop::process

@@ -17,7 +17,7 @@ struct LockedDatabase {
 // The SQLite database, of those that the process has open, whose lock keeps it from going on now, and the process that holds it:
 // itself, where another one of its connections does. SQLite does not wait in the kernel for its locks, it tries again and again,
 // so whom it waits for is told from who has locked the bytes that it locks (sqlite: src/os.h, src/os_unix.c). nullopt: none is,
-// or it cannot be told. Goes through the first thousand of the process's descriptors.
+// or it cannot be told, as when several are locked. Goes through the first thousand of the process's descriptors.
 [[nodiscard]] std::optional<LockedDatabase> locked_database(const ProcFs &proc, std::uint32_t pid);
 
 } // namespace loopsnoop::process

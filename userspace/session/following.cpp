@@ -155,7 +155,7 @@ Result<void> Following::begin() {
 		return found.error();
 	}
 	stalls_.prepare();
-	if (!prepared_.launch) {
+	if (!prepared_.discovery) { // which finds them itself
 		start.not_followed = not_followed(prepared_.requests, prepared_.proc);
 	}
 	write(start);

@@ -94,7 +94,6 @@ ThreadView Looker::view(ThreadLook look, bool with_native_stack) {
 	}
 	view.stack = resolver_.stack(look.stack);
 	resolver_.view_lock(look.stack, *view.stack, view.resource);
-	resolver_.view_database(look.pid, raw.cause, *view.stack, view.resource);
 	return view;
 }
 

@@ -224,6 +224,13 @@ Stack Resolver::stack_of(const RawStack &raw, const Stack *known) {
 }
 
 void Resolver::view_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource) {
+	if (resource && std::holds_alternative<TimerResource>(resource->is) && analysis::sleeps_in_sqlite(stack)) {
+		if (auto database = process::locked_database(proc_, raw.pid)) {
+			resource =
+			    FileResource{std::nullopt, std::move(database->path), Peer{database->holder, proc_.comm(database->holder)}};
+		}
+		return;
+	}
 	auto *futex = resource ? std::get_if<FutexResource>(&resource->is) : nullptr;
 	if (futex == nullptr || futex->lock == LockKind::gil) {
 		return;
@@ -248,15 +255,6 @@ void Resolver::view_file_lock(std::uint32_t pid, const std::optional<std::string
 	const std::uint64_t inode = target.descriptors.size() == 1 ? target.descriptors.front().inode : 0;
 	if (const auto holder = process::file_lock_holder(proc_, pid, inode)) {
 		file->holder = Peer{*holder, proc_.comm(*holder)};
-	}
-}
-
-void Resolver::view_database(std::uint32_t pid, Cause cause, const Stack &stack, std::optional<Resource> &resource) {
-	if (cause != Cause::sleep || !analysis::sleeps_in_sqlite(stack)) {
-		return;
-	}
-	if (auto database = process::locked_database(proc_, pid)) {
-		resource = FileResource{std::nullopt, std::move(database->path), Peer{database->holder, proc_.comm(database->holder)}};
 	}
 }
 
@@ -293,7 +291,6 @@ Wait Resolver::wait(const RawWait &raw, const Stack *known) {
 			// A lock's holder is read only while it is waited for: afterwards it would be another one.
 			if (raw.ongoing) {
 				view_lock(raw.stack, *wait.stack, wait.resource);
-				view_database(raw.pid, wait.cause, *wait.stack, wait.resource);
 			} else {
 				name_lock(raw.stack, *wait.stack, wait.resource);
 			}

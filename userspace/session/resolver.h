@@ -31,15 +31,13 @@ public:
 	[[nodiscard]] Wait wait(const RawWait &raw, const Stack *known = nullptr);
 	[[nodiscard]] std::optional<Resource> resource(std::uint32_t pid, const WaitTarget &target, Cause &cause);
 
-	// Of a thread that waits at this moment: which lock, and who holds it. Nothing but futexes is touched, and not the GIL.
+	// Of a thread that waits at this moment: which lock, and who holds it. Touched are futexes, but not the GIL, and the timer
+	// that SQLite sleeps on while its database is locked: the database comes in its place.
 	void view_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
 
 	// Likewise which process holds the file lock that it waits for.
 	void view_file_lock(std::uint32_t pid, const std::optional<std::string> &syscall, const WaitTarget &target,
 	                    std::optional<Resource> &resource);
-
-	// Likewise the database whose lock SQLite sleeps for, in place of the timer.
-	void view_database(std::uint32_t pid, Cause cause, const Stack &stack, std::optional<Resource> &resource);
 
 	// Of a wait that is over: which lock that was.
 	void name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);

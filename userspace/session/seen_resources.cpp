@@ -74,8 +74,8 @@ void complete(FdsResource &several, const FdsResource &seen) {
 
 // A sleep that was seen to be a wait for a database's lock.
 bool is_about_database(const Wait &wait, const Resource &seen) {
-	return wait.cause == Cause::sleep && std::holds_alternative<TimerResource>(wait.resource->is) && wait.stack &&
-	       analysis::sleeps_in_sqlite(*wait.stack) && std::holds_alternative<FileResource>(seen.is);
+	return std::holds_alternative<TimerResource>(wait.resource->is) && std::holds_alternative<FileResource>(seen.is) &&
+	       wait.stack && analysis::sleeps_in_sqlite(*wait.stack);
 }
 
 bool names_holder(const Resource &resource) {

@@ -186,13 +186,13 @@ void Stalls::resolve_early(Loop &loop, const LoopState &state) {
 void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait) {
 	const std::uint64_t now = monotonic_ns();
 	const bool is_resolved = wait.stack_key != 0 && wait.stack_key == loop.resolved_key;
-	const bool is_lock = wait.cause == Cause::futex && is_resolved;
-	const bool is_database = wait.cause == Cause::sleep && is_resolved && analysis::sleeps_in_sqlite(*loop.resolved);
+	const bool is_lock =
+	    is_resolved && (wait.cause == Cause::futex || (wait.cause == Cause::sleep && analysis::sleeps_in_sqlite(*loop.resolved)));
 	// A search for the process at the other end goes through all processes: only for what is about to be a stall.
 	const bool has_end =
 	    wait.cause == Cause::socket || wait.cause == Cause::pipe || wait.cause == Cause::poll || wait.cause == Cause::file_io;
 	const bool is_late = now - std::min(now, state.off_ns) >= options_.threshold_ns / 2;
-	if (state.off_ns == loop.viewed_off_ns || !(is_lock || is_database || (has_end && is_late))) {
+	if (state.off_ns == loop.viewed_off_ns || !(is_lock || (has_end && is_late))) {
 		return;
 	}
 	loop.viewed_off_ns = state.off_ns;
@@ -201,9 +201,6 @@ void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait)
 	resolver_.view_file_lock(wait.pid, Resolver::syscall_text(wait.syscall), wait.target, resource);
 	if (is_lock) {
 		resolver_.view_lock(wait.stack, *loop.resolved, resource);
-	}
-	if (is_database) {
-		resolver_.view_database(wait.pid, cause, *loop.resolved, resource);
 	}
 	if (auto *lock = resource ? std::get_if<FutexResource>(&resource->is) : nullptr; lock != nullptr && lock->holder) {
 		lock->holder->thread = programs_.thread_name(wait.pid, lock->holder->tid, lock->holder->thread);

@@ -152,18 +152,6 @@ TEST_CASE("a quiet session says plainly that there was nothing") {
 	                        "  loop pid 4711 tid 4711: 12,345 iterations, 25 % busy, 75 % idle, longest 320 ms\n");
 }
 
-TEST_CASE("a session that no stall fits into says so") {
-	Written out;
-	out.report.write(session());
-	SessionSummary end;
-	end.duration_ns = 60 * ms;
-	out.report.write(end);
-	out.report.finish();
-	CHECK(out.text().find("no stall of 100 ms or more in 60 ms (0 iterations)\n"
-	                      "  shorter than any stall would be: a bare --duration is in milliseconds, 60s is a minute\n") !=
-	      std::string::npos);
-}
-
 TEST_CASE("what of a process that was named is not followed is told first") {
 	Written out;
 	SessionStart start = session();

@@ -3,9 +3,10 @@
 
 #include <sys/sysmacros.h>
 
-#include <array>
-#include <cstdio>
+#include <fmt/format.h>
+
 #include <initializer_list>
+#include <sstream>
 #include <string>
 
 #include "catch.h"
@@ -17,44 +18,43 @@ using namespace loopsnoop::process;
 
 namespace {
 
-// Process 10 has a database open, with a write-ahead log or without; the rest is in the locks.
+// Process 10 has two databases open, both with a write-ahead log or without; the rest is in the locks.
 class Opened {
 public:
 	explicit Opened(bool log) {
-		tree_.file("data/shop.db", "");
-		tree_.link("10/fd/3", tree_.path("data/shop.db"));
-		tree_.link("10/fd/4", "socket:[5678]");
+		open(3, "shop.db");
+		open(4, "stock.db");
+		tree_.link("10/fd/5", "socket:[5678]");
 		if (log) {
-			tree_.file("data/shop.db-shm", "");
-			tree_.link("10/fd/5", tree_.path("data/shop.db-shm"));
+			open(6, "shop.db-shm");
+			open(7, "stock.db-shm");
 		}
 	}
 
-	// "WRITE 20 db 1073741825" a line
+	// Each as /proc/locks has it, but for a name in place of the file: "WRITE 20 shop.db 1073741825".
 	[[nodiscard]] std::optional<LockedDatabase> with(std::initializer_list<std::string> locks) const {
 		std::string text;
 		for (const std::string &lock : locks) {
-			const std::size_t at = lock.find("db");
-			const bool shm = lock.find("db-shm") != std::string::npos;
-			const auto file = identify(tree_.path(shm ? "data/shop.db-shm" : "data/shop.db"));
+			std::istringstream words(lock);
+			std::string access, pid, name, start;
+			words >> access >> pid >> name >> start;
+			const auto file = identify(path(name));
 			REQUIRE(file);
-			text += "1: POSIX  ADVISORY  " + lock.substr(0, at) + "00:00:" + std::to_string(file->inode) +
-			        lock.substr(at + (shm ? 6 : 2)) + " EOF\n";
-		}
-		// The file system's device, as the kernel writes it.
-		const auto device = identify(tree_.path("data/shop.db"))->device;
-		std::array<char, 32> words{};
-		(void)std::snprintf(words.data(), words.size(), "%02x:%02x:", major(device), minor(device));
-		for (std::size_t at = text.find("00:00:"); at != std::string::npos; at = text.find("00:00:", at + 1)) {
-			text.replace(at, 6, words.data());
+			text += fmt::format("1: POSIX  ADVISORY  {} {} {:02x}:{:02x}:{} {} EOF\n", access, pid, major(file->device),
+			                    minor(file->device), file->inode, start);
 		}
 		tree_.file("locks", text);
 		return locked_database(ProcFs(tree_.root()), 10);
 	}
 
-	[[nodiscard]] std::string path() const { return tree_.path("data/shop.db"); }
+	[[nodiscard]] std::string path(const std::string &name = "shop.db") const { return tree_.path("data/" + name); }
 
 private:
+	void open(int fd, const std::string &name) const {
+		tree_.file("data/" + name, "");
+		tree_.link("10/fd/" + std::to_string(fd), path(name));
+	}
+
 	FixtureTree tree_;
 };
 
@@ -62,15 +62,15 @@ private:
 
 TEST_CASE("who writes to a database holds it, with a log and without") {
 	const Opened plain(false);
-	const auto held = plain.with({"READ 20 db 1073741826", "WRITE 20 db 1073741825"});
+	const auto held = plain.with({"READ 20 shop.db 1073741826", "WRITE 20 shop.db 1073741825"});
 	REQUIRE(held);
 	CHECK(held->path == plain.path());
 	CHECK(held->holder == 20);
-	CHECK(plain.with({"WRITE 20 db 1073741824"})->holder == 20);
+	CHECK(plain.with({"WRITE 20 shop.db 1073741824"})->holder == 20);
 
 	const Opened logged(true);
-	const auto written =
-	    logged.with({"READ 10 db 1073741826", "READ 20 db 1073741826", "WRITE 20 db-shm 120", "READ 10 db-shm 128"});
+	const auto written = logged.with(
+	    {"READ 10 shop.db 1073741826", "READ 20 shop.db 1073741826", "WRITE 20 shop.db-shm 120", "READ 10 shop.db-shm 128"});
 	REQUIRE(written);
 	CHECK(written->path == logged.path());
 	CHECK(written->holder == 20);
@@ -78,17 +78,17 @@ TEST_CASE("who writes to a database holds it, with a log and without") {
 
 TEST_CASE("readers hold up who wants to write, without a log") {
 	const Opened plain(false);
-	const auto read = plain.with({"READ 20 db 1073741826", "WRITE 10 db 1073741824", "READ 10 db 1073741826"});
+	const auto read = plain.with({"READ 20 shop.db 1073741826", "WRITE 10 shop.db 1073741824", "READ 10 shop.db 1073741826"});
 	REQUIRE(read);
 	CHECK(read->holder == 20);
 
 	const Opened logged(true);
-	CHECK_FALSE(logged.with({"READ 20 db 1073741826", "READ 10 db 1073741826", "READ 20 db-shm 123"}));
+	CHECK_FALSE(logged.with({"READ 20 shop.db 1073741826", "READ 10 shop.db 1073741826", "READ 20 shop.db-shm 123"}));
 }
 
 TEST_CASE("another connection of the process itself holds the lock") {
 	const Opened plain(false);
-	const auto own = plain.with({"WRITE 10 db 1073741825", "READ 10 db 1073741826"});
+	const auto own = plain.with({"WRITE 10 shop.db 1073741825", "READ 10 shop.db 1073741826"});
 	REQUIRE(own);
 	CHECK(own->holder == 10);
 }
@@ -96,9 +96,21 @@ TEST_CASE("another connection of the process itself holds the lock") {
 TEST_CASE("locks that are not SQLite's, or nobody's, say nothing") {
 	const Opened plain(false);
 	CHECK_FALSE(plain.with({}));
-	CHECK_FALSE(plain.with({"WRITE 20 db 0", "WRITE 20 db 120", "WRITE 20 db 1073742336"}));
-	CHECK_FALSE(plain.with({"READ 20 db 1073741826"}));
-	CHECK_FALSE(plain.with({"WRITE -1 db 1073741825"}));
+	CHECK_FALSE(plain.with({"WRITE 20 shop.db 0", "WRITE 20 shop.db 120", "WRITE 20 shop.db 1073742336"}));
+	CHECK_FALSE(plain.with({"READ 20 shop.db 1073741826"}));
+	CHECK_FALSE(plain.with({"WRITE -1 shop.db 1073741825"}));
 	const FixtureTree empty;
 	CHECK_FALSE(locked_database(ProcFs(empty.root()), 10));
+}
+
+TEST_CASE("of several databases that one is told which others hold, and none where that may be more") {
+	const Opened plain(false);
+	const auto held = plain.with({"WRITE 10 stock.db 1073741825", "WRITE 20 shop.db 1073741825"});
+	REQUIRE(held);
+	CHECK(held->path == plain.path());
+	CHECK(held->holder == 20);
+	CHECK_FALSE(plain.with({"WRITE 21 stock.db 1073741825", "WRITE 20 shop.db 1073741825"}));
+	CHECK_FALSE(plain.with({"WRITE 10 stock.db 1073741825", "WRITE 10 shop.db 1073741825"}));
+	CHECK_FALSE(plain.with({"WRITE 10 stock.db 1073741825", "READ 20 shop.db 1073741826", "WRITE 10 shop.db 1073741824",
+	                        "READ 21 stock.db 1073741826"}));
 }

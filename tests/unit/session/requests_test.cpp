@@ -14,11 +14,7 @@ namespace {
 
 void process_in(const FixtureTree &tree, unsigned pid, const std::string &children, const char *descriptor) {
 	const std::string folder = std::to_string(pid);
-	tree.file(folder + "/comm", "nginx\n");
-	tree.file(folder + "/stat", folder + " (nginx) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 18446744073709551615" +
-	                                " 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0\n");
-	tree.file(folder + "/status", "Name:\tnginx\nState:\tS\nTgid:\t" + folder + "\nPid:\t" + folder +
-	                                  "\nPPid:\t1\nUid:\t0\t0\t0\t0\nNSpid:\t" + folder + "\nThreads:\t1\n");
+	tree.process(pid, "nginx", pid);
 	tree.link(folder + "/exe", "/usr/sbin/nginx");
 	tree.file(folder + "/task/" + folder + "/children", children);
 	tree.link(folder + "/fd/3", descriptor);
