@@ -190,7 +190,7 @@ std::optional<Waker> Resolver::waker(const RawWait &raw) {
 	kernel.tid = waker.tid;
 	kernel.kernel = raw.waker_kernel;
 	Stack stack = symbolizer_.native_and_kernel(kernel);
-	// Then it did not wake anybody itself, it was only running there, and the user stack is none of its doing.
+	// An interrupt that came while it ran: it woke nobody itself, and its user stack has nothing to do with it.
 	waker.interrupt = waker.tid == 0 || std::any_of(stack.kernel.begin(), stack.kernel.end(), analysis::is_interrupt_entry);
 	// The innermost frames are the wake-up itself and our own program watching it.
 	const auto inner = std::find_if(stack.kernel.rbegin(), stack.kernel.rend(), [](const KernelFrame &frame) {
