@@ -137,6 +137,7 @@ TEST_CASE("CPython 3.9: all shapes of code, in another root") { check_suite("bul
 TEST_CASE("CPython 3.11: all shapes of code, in another root") { check_suite("bookworm", "3.11"); }
 TEST_CASE("CPython 3.13: all shapes of code, in another root") { check_suite("trixie", "3.13"); }
 TEST_CASE("CPython 3.14: all shapes of code, in another root") { check_suite("sid", "3.14"); }
+TEST_CASE("CPython 3.15: all shapes of code, in another root") { check_suite("sid:3.15", "3.15"); }
 TEST_CASE("this machine's python3: all shapes of code") { check_all_shapes({"", "/usr/bin/python3"}, "3"); }
 
 TEST_CASE("further interpreters: all shapes of code") {

@@ -95,6 +95,47 @@ TEST_CASE("a runtime that describes itself") {
 	CHECK(described->offsets.interpreter_gil == 16);
 }
 
+TEST_CASE("3.15 describes more of itself") {
+	FakeMemory memory;
+	memory.put_text(runtime, "xdebugpy");
+	const auto put = [&](std::uint64_t place, std::uint64_t value) { memory.put(runtime + place, value); };
+	// The numbers of Debian's 3.15.2, as far as they are not those of 3.13.
+	put(8, 0x030f02f0);
+	put(88, 7400);  // interpreter_state.gc
+	put(96, 7592);  // .imports_modules
+	put(120, 16);   // .ceval_gil
+	put(128, 7752); // .gil_runtime_state
+	put(144, 7768);
+	put(152, 7760);
+	put(208, 72);  // thread_state.current_frame
+	put(240, 176); // .thread_id
+	put(352, 74);  // interpreter_frame.owner
+	put(360, 64);  // .stackpointer
+	put(536, 888); // heap_type_object.ht_cached_keys
+	put(744, 56);  // unicode_object.compactunicodeobject_size
+	put(760, 112); // gc.collecting
+	put(800, 24);  // gen_object.gi_name
+	put(808, 72);  // .gi_iframe
+	put(816, 67);  // .gi_frame_state
+	const auto described = self_described(memory, runtime);
+	REQUIRE(described);
+	CHECK(described->version.text() == "3.15.2");
+	const Offsets &offsets = described->offsets;
+	CHECK(offsets.frames.tstate_thread_id == 176);
+	CHECK(offsets.frames.frame_owner == 74);
+	CHECK(offsets.frames.pointer_mask == ~3ULL);
+	CHECK(offsets.frame_stack_pointer == 64);
+	CHECK(offsets.type_cached_keys == 888);
+	CHECK(offsets.interpreter_modules == 7592);
+	CHECK(offsets.interpreter_gc_collecting == 7512);
+	CHECK(offsets.interpreter_gc_generations == 7408);
+	CHECK(offsets.coroutine.frame == 72);
+	CHECK(offsets.coroutine.state == 67);
+	CHECK(offsets.coroutine.name == 32);
+	CHECK(offsets.coroutine.executing == 4); // what 3.14 calls created is 0 here, and its executing
+	CHECK(offsets.coroutine.awaited == 2);
+}
+
 TEST_CASE("runtimes that do not, or say what cannot be") {
 	const auto refused = [](std::uint64_t place, std::uint64_t value) {
 		FakeMemory memory = described_3_13();
@@ -103,7 +144,7 @@ TEST_CASE("runtimes that do not, or say what cannot be") {
 	};
 	CHECK(refused(0, 0));          // no cookie
 	CHECK(refused(8, 0x030c05f0)); // 3.12 had none
-	CHECK(refused(8, 0x030f00a1)); // 3.15: not known
+	CHECK(refused(8, 0x031000a1)); // 3.16: not known
 	CHECK(refused(8, 0));
 	CHECK(refused(16, 1));          // free-threaded
 	CHECK(refused(184, 1U << 20U)); // frame pointer a mebibyte into a thread state

@@ -35,13 +35,17 @@ Scripts::~Scripts() {
 	fs::remove_all(folder_, ignored);
 }
 
-std::optional<Python> python_of(const std::string &suite) {
+std::optional<Python> python_of(const std::string &name) {
+	const auto colon = name.find(':');
+	const std::string suite = name.substr(0, colon);
+	const std::string program = "/usr/bin/python" + (colon == std::string::npos ? "3" : name.substr(colon + 1));
 	const std::string folder = from_environment("LOOPSNOOP_PYTHONS");
 	const std::string root = (folder.empty() ? fs::path(LOOPSNOOP_PYTHONS_FOLDER) : fs::path(folder)) / suite;
-	if (fs::exists(root + "/.complete") && ::geteuid() == 0) {
-		return Python{root, "/usr/bin/python3"};
+	if (fs::exists(root + "/.complete") && fs::exists(root + program) && ::geteuid() == 0) {
+		return Python{root, program};
 	}
-	const std::string reason = ::geteuid() == 0 ? "run scripts/fetch-pythons " + suite : "chroot needs root";
+	const std::string reason =
+	    ::geteuid() == 0 ? "remove build/pythons/" + suite + " and run scripts/fetch-pythons " + suite : "chroot needs root";
 	if (from_environment("LOOPSNOOP_ALLOW_SKIP") != "1") {
 		FAIL("no CPython of " << suite << ": " << reason);
 	}

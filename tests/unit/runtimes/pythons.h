@@ -34,7 +34,8 @@ private:
 	std::string inside_;
 };
 
-// The interpreter of a suite; nullopt, and the test case failed (or, where that is allowed, left), when it is not there.
-[[nodiscard]] std::optional<Python> python_of(const std::string &suite);
+// The interpreter of a suite, "trixie", or one of several, "sid:3.15"; nullopt, and the test case failed (or, where that is
+// allowed, left), when it is not there.
+[[nodiscard]] std::optional<Python> python_of(const std::string &name);
 
 } // namespace loopsnoop::test

@@ -12,24 +12,16 @@ namespace loopsnoop::runtimes::cpython {
 
 namespace {
 
-// PyTypeObject, Include/cpython/object.h, all versions from 3.9 to 3.14.
-constexpr std::uint64_t type_name = 24;
-constexpr std::uint64_t type_basicsize = 32;
-constexpr std::uint64_t type_flags = 168;
-constexpr std::uint64_t type_dictoffset = 288;
+// PyTypeObject.tp_flags, Include/object.h
 constexpr std::uint64_t flag_inline_values = 1U << 2U; // Py_TPFLAGS_INLINE_VALUES, >= 3.13
 constexpr std::uint64_t flag_managed_dict = 1U << 4U;  // Py_TPFLAGS_MANAGED_DICT, >= 3.11
-
-// PyDictObject, Include/cpython/dictobject.h, all versions.
-constexpr std::uint64_t dict_keys = 32;
-constexpr std::uint64_t dict_values = 40;
 
 // Before the object, where its type has a managed dict: Include/internal/pycore_object.h.
 constexpr std::uint64_t managed_values = 32; // 3.11
 constexpr std::uint64_t managed_dict = 24;   // 3.11: the dict; 3.12: the dict, or the values less 1; >= 3.13: the dict
 
-constexpr std::uint64_t most_entries = 64;
-constexpr std::size_t most_characters = 64;
+constexpr std::uint64_t max_entries = 64;
+constexpr std::size_t max_characters = 64;
 
 // Where the entries of a dict's keys are, and how long each is. struct _dictkeysobject, 3.9 and 3.10: Objects/dict-common.h;
 // since: Include/internal/pycore_dict.h.
@@ -64,7 +56,7 @@ std::optional<Entries> entries_of(const process::Memory &memory, const Offsets &
 		constexpr std::uint64_t indices = 32;
 		entries = {keys + indices + (std::uint64_t{1} << log2_index_bytes), head[3], general ? 24U : 16U, general ? 8U : 0U};
 	}
-	return entries.count <= most_entries ? std::optional(entries) : std::nullopt;
+	return entries.count <= max_entries ? std::optional(entries) : std::nullopt;
 }
 
 // `values`: of a table whose values lie apart from its keys; 0: they are in the entries.
@@ -80,7 +72,7 @@ std::optional<std::uint64_t> look_up(const process::Memory &memory, const Offset
 	}
 	for (std::uint64_t i = 0; i < entries->count; i++) {
 		const std::size_t at = (i * entries->stride + entries->key) / sizeof(std::uint64_t);
-		if (words[at] == 0 || read_unicode(memory, offsets, words[at], most_characters) != name) {
+		if (words[at] == 0 || read_unicode(memory, offsets, words[at], max_characters) != name) {
 			continue;
 		}
 		const auto value =
@@ -92,13 +84,12 @@ std::optional<std::uint64_t> look_up(const process::Memory &memory, const Offset
 
 std::optional<std::uint64_t> look_up_dict(const process::Memory &memory, const Offsets &offsets, std::uint64_t dict,
                                           std::string_view name) {
-	const auto table = dict != 0 ? memory.read_value<std::array<std::uint64_t, 2>>(dict + dict_keys) : std::nullopt;
-	static_assert(dict_values == dict_keys + sizeof(std::uint64_t));
-	if (!table) {
+	const auto keys = dict != 0 ? memory.read_value<std::uint64_t>(dict + offsets.dict_keys) : std::nullopt;
+	const auto values = keys ? memory.read_value<std::uint64_t>(dict + offsets.dict_values) : std::nullopt;
+	if (!values) {
 		return std::nullopt;
 	}
-	const std::uint64_t values = (*table)[1] != 0 ? (*table)[1] + offsets.values_header : 0;
-	return look_up(memory, offsets, (*table)[0], values, name);
+	return look_up(memory, offsets, *keys, *values != 0 ? *values + offsets.values_header : 0, name);
 }
 
 } // namespace
@@ -110,9 +101,9 @@ std::optional<std::uint64_t> read_attribute(const process::Memory &memory, const
 	if (type == 0) {
 		return std::nullopt;
 	}
-	const std::uint64_t flags = word(type + type_flags);
+	const std::uint64_t flags = word(type + offsets.type_flags);
 	if (offsets.attributes == AttributeForm::dictionary || (flags & flag_managed_dict) == 0) {
-		const auto offset = static_cast<std::int64_t>(word(type + type_dictoffset));
+		const auto offset = static_cast<std::int64_t>(word(type + offsets.type_dictoffset));
 		return offset > 0 ? look_up_dict(memory, offsets, word(object + static_cast<std::uint64_t>(offset)), name) : std::nullopt;
 	}
 	std::uint64_t values = 0;
@@ -126,7 +117,7 @@ std::optional<std::uint64_t> read_attribute(const process::Memory &memory, const
 		break;
 	case AttributeForm::inline_values:
 		if (dict == 0 && (flags & flag_inline_values) != 0) {
-			values = object + word(type + type_basicsize) + offsets.values_header;
+			values = object + word(type + offsets.type_basicsize) + offsets.values_header;
 		}
 		break;
 	case AttributeForm::dictionary: break;
@@ -144,7 +135,7 @@ std::optional<std::uint64_t> read_small_int(const process::Memory &memory, const
 		std::array<std::uint32_t, 2> digits;
 	};
 	const auto number = memory.read_value<Long>(object + offsets.object_type);
-	const auto name_at = number ? memory.read_value<std::uint64_t>(number->type + type_name) : std::nullopt;
+	const auto name_at = number ? memory.read_value<std::uint64_t>(number->type + offsets.type_name) : std::nullopt;
 	constexpr std::size_t longest = 8;
 	if (!name_at || memory.read_string(*name_at, longest) != "int") {
 		return std::nullopt;

@@ -48,9 +48,9 @@ struct ImportLock {
 // when `find` looked: after exec(), find anew. One thread at a time.
 class Interpreter {
 public:
-	// nullopt: not a CPython of 3.9 to 3.14 (with a GIL, not a debug build), not initialised yet, or not ours to read. Worth
-	// another try while the process is starting, or has only just loaded libpython. Takes some milliseconds, or, of a file of
-	// which `without` knows already that there is no Python in it, next to nothing.
+	// nullopt: not a CPython of `supported_versions` (with a GIL, not a debug build), not initialised yet, or not ours to read.
+	// Worth another try while the process is starting, or has only just loaded libpython. Takes some milliseconds, or, of a file
+	// of which `without` knows already that there is no Python in it, next to nothing.
 	[[nodiscard]] static std::optional<Interpreter> find(const process::ProcFs &proc, std::uint32_t pid,
 	                                                     FilesWithout *without = nullptr);
 	// The same with the symbols looked up already. nullopt: what lies there is no interpreter of that version, or not yet.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "model/python_layout.h"
 #include "process/memory.h"
@@ -19,6 +20,29 @@ enum class AttributeForm : std::uint8_t {
 	inline_values, // >= 3.13: in an array behind the object, or in a dict, whose pointer is before it
 };
 
+// How a coroutine, generator or asynchronous generator (all PyGenObject at heart) keeps its frame, oldest first.
+enum class CoroutineForm : std::uint8_t {
+	frame_with_stacktop, // 3.9: a PyFrameObject, f_stacktop points behind the top of its stack
+	frame_with_depth,    // 3.10: likewise, f_stackdepth counts from f_valuestack
+	embedded_with_depth, // 3.11 to 3.13: a _PyInterpreterFrame in it, stacktop counts from localsplus
+	embedded_with_top,   // >= 3.14: likewise, stackpointer points behind the top
+};
+struct CoroutineLayout {
+	CoroutineForm form = CoroutineForm::frame_with_stacktop;
+	std::uint32_t frame = 0;   // gi_frame, a pointer, or gi_iframe, the frame itself
+	std::uint32_t state = 0;   // >= 3.10: gi_frame_state, int8; 3.10: f_state, of the frame
+	std::uint32_t running = 0; // 3.9: gi_running, of the object
+	std::uint32_t name = 0;    // gi_qualname, a str
+	std::uint32_t code = 0;    // gi_code, 3.9 and 3.10; 0: the frame's
+	std::uint32_t top = 0;     // f_stacktop, f_stackdepth, stacktop or stackpointer, of the frame
+	std::uint32_t stack = 0;   // f_valuestack, 3.9 and 3.10, of the frame
+	std::int8_t created = 0;   // values of its state
+	std::int8_t suspended = 0; // the lowest and
+	std::int8_t awaiting = 0;  // the highest that is suspended
+	std::int8_t executing = 0;
+	std::uint32_t awaited = 1; // how far below the top of its stack the object lies that it awaits; 2 since 3.15
+};
+
 // Where things lie in the structs of one CPython version: x86-64, not a debug build, not free-threaded. Bytes from the start
 // of the struct. The ranges of the GIL's futexes are not known here but per process (`PythonLayout::gil_begin`).
 struct Offsets {
@@ -31,10 +55,16 @@ struct Offsets {
 	std::uint32_t interpreter_threads_head = 0;
 	std::optional<std::uint32_t> interpreter_gil; // >= 3.12: a pointer to its GIL, shared or its own
 
+	std::uint32_t interpreter_modules = 0;        // sys.modules, a dict
+	std::uint32_t interpreter_gc_collecting = 0;  // int: 1 while the collector runs
+	std::uint32_t interpreter_gc_generations = 0; // three struct gc_generation of 24 bytes; 0: the collector has none
+
 	// PyThreadState; `thread_id` and `frame` are in PythonLayout
 	std::uint32_t thread_next = 0;
 	std::uint32_t thread_interpreter = 0;
 	std::optional<std::uint32_t> thread_native_id; // >= 3.11
+	std::uint32_t thread_dict = 0;                 // a dict or NULL
+	std::uint32_t thread_running_loop = 0;         // 3.13: _PyThreadStateImpl.asyncio_running_loop; 0: see asyncio/layout.h
 
 	// struct _gil_runtime_state
 	std::uint32_t gil_last_holder = 0;
@@ -62,6 +92,26 @@ struct Offsets {
 	std::uint32_t var_size = 0;
 	std::uint32_t bytes_data = 0;
 
+	// PyTypeObject
+	std::uint32_t type_name = 0;
+	std::uint32_t type_basicsize = 0;
+	std::uint32_t type_flags = 0;
+	std::uint32_t type_dictoffset = 0;
+
+	// PyDictObject, PyTupleObject (items in it), PyListObject (a pointer to its items), PySetObject, PyFloatObject, PyLongObject
+	std::uint32_t dict_keys = 0;
+	std::uint32_t dict_values = 0;
+	std::uint32_t tuple_items = 0;
+	std::uint32_t list_items = 0;
+	std::uint32_t set_used = 0;
+	std::uint32_t set_mask = 0;
+	std::uint32_t set_table = 0;
+	std::uint32_t float_value = 0;
+	std::uint32_t long_tag = 0; // ob_size up to 3.11, lv_tag since
+	std::uint32_t long_digits = 0;
+
+	CoroutineLayout coroutine;
+
 	// Of instances of classes written in Python: see attributes.h
 	AttributeForm attributes = AttributeForm::dictionary;
 	std::uint32_t type_cached_keys = 0;               // PyHeapTypeObject.ht_cached_keys, >= 3.11
@@ -72,10 +122,15 @@ struct Offsets {
 	PythonLayout frames; // gil_begin and gil_end not set
 };
 
+// The versions that can be read.
+inline constexpr std::uint8_t oldest_minor = 9;
+inline constexpr std::uint8_t newest_minor = 15;
+inline constexpr std::string_view supported_versions = "CPython 3.9 to 3.15";
+
 // The table for 3.9 to 3.12. nullopt: another version.
 [[nodiscard]] std::optional<Offsets> offsets_of(const Version &version);
 
-// 3.13 and 3.14 say themselves: _PyRuntime begins with a struct _Py_DebugOffsets.
+// 3.13 and later say themselves, as far as this goes: _PyRuntime begins with a struct _Py_DebugOffsets.
 struct SelfDescribed {
 	Version version;
 	Offsets offsets;
