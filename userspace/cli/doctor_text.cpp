@@ -10,21 +10,21 @@ namespace {
 constexpr std::size_t most_columns = 1000; // a sentence with a path or two
 
 // All of four columns and two blanks: colour must not move what follows.
-std::string label(session::Health health, const output::Palette &palette) {
+std::string label(doctor::Health health, const output::Palette &palette) {
 	switch (health) {
-	case session::Health::ok: return palette.good("ok") + "    ";
-	case session::Health::warn: return palette.cause("warn") + "  ";
-	case session::Health::fail: break;
+	case doctor::Health::ok: return palette.good("ok") + "    ";
+	case doctor::Health::warn: return palette.cause("warn") + "  ";
+	case doctor::Health::fail: break;
 	}
 	return palette.alarm("FAIL") + "  ";
 }
 
 } // namespace
 
-std::string doctor_text(const std::vector<session::Check> &checks, Verbosity verbosity, const output::Palette &palette) {
+std::string doctor_text(const std::vector<doctor::Check> &checks, Verbosity verbosity, const output::Palette &palette) {
 	std::string text;
-	for (const session::Check &check : checks) {
-		if (verbosity == Verbosity::quiet && check.health == session::Health::ok) {
+	for (const doctor::Check &check : checks) {
+		if (verbosity == Verbosity::quiet && check.health == doctor::Health::ok) {
 			continue;
 		}
 		const std::string sentence = check.found + (check.advice.empty() ? "" : "; " + check.advice);
@@ -33,7 +33,7 @@ std::string doctor_text(const std::vector<session::Check> &checks, Verbosity ver
 			text += "      " + palette.faint(output::printable(check.detail, most_columns)) + "\n";
 		}
 	}
-	const session::Conclusion conclusion = session::conclude(checks);
+	const doctor::Conclusion conclusion = doctor::conclude(checks);
 	const std::string sentence = output::printable(conclusion.sentence, most_columns);
 	return text + (conclusion.works ? palette.strong(sentence) : palette.alarm(sentence)) + "\n";
 }

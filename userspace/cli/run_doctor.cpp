@@ -9,17 +9,17 @@
 #include <vector>
 
 #include "cli/doctor_text.h"
+#include "doctor/doctor.h"
 #include "output/terminal.h"
-#include "session/doctor.h"
 
 namespace loopsnoop::cli {
 
 int run_doctor(const DoctorOptions &options) {
 	const bool verbose = options.verbosity == Verbosity::verbose;
-	const std::vector<session::Check> checks = session::examine(options.pid, verbose);
+	const std::vector<doctor::Check> checks = doctor::examine(options.pid, verbose);
 	const output::Palette palette{output::text_options_for(STDOUT_FILENO).colour};
 	fmt::print("{}", doctor_text(checks, options.verbosity, palette));
-	return session::conclude(checks).works ? 0 : 1;
+	return doctor::conclude(checks).works ? 0 : 1;
 }
 
 } // namespace loopsnoop::cli

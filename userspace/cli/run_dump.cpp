@@ -8,10 +8,10 @@
 #include <cstdio>
 
 #include "cli/record_writer.h"
+#include "inspect/dump.h"
 #include "output/dump_text.h"
 #include "output/json.h"
 #include "output/terminal.h"
-#include "session/dump.h"
 
 namespace loopsnoop::cli {
 
@@ -27,9 +27,9 @@ int fail(const Error &error) {
 int run_dump(const DumpOptions &options) {
 	(void)std::signal(SIGPIPE, SIG_IGN); // a reader that has gone (`| head`) is no error
 	const bool verbose = options.verbosity == Verbosity::verbose;
-	session::DumpSettings settings;
+	inspect::DumpSettings settings;
 	settings.pid = options.pid;
-	const auto dump = session::dump(settings);
+	const auto dump = inspect::dump(settings);
 	if (!dump) {
 		return fail(dump.error());
 	}

@@ -33,7 +33,7 @@ session::FollowSettings settings_of(const FollowOptions &options) {
 	settings.command = options.command;
 	settings.children = options.children;
 	if (options.discovers()) {
-		settings.discovery = session::DiscoverySettings{options.comms, options.cgroups, options.children};
+		settings.discovery = discovery::DiscoverySettings{options.comms, options.cgroups, options.children};
 		settings.max_loops = discovery_loops;
 	}
 	if (options.max_loops != 0) {

@@ -7,8 +7,8 @@
 
 #include "base/capabilities.h"
 #include "collector/collector.h"
-#include "session/following.h"
-#include "session/requests.h"
+#include "discovery/requests.h"
+#include "session/session.h"
 #include "session/signals.h"
 
 namespace loopsnoop::session {
@@ -37,13 +37,13 @@ Result<void> give_up_capabilities(bool has_command) {
 
 Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs) {
 	Prepared prepared;
-	auto requests = requests_for(settings, prepared.proc);
+	auto requests = discovery::requests_for(settings.pids, settings.tids, settings.children, prepared.proc);
 	if (!requests) {
 		return requests.error();
 	}
 	prepared.requests = std::move(*requests);
 	if (settings.discovery) {
-		auto created = Discovery::create(*settings.discovery, prepared.proc);
+		auto created = discovery::Discovery::create(*settings.discovery, prepared.proc);
 		if (!created) {
 			return created.error();
 		}
@@ -68,7 +68,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		return collector.error();
 	}
 	if (!settings.command.empty()) {
-		auto forked = Launch::fork(settings.command);
+		auto forked = discovery::Launch::fork(settings.command);
 		if (!forked) {
 			return forked.error();
 		}

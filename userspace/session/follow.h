@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "base/result.h"
+#include "discovery/discovery.h"
 #include "model/event.h"
 #include "model/session.h"
 #include "output/text.h"
-#include "session/discovery.h"
 
 namespace loopsnoop::session {
 
@@ -21,8 +21,8 @@ struct FollowSettings {
 	std::vector<std::uint32_t> tids;
 	std::vector<std::string> command;
 	bool children = false;
-	std::optional<DiscoverySettings> discovery; // processes that nobody named are looked for, too
-	std::uint32_t max_loops = 64;               // loop threads followed at once
+	std::optional<discovery::DiscoverySettings> discovery; // processes that nobody named are looked for, too
+	std::uint32_t max_loops = 64;                          // loop threads followed at once
 	std::uint64_t threshold_ns = 0;
 	std::uint64_t hang_after_ns = 0;
 	std::optional<std::uint64_t> duration_ns;

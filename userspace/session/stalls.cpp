@@ -19,8 +19,8 @@ constexpr std::size_t most_finished = 4096; // loops that have ended, kept for t
 
 } // namespace
 
-Stalls::Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, Programs &programs,
-               Children &children, Resolver &resolver, Looker &looker, Sink sink)
+Stalls::Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, inspect::Programs &programs,
+               inspect::Children &children, inspect::Resolver &resolver, inspect::Looker &looker, Sink sink)
     : options_(std::move(options)), collector_(collector), proc_(std::move(proc)), programs_(programs), children_(children),
       resolver_(resolver), looker_(looker), sink_(std::move(sink)), gil_(proc_, programs_), throttling_(proc_),
       lives_(collector_, proc_, options_.children) {}
@@ -136,7 +136,7 @@ void Stalls::announce(Loop &loop, const LoopAppeared *event) {
 	found.runtime = programs_.runtime(loop.totals.pid);
 	found.placement = process::placement_of(proc_.cgroups(loop.totals.pid));
 	if (event != nullptr && event->poll_syscall) {
-		found.poll = OwnPoll{Resolver::syscall_text(event->poll_syscall).value_or("unknown"), event->poll_fd};
+		found.poll = OwnPoll{inspect::Resolver::syscall_text(event->poll_syscall).value_or("unknown"), event->poll_fd};
 	}
 	sink_(found);
 }

@@ -15,18 +15,18 @@
 #include "analysis/line_account.h"
 #include "base/clock.h"
 #include "collector/collector.h"
+#include "inspect/children.h"
+#include "inspect/gil_watch.h"
+#include "inspect/inspector.h"
+#include "inspect/last_holders.h"
+#include "inspect/programs.h"
+#include "inspect/resolver.h"
+#include "inspect/seen_resources.h"
+#include "inspect/thread_views.h"
+#include "inspect/throttle_watch.h"
 #include "model/event.h"
 #include "model/session.h"
-#include "session/children.h"
-#include "session/gil_watch.h"
-#include "session/last_holders.h"
-#include "session/lives.h"
-#include "session/look.h"
-#include "session/programs.h"
-#include "session/resolver.h"
-#include "session/seen_resources.h"
-#include "session/thread_views.h"
-#include "session/throttle_watch.h"
+#include "session/process_history.h"
 
 namespace loopsnoop::session {
 
@@ -44,8 +44,8 @@ class Stalls {
 public:
 	using Sink = std::function<void(const Record &)>;
 
-	Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, Programs &programs, Children &children,
-	       Resolver &resolver, Looker &looker, Sink sink);
+	Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, inspect::Programs &programs,
+	       inspect::Children &children, inspect::Resolver &resolver, inspect::Looker &looker, Sink sink);
 
 	enum class Asked : std::uint8_t { by_name, found };
 	// The process is about to be followed; `found`: by discovery, one of perhaps hundreds.
@@ -122,7 +122,7 @@ private:
 		std::uint64_t resolved_key = 0; // of the wait whose stack is kept, read while it was going on
 		std::optional<Stack> resolved;
 		std::vector<std::pair<std::uint64_t, Stack>> early; // stacks of waits of a start-up by their keys, named as they came
-		SeenResources seen;
+		inspect::SeenResources seen;
 		std::uint64_t viewed_off_ns = 0; // LoopState::off_ns of the last wait whose resource was looked at
 	};
 	struct ProcessInfo {
@@ -194,15 +194,15 @@ private:
 	StallOptions options_;
 	collector::Collector &collector_;
 	process::ProcFs proc_;
-	Programs &programs_;
-	Children &children_;
-	Resolver &resolver_;
-	Looker &looker_;
+	inspect::Programs &programs_;
+	inspect::Children &children_;
+	inspect::Resolver &resolver_;
+	inspect::Looker &looker_;
 	Sink sink_;
-	GilWatch gil_;
+	inspect::GilWatch gil_;
 	analysis::LineAccount lines_;
-	ThrottleWatch throttling_;
-	LastHolders last_holders_;
+	inspect::ThrottleWatch throttling_;
+	inspect::LastHolders last_holders_;
 	Lives lives_;
 
 	std::map<LoopKey, Loop> loops_;

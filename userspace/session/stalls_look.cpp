@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "analysis/loop_marks.h"
-#include "session/loop_evidence.h"
+#include "discovery/loop_evidence.h"
 
 namespace loopsnoop::session {
 
@@ -37,13 +37,13 @@ bool is_poll_call(const std::optional<std::string> &name) {
 // Before anything that takes long: who waits for what a first_look finds out may be in its next callback by then.
 void Stalls::first_glance(std::uint32_t pid) {
 	const auto entry = processes_.find(pid);
-	if (entry == processes_.end() || entry->second.has_loop || has_event_queue(proc_, pid)) {
+	if (entry == processes_.end() || entry->second.has_loop || discovery::has_event_queue(proc_, pid)) {
 		return;
 	}
 	std::vector<ThreadLook> looks = looker_.look(pid);
 	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
 	for (ThreadLook &look : looks) {
-		if (look.running || !look.stack.have_registers || !is_poll_call(Resolver::syscall_text(look.syscall))) {
+		if (look.running || !look.stack.have_registers || !is_poll_call(inspect::Resolver::syscall_text(look.syscall))) {
 			continue;
 		}
 		const RawWait wait = looker_.wait(look);
@@ -93,7 +93,7 @@ void Stalls::first_look(std::uint32_t pid) {
 // loop would make and there is no better loop.
 void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
 	looker_.read_stack(look);
-	const bool polls = is_poll_call(Resolver::syscall_text(look.syscall));
+	const bool polls = is_poll_call(inspect::Resolver::syscall_text(look.syscall));
 	// Native stacks only while there is no loop: of hundreds of threads they take a while.
 	const Stack stack = !look.stack.python.empty() || !process.has_loop ? resolver_.stack(look.stack) : Stack{};
 	if (polls && analysis::polls_for_itself(stack)) {
@@ -158,7 +158,8 @@ void Stalls::sort_newcomers(std::uint64_t now_ns) {
 
 // A poll() in a Python process that has an epoll descriptor, or under asyncio's callbacks, was made inside a callback.
 bool Stalls::has_better_loop(ThreadLook &look) {
-	return programs_.interpreter(look.pid) != nullptr && (in_callback_of_asyncio(look) || has_event_queue(proc_, look.pid));
+	return programs_.interpreter(look.pid) != nullptr &&
+	       (in_callback_of_asyncio(look) || discovery::has_event_queue(proc_, look.pid));
 }
 
 bool Stalls::in_callback_of_asyncio(ThreadLook &look) {
@@ -185,7 +186,7 @@ bool Stalls::computes_in_callback(Loop &loop, const LoopState &state) {
 void Stalls::look_at_provisional(Loop &loop, ThreadLook &look) {
 	looker_.read_stack(look);
 	RawWait wait = looker_.wait(look);
-	if (is_poll_call(Resolver::syscall_text(look.syscall)) && looks_like_own_poll(wait) && !has_better_loop(look)) {
+	if (is_poll_call(inspect::Resolver::syscall_text(look.syscall)) && looks_like_own_poll(wait) && !has_better_loop(look)) {
 		processes_[look.pid].has_loop = true;
 		collector_.adopt_poll(look.pid, look.tid, wait.target.descriptors_total > 1);
 		return;

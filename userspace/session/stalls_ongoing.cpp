@@ -10,8 +10,8 @@
 #include "analysis/story.h"
 #include "analysis/waits.h"
 #include "base/clock.h"
-#include "session/circumstances.h"
-#include "session/thread_views.h"
+#include "inspect/circumstances.h"
+#include "inspect/thread_views.h"
 
 namespace loopsnoop::session {
 
@@ -139,7 +139,7 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 	for (const ThreadLook &look : looks) {
 		views.push_back(looker_.view(look, look.tid == loop.totals.tid || views.size() < threads_with_native_stack));
 	}
-	stall.deadlock = complete_views(looker_, programs_, loop.totals.pid, looks, views, loop.totals.tid);
+	stall.deadlock = inspect::complete_views(looker_, programs_, loop.totals.pid, looks, views, loop.totals.tid);
 	std::optional<ThreadView> own_view;
 	if (const auto own = std::ranges::find(views, loop.totals.tid, &ThreadView::tid); own != views.end()) {
 		own_view = std::move(*own);
@@ -155,12 +155,12 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 		leave(loop);
 		return false;
 	}
-	const bool completed = own_view && !own_view->moved && complete_wait(stall, *own_view);
+	const bool completed = own_view && !own_view->moved && inspect::complete_wait(stall, *own_view);
 	const bool inferred = last_holders_.infer(stall, *stall.threads);
-	if (add_circumstances(stall, proc_, looker_) || completed || inferred) {
+	if (inspect::add_circumstances(stall, proc_, looker_) || completed || inferred) {
 		analysis::tell_story(stall);
 	}
-	if (auto seen = resource_in(stall, looked_ns)) {
+	if (auto seen = inspect::resource_in(stall, looked_ns)) {
 		loop.seen.add(state->iteration, std::move(*seen));
 	}
 	stall.id = loop.ongoing ? loop.ongoing->id : next_id_++;

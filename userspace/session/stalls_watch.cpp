@@ -198,7 +198,7 @@ void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait)
 	loop.viewed_off_ns = state.off_ns;
 	Cause cause = wait.cause;
 	auto resource = resolver_.resource(wait.pid, wait.target, cause);
-	resolver_.view_file_lock(wait.pid, Resolver::syscall_text(wait.syscall), wait.target, resource);
+	resolver_.view_file_lock(wait.pid, inspect::Resolver::syscall_text(wait.syscall), wait.target, resource);
 	if (is_lock) {
 		resolver_.view_lock(wait.stack, *loop.resolved, resource);
 	}
@@ -206,7 +206,7 @@ void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait)
 		lock->holder->thread = programs_.thread_name(wait.pid, lock->holder->tid, lock->holder->thread);
 	}
 	if (resource) {
-		loop.seen.add(state.iteration, SeenResource{now, std::move(*resource)});
+		loop.seen.add(state.iteration, inspect::SeenResource{now, std::move(*resource)});
 	}
 }
 

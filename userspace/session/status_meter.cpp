@@ -9,7 +9,7 @@
 
 namespace loopsnoop::session {
 
-output::Status StatusMeter::read(const Stalls &stalls, Programs &programs, std::uint64_t lost) {
+output::Status StatusMeter::read(const Stalls &stalls, inspect::Programs &programs, std::uint64_t lost) {
 	output::Status status;
 	status.now_ns = monotonic_ns();
 	std::uint64_t iterations = 0;

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "inspect/programs.h"
 #include "output/text.h"
-#include "session/programs.h"
 #include "session/stalls.h"
 
 namespace loopsnoop::session {
@@ -13,7 +13,7 @@ namespace loopsnoop::session {
 class StatusMeter {
 public:
 	// `lost`: records that are missing by now.
-	[[nodiscard]] output::Status read(const Stalls &stalls, Programs &programs, std::uint64_t lost);
+	[[nodiscard]] output::Status read(const Stalls &stalls, inspect::Programs &programs, std::uint64_t lost);
 
 private:
 	std::uint64_t last_ns_ = 0;

@@ -11,11 +11,11 @@
 
 #include "base/clock.h"
 #include "collector/collector.h"
+#include "inspect/children.h"
+#include "inspect/inspector.h"
+#include "inspect/programs.h"
+#include "inspect/resolver.h"
 #include "process/procfs.h"
-#include "session/children.h"
-#include "session/look.h"
-#include "session/programs.h"
-#include "session/resolver.h"
 
 using namespace loopsnoop;
 
@@ -52,10 +52,10 @@ int main(int argc, char *argv[]) {
 	if (auto followed = (*started)->follow({pid, false, std::nullopt}); !followed) {
 		return fail(followed.error().describe());
 	}
-	session::Programs programs(proc);
-	session::Children children(proc);
-	session::Resolver resolver(proc, programs, children);
-	session::Looker looker(**started, proc, programs, resolver, stack_bytes);
+	inspect::Programs programs(proc);
+	inspect::Children children(proc);
+	inspect::Resolver resolver(proc, programs, children);
+	inspect::Looker looker(**started, proc, programs, resolver, stack_bytes);
 	auto looks = looker.look(pid);
 	const auto main = std::find_if(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
 	if (main == looks.end() || main->running || !main->stack.have_registers) {

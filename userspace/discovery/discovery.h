@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/pattern.h"
+#include "base/result.h"
+#include "collector/collector.h"
+#include "model/event.h"
+#include "process/procfs.h"
+
+namespace loopsnoop::discovery {
+
+// Which of the processes that nobody named are followed. All conditions given must hold; no list: any process of the host.
+struct DiscoverySettings {
+	std::vector<std::string> comms;   // extended regular expressions; one of them matches the process's name
+	std::vector<std::string> cgroups; // the process is in one of them or below it
+	bool children = false;            // those that a found process forks are followed whatever they do
+	[[nodiscard]] bool any_condition() const { return !comms.empty() || !cgroups.empty(); }
+};
+
+// Finds the processes that have an event loop: told by the kernel side as one polls like a loop, and by a census at the start and
+// every few seconds, for those that sleep and for known servers that hang before they poll. What does neither costs one entry of
+// the census, and nothing in between. One thread.
+class Discovery {
+public:
+	// The Error is one line for a person: an expression that is none, a cgroup that does not exist.
+	[[nodiscard]] static Result<Discovery> create(const DiscoverySettings &settings, process::ProcFs proc);
+
+	void on(const Candidate &candidate);
+	// Those to follow from now on. Takes a census now and then; `followed` tells who needs no more looking at.
+	[[nodiscard]] std::vector<collector::FollowRequest> take(collector::Collector &collector, std::uint64_t now_ns,
+	                                                         const std::function<bool(std::uint32_t)> &followed);
+
+private:
+	explicit Discovery(process::ProcFs proc) : proc_(std::move(proc)) {}
+
+	enum class Evidence : std::uint8_t { epoll, poll, server, holds_epoll };
+	// What stays true of a process until it becomes another program.
+	struct Known {
+		std::uint64_t born_ns = 0;
+		std::uint32_t program = 0;
+		std::uint32_t seen = 0; // censuses
+		bool python = false;
+		bool server = false;         // of a kind that has an event loop, by the name of its program
+		std::optional<bool> no_loop; // loopsnoop, or one whose polling threads are no loops; nullopt: not looked at
+	};
+
+	[[nodiscard]] std::vector<collector::FollowRequest> judge_census(const std::vector<Stranger> &strangers);
+	[[nodiscard]] std::string program_of(std::uint32_t pid, const std::string &comm) const;
+	[[nodiscard]] bool has_no_loop(std::uint32_t pid, const std::string &comm) const;
+	[[nodiscard]] std::optional<Evidence> evidence_of(const Stranger &main, bool epoll, const Known &known) const;
+	[[nodiscard]] bool wanted(std::uint32_t pid, const std::string &comm) const;
+	[[nodiscard]] bool is_ours(std::uint32_t pid) const;
+	[[nodiscard]] bool runs_at_terminal(std::uint32_t pid) const;
+	[[nodiscard]] collector::FollowRequest request(std::uint32_t pid, Evidence evidence) const;
+
+	process::ProcFs proc_;
+	std::vector<Pattern> comms_;
+	std::vector<std::string> cgroups_;
+	bool children_ = false;
+	std::vector<Candidate> candidates_;
+	std::map<std::uint32_t, Known> known_; // strangers of the last census
+	std::uint64_t next_census_ns_ = 0;
+	bool first_ = true;
+};
+
+} // namespace loopsnoop::discovery

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "discovery/requests.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "discovery/loop_evidence.h"
+#include "process/target_check.h"
+
+namespace loopsnoop::discovery {
+
+namespace {
+
+// The processes below these that can be followed and are not in `seen`, which they are added to; at most so many. Not loopsnoop
+// itself, below the shell that was named, nor what is a zombie already.
+std::vector<std::uint32_t> below(std::vector<std::uint32_t> parents, std::set<std::uint32_t> &seen, const process::ProcFs &proc,
+                                 std::size_t most) {
+	std::vector<std::uint32_t> found;
+	while (!parents.empty()) {
+		const std::uint32_t parent = parents.back();
+		parents.pop_back();
+		for (const std::uint32_t pid : proc.children(parent)) {
+			if (found.size() < most && seen.insert(pid).second && process::check_target(proc, pid)) {
+				found.push_back(pid);
+				parents.push_back(pid);
+			}
+		}
+	}
+	return found;
+}
+
+} // namespace
+
+Result<std::vector<collector::FollowRequest>> requests_for(const std::vector<std::uint32_t> &pids,
+                                                           const std::vector<std::uint32_t> &tids, bool children,
+                                                           const process::ProcFs &proc) {
+	std::vector<collector::FollowRequest> requests;
+	const auto add = [&](std::uint32_t pid, std::optional<std::uint32_t> tid) -> Result<void> {
+		if (auto checked = process::check_target(proc, pid); !checked) {
+			return checked.error();
+		}
+		for (collector::FollowRequest &request : requests) {
+			if (request.pid == pid) {
+				request.forced_tid = tid ? tid : request.forced_tid;
+				return {};
+			}
+		}
+		requests.push_back({pid, children, tid});
+		return {};
+	};
+	for (const std::uint32_t pid : pids) {
+		if (auto added = add(pid, std::nullopt); !added) {
+			return added.error();
+		}
+	}
+	for (const std::uint32_t tid : tids) {
+		const auto status = proc.status(tid);
+		if (!status) {
+			return Error{"follow", "tid " + std::to_string(tid), ESRCH, "list a process's threads with: ls /proc/PID/task"};
+		}
+		if (!pids.empty() && std::find(pids.begin(), pids.end(), status->tgid) == pids.end()) {
+			return make_error("follow", "tid " + std::to_string(tid),
+			                  "it is a thread of process " + std::to_string(status->tgid) + ", not of the one given with -p");
+		}
+		if (auto added = add(status->tgid, tid); !added) {
+			return added.error();
+		}
+	}
+	return requests;
+}
+
+std::vector<collector::FollowRequest> descendants_of(const std::vector<collector::FollowRequest> &named,
+                                                     const process::ProcFs &proc) {
+	std::set<std::uint32_t> seen;
+	std::vector<std::uint32_t> parents;
+	for (const collector::FollowRequest &request : named) {
+		seen.insert(request.pid);
+		if (request.children) {
+			parents.push_back(request.pid);
+		}
+	}
+	std::vector<collector::FollowRequest> found;
+	for (const std::uint32_t pid : below(std::move(parents), seen, proc, SIZE_MAX)) {
+		collector::FollowRequest request{pid, true, std::nullopt};
+		request.found = true;
+		request.server = has_event_queue(proc, pid);
+		found.push_back(request);
+	}
+	return found;
+}
+
+std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest> &named, const process::ProcFs &proc) {
+	constexpr std::size_t most = 64;
+	std::set<std::uint32_t> seen;
+	for (const collector::FollowRequest &request : named) {
+		seen.insert(request.pid);
+	}
+	std::vector<NotFollowed> all;
+	for (const collector::FollowRequest &request : named) {
+		if (request.children) {
+			continue;
+		}
+		std::vector<std::uint32_t> children = below({request.pid}, seen, proc, most);
+		std::erase_if(children, [&](std::uint32_t pid) { return !has_event_queue(proc, pid); });
+		if (!children.empty()) {
+			std::ranges::sort(children);
+			all.push_back({request.pid, proc.comm(request.pid), std::move(children)});
+		}
+	}
+	return all;
+}
+
+} // namespace loopsnoop::discovery

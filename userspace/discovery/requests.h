@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "collector/collector.h"
+#include "model/session.h"
+#include "process/procfs.h"
+
+namespace loopsnoop::discovery {
+
+// The processes that were named, checked one by one so that what is wrong is said of the one it is wrong with. `tids`: threads
+// that are loops although they have not polled; each must be of one of `pids`, if there are any. `children`: theirs are followed,
+// too. The Error is one line for a person.
+[[nodiscard]] Result<std::vector<collector::FollowRequest>> requests_for(const std::vector<std::uint32_t> &pids,
+                                                                         const std::vector<std::uint32_t> &tids, bool children,
+                                                                         const process::ProcFs &proc);
+
+// With --children: the processes below those that were named, as they are now. Nobody said of any that it is a loop, so they are
+// followed as those that discovery finds: with those that have made an event queue, time counts at once.
+[[nodiscard]] std::vector<collector::FollowRequest> descendants_of(const std::vector<collector::FollowRequest> &named,
+                                                                   const process::ProcFs &proc);
+
+// Without --children: the processes below those that were named which have made an event queue and are not named themselves. Of a
+// crowd the first few dozen are looked at.
+[[nodiscard]] std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest> &named,
+                                                    const process::ProcFs &proc);
+
+} // namespace loopsnoop::discovery

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inspect/circumstances.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "analysis/circumstances.h"
+#include "analysis/pool_wait.h"
+#include "process/listeners.h"
+
+namespace loopsnoop::inspect {
+
+namespace {
+
+constexpr std::uint64_t ns_per_s = 1'000'000'000;
+
+// Since it was forked, to within a tick (10 ms).
+std::optional<std::uint64_t> process_age_ns(const process::ProcFs &proc, std::uint32_t pid) {
+	const auto status = proc.status(pid);
+	timespec now{};
+	const long ticks = sysconf(_SC_CLK_TCK);
+	if (!status || ticks <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) != 0) {
+		return std::nullopt;
+	}
+	const std::uint64_t now_ns = static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);
+	const std::uint64_t began_ns = status->start_time_ticks * (ns_per_s / static_cast<std::uint64_t>(ticks));
+	return now_ns > began_ns ? now_ns - began_ns : 0;
+}
+
+bool waits_for(const ThreadView &thread, std::uint32_t pid) {
+	const auto *socket = thread.resource ? std::get_if<SocketResource>(&thread.resource->is) : nullptr;
+	return socket != nullptr && socket->peer && socket->peer->pid == pid;
+}
+
+// Threads of a process that is not followed, as /proc has them: no kernel stack, no native one. The main thread first.
+std::vector<ThreadLook> look_from_outside(const process::ProcFs &proc, std::uint32_t pid, std::size_t most) {
+	std::vector<ThreadLook> looks;
+	for (const process::ThreadEntry &thread : proc.threads(pid)) {
+		const auto status = proc.status(thread.tid);
+		const auto call = proc.syscall(pid, thread.tid);
+		if (!status || !call) {
+			continue;
+		}
+		ThreadLook look;
+		look.pid = pid;
+		look.tid = thread.tid;
+		look.thread = thread.name;
+		look.stopped = status->state == 'T' || status->state == 't';
+		look.running = call->running || status->state == 'R';
+		look.state = look.stopped           ? ThreadView::State::stopped
+		             : look.running         ? ThreadView::State::running
+		             : status->state == 'D' ? ThreadView::State::disk_sleep
+		                                    : ThreadView::State::sleeping;
+		look.syscall = call->number;
+		look.args = call->args;
+		if (call->number) {
+			look.descriptor = proc.descriptor(pid, static_cast<int>(call->args[0])); // looked at where the call has one there
+		}
+		look.stack.pid = pid;
+		look.stack.tid = thread.tid;
+		look.stack.have_registers = !look.running;
+		look.stack.registers.r[UserRegisters::rsp] = call->sp;
+		look.stack.registers.r[UserRegisters::rip] = call->pc;
+		looks.push_back(std::move(look));
+	}
+	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
+	looks.resize(std::min(looks.size(), most));
+	return looks;
+}
+
+std::optional<PeerLook> look_at_peer(const Stall &stall, const process::ProcFs &proc, Looker &looker) {
+	const Peer *peer = analysis::last_peer(stall);
+	if (peer == nullptr || peer->pid == stall.pid || peer->pid == static_cast<std::uint32_t>(getpid())) {
+		return std::nullopt;
+	}
+	constexpr std::size_t most_threads = 8; // each may cost a search for the process at the other end of its socket
+	std::optional<PeerLook> found;
+	for (const ThreadLook &look : look_from_outside(proc, peer->pid, most_threads)) {
+		ThreadView view = looker.view(look, false);
+		if (view.stack && view.stack->empty()) {
+			view.stack.reset();
+		}
+		const bool waits = waits_for(view, stall.pid);
+		if (!found || waits) {
+			found = PeerLook{peer->pid, peer->comm, waits, std::move(view)};
+		}
+		if (waits) {
+			break;
+		}
+	}
+	return found;
+}
+
+} // namespace
+
+bool add_circumstances(Stall &stall, const process::ProcFs &proc, Looker &looker) {
+	if (stall.no_loop_yet || stall.truncated == Truncated::before_attach) {
+		const auto listening = process::listeners(proc, stall.pid);
+		const auto age = process_age_ns(proc, stall.pid);
+		if (age && analysis::is_startup(stall, listening)) {
+			stall.startup = Startup{*listening, *age};
+		}
+	}
+	stall.pool = analysis::find_pool_wait(stall);
+	stall.peer = look_at_peer(stall, proc, looker);
+	return stall.startup || stall.pool || stall.peer;
+}
+
+} // namespace loopsnoop::inspect

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "inspect/inspector.h"
+#include "model/stall.h"
+#include "process/procfs.h"
+
+namespace loopsnoop::inspect {
+
+// What is around a stall that goes on: read from outside while it does. Sets `startup`, `pool` and `peer`; true: there was
+// something to set, and its story is to be told anew. Goes through the process's descriptors, and looks at one other process at
+// most.
+bool add_circumstances(Stall &stall, const process::ProcFs &proc, Looker &looker);
+
+} // namespace loopsnoop::inspect

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inspect/dump.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "collector/collector.h"
+#include "inspect/children.h"
+#include "inspect/inspector.h"
+#include "inspect/programs.h"
+#include "inspect/resolver.h"
+#include "inspect/thread_views.h"
+#include "process/procfs.h"
+#include "process/target_check.h"
+
+namespace loopsnoop::inspect {
+
+Result<Dump> dump(const DumpSettings &settings) {
+	const process::ProcFs proc;
+	const std::string name = "pid " + std::to_string(settings.pid);
+	const auto status = process::check_target(proc, settings.pid, "dump");
+	if (!status) {
+		return status.error();
+	}
+	collector::CollectorOptions options;
+	options.stack_bytes = settings.stack_bytes;
+	options.look_only = true;
+	auto started = collector::Collector::start(options);
+	if (!started) {
+		return started.error();
+	}
+	collector::Collector &collector = **started;
+	Programs programs(proc);
+	Children children(proc);
+	Resolver resolver(proc, programs, children);
+	Looker looker(collector, proc, programs, resolver, settings.stack_bytes);
+
+	if (auto followed = collector.follow({settings.pid, false, std::nullopt}); !followed) {
+		return followed.error();
+	}
+	// The first round is slow, because it reads files and symbols, and threads may move meanwhile: the next one finds all in
+	// place.
+	constexpr int rounds = 3;
+	constexpr std::uint64_t enough_ns = 1'000'000'000;
+	const std::uint64_t begin_ns = monotonic_ns();
+	Dump dump;
+	for (int i = 0; i < rounds; i++) {
+		dump = Dump{};
+		dump.pid = settings.pid;
+		dump.comm = status->comm;
+		dump.start_ns = monotonic_ns();
+		dump.started_at = rfc3339_utc(realtime_ns());
+		const std::vector<ThreadLook> looks = looker.look(settings.pid);
+		if (looks.empty()) {
+			return make_error("dump", name, "it has ended just now");
+		}
+		dump.look_ns = looks.back().now_ns - looks.front().now_ns;
+		for (ThreadLook look : looks) {
+			look.off_ns = 0; // nothing was attached that would know since when
+			dump.threads.push_back(looker.view(std::move(look), true));
+		}
+		dump.deadlock = complete_views(looker, programs, settings.pid, looks, dump.threads, settings.pid);
+		if (std::ranges::none_of(dump.threads, &ThreadView::moved) || monotonic_ns() - begin_ns > enough_ns) {
+			break;
+		}
+	}
+	return dump;
+}
+
+} // namespace loopsnoop::inspect

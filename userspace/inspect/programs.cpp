@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inspect/programs.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "base/clock.h"
+#include "runtimes/detect.h"
+
+namespace loopsnoop::inspect {
+
+namespace {
+
+// An interpreter begins within milliseconds of its process; a library that embeds one may be loaded at any time.
+constexpr std::uint64_t first_pause_ns = 20'000'000;
+constexpr std::uint64_t longest_pause_ns = 10'000'000'000;
+constexpr std::uint64_t seldom_pause_ns = 600'000'000'000;
+
+} // namespace
+
+std::string Programs::comm(std::uint32_t pid) {
+	std::string &comm = programs_[pid].comm;
+	if (comm.empty()) {
+		comm = proc_.comm(pid);
+	}
+	return comm;
+}
+
+void Programs::set_comm(std::uint32_t pid, std::string comm) { programs_[pid].comm = std::move(comm); }
+
+Runtime Programs::runtime(std::uint32_t pid) {
+	Program &program = programs_[pid];
+	// Of a thousand loops of one process not each is a reason to read its maps.
+	const std::uint64_t now = monotonic_ns();
+	if (!program.runtime || (program.runtime->kind == RuntimeKind::native && now >= program.runtime_asked_ns + first_pause_ns)) {
+		program.runtime = runtimes::detect(proc_, pid);
+		program.runtime_asked_ns = now;
+	}
+	if (program.interpreter != nullptr) {
+		program.runtime = Runtime{RuntimeKind::cpython, program.interpreter->version()};
+	}
+	return *program.runtime;
+}
+
+runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) {
+	Program &program = programs_[pid];
+	if (program.interpreter != nullptr) {
+		return program.interpreter.get();
+	}
+	const std::uint64_t now = monotonic_ns();
+	if (now < program.next_try_ns) {
+		return nullptr;
+	}
+	if (auto found = runtimes::cpython::Interpreter::find(proc_, pid, &program.without_python)) {
+		program.interpreter = std::make_unique<runtimes::cpython::Interpreter>(std::move(*found));
+		return program.interpreter.get();
+	}
+	const std::uint64_t growth = program.seldom ? 4 : 2;
+	program.pause_ns = std::clamp(program.pause_ns * growth, first_pause_ns, program.seldom ? seldom_pause_ns : longest_pause_ns);
+	program.next_try_ns = now + program.pause_ns;
+	return nullptr;
+}
+
+runtimes::v8::Frames *Programs::javascript(std::uint32_t pid) {
+	Program &program = programs_[pid];
+	if (program.javascript) {
+		return &*program.javascript;
+	}
+	const std::uint64_t now = monotonic_ns();
+	if (now < program.next_javascript_ns) {
+		return nullptr;
+	}
+	if (runtime(pid).kind == RuntimeKind::node) {
+		program.javascript = runtimes::v8::Frames::find(proc_, pid);
+	}
+	program.javascript_pause_ns = std::clamp(program.javascript_pause_ns * 2, first_pause_ns, seldom_pause_ns);
+	program.next_javascript_ns = now + program.javascript_pause_ns;
+	return program.javascript ? &*program.javascript : nullptr;
+}
+
+void Programs::forget_gone() {
+	std::erase_if(programs_, [&](const auto &entry) { return !proc_.exists(entry.first); });
+}
+
+void Programs::learn_thread_names(std::uint32_t pid) {
+	auto *python = interpreter(pid);
+	if (python == nullptr) {
+		return;
+	}
+	auto &known = programs_[pid].thread_names;
+	constexpr std::size_t most = 4096;
+	if (known.size() > most) {
+		known.clear();
+	}
+	for (const runtimes::cpython::ThreadState &thread : python->threads()) {
+		const std::uint64_t id = python->native_id(thread);
+		const auto before = known.find(id);
+		if (id == 0 || (before != known.end() && before->second.thread_state == thread.address)) {
+			continue;
+		}
+		if (auto name = python->named_frames(thread.address).name) {
+			known[id] = {thread.address, std::move(*name)};
+		} else if (before != known.end()) {
+			known.erase(before);
+		}
+	}
+}
+
+std::string Programs::thread_name(std::uint32_t pid, std::uint32_t tid, std::string kernel_name) {
+	auto *python = interpreter(pid);
+	if (python == nullptr) {
+		return kernel_name;
+	}
+	if (const auto state = python->thread_state(tid, 0)) {
+		return python->named_frames(*state).name.value_or(std::move(kernel_name));
+	}
+	Program &program = programs_[pid];
+	if (!program.same_namespace) {
+		program.same_namespace = proc_.same_namespace(pid, static_cast<std::uint32_t>(getpid()), "pid");
+	}
+	const auto learned = program.thread_names.find(tid);
+	return program.same_namespace == true && learned != program.thread_names.end() ? learned->second.name : kernel_name;
+}
+
+} // namespace loopsnoop::inspect

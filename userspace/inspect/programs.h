@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "model/session.h"
+#include "process/procfs.h"
+#include "runtimes/cpython/interpreter.h"
+#include "runtimes/v8/frames.h"
+
+namespace loopsnoop::inspect {
+
+// What is known of the program a followed process runs: its name, its runtime, its interpreter once that has begun. One thread.
+class Programs {
+public:
+	explicit Programs(process::ProcFs proc) : proc_(std::move(proc)) {}
+
+	[[nodiscard]] std::string comm(std::uint32_t pid);
+	void set_comm(std::uint32_t pid, std::string comm);
+	[[nodiscard]] Runtime runtime(std::uint32_t pid);
+	// nullptr: not CPython, or not begun yet; asked again now and then, ever more rarely.
+	[[nodiscard]] runtimes::cpython::Interpreter *interpreter(std::uint32_t pid);
+
+	// nullptr: not Node, or its V8 does not say how to be read.
+	[[nodiscard]] runtimes::v8::Frames *javascript(std::uint32_t pid);
+
+	// As Python has it, where it has one, that of a thread that has ended included if it was learned in time; else `kernel_name`.
+	// Reads every PyThreadState.
+	[[nodiscard]] std::string thread_name(std::uint32_t pid, std::uint32_t tid, std::string kernel_name);
+	// Learns the names of the threads that there are now and were not at the last call.
+	void learn_thread_names(std::uint32_t pid);
+
+	// One of perhaps hundreds: what is not CPython after some seconds is asked about ever more rarely still.
+	void seldom(std::uint32_t pid) { programs_[pid].seldom = true; }
+	// Forgets the processes that are gone; of those that are not followed nobody tells.
+	void forget_gone();
+	void exec(std::uint32_t pid) { programs_.erase(pid); }
+	void forget(std::uint32_t pid) { programs_.erase(pid); }
+
+private:
+	struct Program {
+		std::string comm;
+		std::optional<Runtime> runtime;
+		std::uint64_t runtime_asked_ns = 0;
+		std::unique_ptr<runtimes::cpython::Interpreter> interpreter;
+		runtimes::FilesWithout without_python;
+		std::optional<runtimes::v8::Frames> javascript;
+		std::uint64_t next_javascript_ns = 0;
+		std::uint64_t javascript_pause_ns = 0;
+		std::uint64_t next_try_ns = 0;
+		std::uint64_t pause_ns = 0;
+		bool seldom = false;
+		struct ThreadName {
+			std::uint64_t thread_state = 0; // another one under the same id is another thread
+			std::string name;
+		};
+		std::map<std::uint64_t, ThreadName> thread_names; // by the id that the thread itself sees
+		std::optional<bool> same_namespace;               // that id is ours, too
+	};
+
+	process::ProcFs proc_;
+	std::map<std::uint32_t, Program> programs_;
+};
+
+} // namespace loopsnoop::inspect

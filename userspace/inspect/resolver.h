@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "inspect/children.h"
+#include "inspect/programs.h"
+#include "model/event.h"
+#include "process/peer_finder.h"
+#include "process/procfs.h"
+#include "stacks/symbolizer.h"
+
+namespace loopsnoop::inspect {
+
+// Numbers to names: stacks, resources, wakers. Asks the target's memory and files, /proc and the ELF files; only for stalls that
+// are reported. One thread.
+class Resolver {
+public:
+	Resolver(const process::ProcFs &proc, Programs &programs, Children &children)
+	    : proc_(proc), programs_(programs), children_(children), symbolizer_(proc), peers_(proc) {}
+
+	[[nodiscard]] Stack stack(const RawStack &raw);
+	[[nodiscard]] std::vector<SourceFrame> python(const RawStack &raw);
+	// Whether what names its frames moves about in memory: to be asked for at once, not when a stall has ended.
+	[[nodiscard]] bool names_move(std::uint32_t pid) { return programs_.javascript(pid) != nullptr; }
+	// The cause may differ from the raw one: opening a FIFO is `pipe`.
+	// `known`: the user stack by name, looked up while the wait went on; nullptr: it is looked up now.
+	[[nodiscard]] Wait wait(const RawWait &raw, const Stack *known = nullptr);
+	[[nodiscard]] std::optional<Resource> resource(std::uint32_t pid, const WaitTarget &target, Cause &cause);
+
+	// Of a thread that waits at this moment: which lock, and who holds it. Touched are futexes, but not the GIL, and the timer
+	// that SQLite sleeps on while its database is locked: the database comes in its place.
+	void view_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
+
+	// Likewise which process holds the file lock that it waits for.
+	void view_file_lock(std::uint32_t pid, const std::optional<std::string> &syscall, const WaitTarget &target,
+	                    std::optional<Resource> &resource);
+
+	// Of a wait that is over: which lock that was.
+	void name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
+
+	void exec(std::uint32_t pid) { symbolizer_.exec(pid); }
+	void forget(std::uint32_t pid) { symbolizer_.forget(pid); }
+
+	[[nodiscard]] static std::optional<std::string> syscall_text(std::optional<long> number);
+
+private:
+	[[nodiscard]] std::vector<SourceFrame> javascript(const RawStack &raw, const std::vector<NativeFrame> &native,
+	                                                  const std::vector<std::uint64_t> &frame_pointers);
+	[[nodiscard]] Resource descriptor(std::uint32_t pid, const DescriptorSnapshot &snapshot);
+	[[nodiscard]] std::optional<Resource> mapped_file(std::uint32_t pid, std::uint64_t address);
+	[[nodiscard]] Resource path(std::uint32_t pid, const WaitTarget &target, Cause &cause);
+	[[nodiscard]] std::optional<Waker> waker(const RawWait &raw);
+	[[nodiscard]] Stack stack_of(const RawStack &raw, const Stack *known);
+
+	process::ProcFs proc_;
+	Programs &programs_;
+	Children &children_;
+	stacks::Symbolizer symbolizer_;
+	process::PeerFinder peers_;
+};
+
+} // namespace loopsnoop::inspect

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/live_numbers.h"
+
+#include "base/clock.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+constexpr std::uint64_t update_ns = 1'000'000'000;
+
+} // namespace
+
+LiveLook::LiveLook(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector)
+    : lend_(lend), collector_(collector) {
+	update(monotonic_ns());
+	if (lend_) {
+		lend_([this] { return LiveNumbers{monotonic_ns(), collector_.loops(), lost()}; });
+	}
+}
+
+LiveLook::~LiveLook() {
+	if (lend_) {
+		lend_({});
+	}
+}
+
+void LiveLook::update(std::uint64_t now_ns) {
+	if (!lend_ || now_ns < next_update_ns_) {
+		return;
+	}
+	next_update_ns_ = now_ns + update_ns;
+	const std::lock_guard lock(mutex_);
+	lost_ = collector_.losses();
+}
+
+LossCounts LiveLook::lost() const {
+	const std::lock_guard lock(mutex_);
+	return lost_;
+}
+
+} // namespace loopsnoop::session

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/session.h"
+
+#include <poll.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <iterator>
+#include <utility>
+#include <variant>
+
+#include "analysis/restarts.h"
+#include "base/clock.h"
+#include "base/scheduling.h"
+#include "base/version.h"
+#include "discovery/requests.h"
+#include "session/signals.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+constexpr std::uint64_t ns_per_s = 1'000'000'000;
+constexpr std::uint64_t tick_ns = 50'000'000;
+constexpr std::uint64_t slack_ns = 2'000'000; // what a tick may come late
+constexpr std::uint64_t shortest_tick_ns = 5'000'000;
+constexpr std::uint64_t status_ns = 1'000'000'000;
+
+// All but the time, which is taken before the first thread is followed: no loop has a longer account than the session.
+SessionStart session_start(const FollowSettings &settings, const collector::Collector &collector) {
+	SessionStart start;
+	utsname names{};
+	uname(&names);
+	start.version = version();
+	start.host = names.nodename;
+	start.kernel = names.release;
+	start.threshold_ns = settings.threshold_ns;
+	start.argv = settings.argv;
+	start.missing = collector.missing();
+	start.discovery = settings.discovery.has_value();
+	return start;
+}
+
+std::uint64_t important_losses(const LossCounts &losses) {
+	std::uint64_t sum = 0;
+	for (std::size_t i = 0; i < losses.size(); i++) {
+		const auto loss = static_cast<Loss>(i);
+		if (loss != Loss::capture_budget && loss != Loss::user_stack_unreadable && loss != Loss::switch_untraced) {
+			sum += losses.at(i);
+		}
+	}
+	return sum;
+}
+
+} // namespace
+
+Following::Following(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared)
+    : settings_(settings), outputs_(outputs), collector_(collector), prepared_(std::move(prepared)), programs_(prepared_.proc),
+      children_(prepared_.proc), resolver_(prepared_.proc, programs_, children_),
+      looker_(collector_, prepared_.proc, programs_, resolver_, settings_.stack_bytes),
+      stalls_(
+          {settings_.threshold_ns, settings_.hang_after_ns, {settings_.tids.begin(), settings_.tids.end()}, settings_.children},
+          collector_, prepared_.proc, programs_, children_, resolver_, looker_,
+          [this](const Record &record) { begun_ ? write(record) : early_.push_back(record); }),
+      events_(collector_) {}
+
+void Following::write(const Record &record) {
+	if (going_on_ && !outputs_.record(record)) {
+		going_on_ = false;
+		end_.reader_gone = true;
+	}
+}
+
+// All there is by now; in the course of a session, up to the next tick: a storm of stalls keeps no hang from being told.
+void Following::drain(std::uint64_t until_ns) {
+	constexpr std::size_t between_looks = 16;
+	for (std::size_t left = events_.fetch(); left > 0; left--) {
+		auto event = events_.next();
+		if (!event) {
+			break;
+		}
+		if (const auto *candidate = std::get_if<Candidate>(&*event); candidate != nullptr && prepared_.discovery) {
+			prepared_.discovery->on(*candidate);
+		}
+		stalls_.handle(std::move(*event));
+		if (left % between_looks == 0 && monotonic_ns() >= until_ns) {
+			break;
+		}
+	}
+}
+
+void Following::follow_found(const std::vector<collector::FollowRequest> &found) {
+	for (const collector::FollowRequest &request : found) {
+		stalls_.expect(request.pid, Stalls::Asked::found);
+	}
+	collector_.follow_all(found);
+	drain();
+}
+
+// Begins to follow what discovery has found meanwhile.
+std::vector<collector::FollowRequest> Following::take_up() {
+	auto found = prepared_.discovery->take(collector_, monotonic_ns(), [&](std::uint32_t pid) { return stalls_.follows(pid); });
+	follow_found(found);
+	return found;
+}
+
+void Following::look_at(const std::vector<collector::FollowRequest> &found) {
+	for (const collector::FollowRequest &request : found) {
+		stalls_.forget_unseen(request.pid);
+		stalls_.first_look(request.pid);
+	}
+}
+
+void Following::tick() { stalls_.tick(events_.empty() ? Stalls::Handled::all : Stalls::Handled::some); }
+
+// Those that were named; returns those that were found besides.
+Result<std::vector<collector::FollowRequest>> Following::follow_all() {
+	for (const collector::FollowRequest &request : prepared_.requests) {
+		stalls_.expect(request.pid, Stalls::Asked::by_name);
+		if (auto followed = collector_.follow(request); !followed) {
+			return followed.error();
+		}
+	}
+	drain();
+	for (const collector::FollowRequest &request : prepared_.requests) {
+		stalls_.first_glance(request.pid);
+	}
+	drain();
+	std::vector<collector::FollowRequest> found;
+	// Until there are no more: they may fork before they are followed. Those that a followed one forks are followed already.
+	for (;;) {
+		auto below = discovery::descendants_of(prepared_.requests, prepared_.proc);
+		std::erase_if(below, [&](const collector::FollowRequest &request) { return stalls_.follows(request.pid); });
+		if (below.empty()) {
+			break;
+		}
+		follow_found(below);
+		std::ranges::move(below, std::back_inserter(found));
+	}
+	if (prepared_.discovery) {
+		std::ranges::move(take_up(), std::back_inserter(found));
+	}
+	return found;
+}
+
+Result<void> Following::begin() {
+	SessionStart start = session_start(settings_, collector_);
+	start_ns_ = start.start_ns = monotonic_ns();
+	start.started_at = rfc3339_utc(realtime_ns());
+	auto found = follow_all();
+	if (!found) {
+		return found.error();
+	}
+	stalls_.prepare();
+	if (!prepared_.discovery) { // which finds them itself
+		start.not_followed = discovery::not_followed(prepared_.requests, prepared_.proc);
+	}
+	write(start);
+	begun_ = true;
+	for (const Record &record : std::exchange(early_, {})) {
+		write(record);
+	}
+	if (prepared_.launch) {
+		if (auto gone = prepared_.launch->go(); !gone) {
+			return gone.error();
+		}
+	}
+	drain();
+	if (!prepared_.launch) {
+		for (const collector::FollowRequest &request : prepared_.requests) {
+			stalls_.first_look(request.pid);
+		}
+	}
+	look_at(*found);
+	tick();
+	return {};
+}
+
+void Following::wait_until(std::uint64_t time_ns) {
+	const std::uint64_t now = monotonic_ns();
+	const std::uint64_t pause_ns = events_.empty() && time_ns > now ? time_ns - now : 0;
+	std::array<pollfd, 2> fds{pollfd{prepared_.signals.get(), POLLIN, 0}, pollfd{events_.poll_fd(), POLLIN, 0}};
+	const timespec pause{static_cast<time_t>(pause_ns / ns_per_s), static_cast<long>(pause_ns % ns_per_s)};
+	(void)ppoll(fds.data(), fds.size(), &pause, nullptr);
+}
+
+void Following::tell_status() {
+	if (!outputs_.status(meter_.read(stalls_, programs_, important_losses(collector_.losses())))) {
+		going_on_ = false;
+		end_.reader_gone = true;
+	}
+}
+
+// Somebody wants an end.
+Following::Next Following::obey(int forward) {
+	auto &launch = prepared_.launch;
+	// The command got the Ctrl-C as well: its end is waited for, a second one is for loopsnoop alone.
+	if (!launch || launch->status() || interrupted_) {
+		return Next::end;
+	}
+	if (forward != 0) {
+		(void)kill(launch->pid(), forward);
+	}
+	interrupted_ = true;
+	return Next::go_on;
+}
+
+void Following::run() {
+	live_.emplace(outputs_.live, collector_);
+	const std::uint64_t until = settings_.duration_ns ? start_ns_ + *settings_.duration_ns : ~0ULL;
+	allow_late_wakeups(slack_ns);
+	std::uint64_t next_tick = next_on_grid(monotonic_ns(), tick_ns);
+	std::uint64_t next_status = monotonic_ns() + status_ns;
+	while (going_on_ && monotonic_ns() < until) {
+		wait_until(std::min(next_tick, until));
+		const Signals got = read_signals(prepared_.signals.get());
+		if (got.winch) {
+			going_on_ = outputs_.winch() && going_on_;
+		}
+		drain(next_tick);
+		if (monotonic_ns() >= next_tick) {
+			if (prepared_.discovery) {
+				look_at(take_up());
+			}
+			tick();
+			const std::uint64_t after = monotonic_ns();
+			live_->update(after);
+			next_tick = std::min(std::max(stalls_.next_due_ns(), after + shortest_tick_ns), next_on_grid(after, tick_ns));
+		}
+		if (monotonic_ns() >= next_status) {
+			next_status = monotonic_ns() + status_ns;
+			tell_status();
+		}
+		if (got.stop && obey(got.forward) == Next::end) {
+			break;
+		}
+		if (!prepared_.discovery && !stalls_.any_process_left()) {
+			break;
+		}
+	}
+}
+
+SessionSummary Following::summary() {
+	SessionSummary summary;
+	summary.loops = stalls_.end();
+	summary.loops_left_out = stalls_.loops_left_out();
+	summary.lines = stalls_.lines();
+	if (settings_.children) {
+		summary.processes = stalls_.processes();
+		summary.restarts = analysis::find_restarts(summary.processes);
+	}
+	summary.lost = collector_.losses();
+	summary.lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += stalls_.dropped_waits();
+	summary.duration_ns = monotonic_ns() - start_ns_;
+	return summary;
+}
+
+FollowEnd Following::finish() {
+	drain();
+	stalls_.finish();
+	drain();
+	write(summary());
+	if (auto &launch = prepared_.launch) {
+		// Its last thread may be gone a moment before it can be reaped.
+		for (int i = 0; i < 100 && !launch->status() && !stalls_.any_process_left(); i++) {
+			usleep(10'000);
+		}
+		end_.command_status = launch->status();
+	}
+	end_.stalls = stalls_.stalls();
+	return end_;
+}
+
+} // namespace loopsnoop::session

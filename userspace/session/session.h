@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "collector/collector.h"
+#include "discovery/discovery.h"
+#include "discovery/launch.h"
+#include "inspect/children.h"
+#include "inspect/inspector.h"
+#include "inspect/programs.h"
+#include "inspect/resolver.h"
+#include "process/procfs.h"
+#include "session/event_queue.h"
+#include "session/follow.h"
+#include "session/live_numbers.h"
+#include "session/stalls.h"
+#include "session/status_meter.h"
+
+namespace loopsnoop::session {
+
+// What a session is made of before it follows anybody.
+struct Prepared {
+	process::ProcFs proc;
+	std::vector<collector::FollowRequest> requests; // the processes that were named, the command included
+	std::optional<discovery::Discovery> discovery;
+	std::optional<discovery::Launch> launch;
+	UniqueFd signals;
+};
+
+// One session, from the first thread that is followed to the summary: begin(), run(), finish(). One thread. Settings, outputs and
+// collector outlive it.
+class Following {
+public:
+	Following(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared);
+	Following(const Following &) = delete;
+	Following &operator=(const Following &) = delete;
+	Following(Following &&) = delete;
+	Following &operator=(Following &&) = delete;
+	~Following() = default;
+
+	// Follows all that is there; the session's record and the first looks at everybody go out. The Error is one line for a
+	// person.
+	[[nodiscard]] Result<void> begin();
+	// Until the time is over, nobody is left to follow, nobody reads any more, or a signal says so.
+	void run();
+	// What still runs gets its last record; the summary.
+	[[nodiscard]] FollowEnd finish();
+
+private:
+	enum class Next : std::uint8_t { go_on, end };
+
+	void write(const Record &record);
+	void drain(std::uint64_t until_ns = ~0ULL);
+	void follow_found(const std::vector<collector::FollowRequest> &found);
+	[[nodiscard]] std::vector<collector::FollowRequest> take_up();
+	[[nodiscard]] Result<std::vector<collector::FollowRequest>> follow_all();
+	void look_at(const std::vector<collector::FollowRequest> &found);
+	void tick();
+	void tell_status();
+	void wait_until(std::uint64_t time_ns);
+	[[nodiscard]] Next obey(int forward);
+	[[nodiscard]] SessionSummary summary();
+
+	const FollowSettings &settings_;
+	const Outputs &outputs_;
+	collector::Collector &collector_;
+	Prepared prepared_;
+	inspect::Programs programs_;
+	inspect::Children children_;
+	inspect::Resolver resolver_;
+	inspect::Looker looker_;
+	Stalls stalls_;
+	EventQueue events_;
+	StatusMeter meter_;
+	std::vector<Record> early_; // until the session record is out, the others wait
+	bool begun_ = false;
+	bool going_on_ = true; // somebody reads
+	bool interrupted_ = false;
+	std::uint64_t start_ns_ = 0;
+	FollowEnd end_;
+	std::optional<LiveLook> live_; // until the summary is out
+};
+
+} // namespace loopsnoop::session
