@@ -170,16 +170,16 @@ TEST_CASE("a look sees the thread, what it waits in, and its kernel stack") {
 	const LoopProcess loop([] { sleep_ns(100'000 * ms); });
 	const auto collector = start();
 	REQUIRE(collector->follow({loop.pid(), false, std::nullopt}).ok());
-	std::vector<ThreadLook> looks;
+	std::vector<ThreadSnapshot> snapshots;
 	const std::uint64_t until = monotonic_ns() + 10'000 * ms;
 	do {
-		looks = collector->look(loop.pid());
-	} while ((looks.empty() || looks.front().syscall != SYS_clock_nanosleep) && monotonic_ns() < until);
-	REQUIRE(looks.size() == 1);
-	CHECK(looks.front().syscall == SYS_clock_nanosleep);
-	CHECK(looks.front().state == ThreadView::State::sleeping);
-	CHECK_FALSE(looks.front().stack.kernel.empty());
-	CHECK(looks.front().stack.registers.sp() != 0);
+		snapshots = collector->snapshot(loop.pid());
+	} while ((snapshots.empty() || snapshots.front().syscall != SYS_clock_nanosleep) && monotonic_ns() < until);
+	REQUIRE(snapshots.size() == 1);
+	CHECK(snapshots.front().syscall == SYS_clock_nanosleep);
+	CHECK(snapshots.front().state == ThreadView::State::sleeping);
+	CHECK_FALSE(snapshots.front().stack.kernel.empty());
+	CHECK(snapshots.front().stack.registers.sp() != 0);
 }
 
 TEST_CASE("the end of a process is told, with its signal") {

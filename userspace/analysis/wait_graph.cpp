@@ -9,8 +9,8 @@ namespace loopsnoop::analysis {
 
 namespace {
 
-bool is_asleep(const ThreadLook &look) {
-	return !look.running && look.state != ThreadView::State::running && look.state != ThreadView::State::runnable;
+bool is_asleep(const ThreadSnapshot &snapshot) {
+	return !snapshot.running && snapshot.state != ThreadView::State::running && snapshot.state != ThreadView::State::runnable;
 }
 
 } // namespace
@@ -20,18 +20,18 @@ const FutexResource *held_lock(const ThreadView &thread) {
 	return futex != nullptr && futex->holder ? futex : nullptr;
 }
 
-std::set<std::uint32_t> held_still(std::span<const ThreadLook> before, std::span<const ThreadLook> after) {
-	std::map<std::uint32_t, const ThreadLook *> first;
-	for (const ThreadLook &look : before) {
-		first.emplace(look.tid, &look);
+std::set<std::uint32_t> held_still(std::span<const ThreadSnapshot> before, std::span<const ThreadSnapshot> after) {
+	std::map<std::uint32_t, const ThreadSnapshot *> first;
+	for (const ThreadSnapshot &snapshot : before) {
+		first.emplace(snapshot.tid, &snapshot);
 	}
 	std::set<std::uint32_t> still;
-	for (const ThreadLook &now : after) {
+	for (const ThreadSnapshot &now : after) {
 		const auto entry = first.find(now.tid);
 		if (entry == first.end()) {
 			continue;
 		}
-		const ThreadLook &then = *entry->second;
+		const ThreadSnapshot &then = *entry->second;
 		if (is_asleep(then) && is_asleep(now) && then.switches == now.switches && then.syscall == now.syscall &&
 		    then.args == now.args) {
 			still.insert(now.tid);

@@ -19,7 +19,7 @@ namespace loopsnoop::analysis {
 
 // Threads of one process that did nothing between two looks: asleep both times, in the same system call with the same arguments,
 // and not one switch in between. What was read of them from outside between the two looks was so all the time.
-[[nodiscard]] std::set<std::uint32_t> held_still(std::span<const ThreadLook> before, std::span<const ThreadLook> after);
+[[nodiscard]] std::set<std::uint32_t> held_still(std::span<const ThreadSnapshot> before, std::span<const ThreadSnapshot> after);
 
 // Which thread waits for a lock that which other one holds. A thread waits for one lock at a time: from each leads one edge at
 // most. Keeps pointers: the threads must outlive it and stay where they are. Pure.

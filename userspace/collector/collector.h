@@ -25,8 +25,8 @@ struct CollectorOptions {
 	    64; // loop threads followed at once, 4096 at most; each costs stack_bytes and 12 KiB of kernel memory
 	std::set<std::string> without; // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
 	bool discover = false;         // tells of threads that poll like a loop and are not followed
-	bool lives = false;            // what becomes of processes followed with their children: see `deeds`
-	bool look_only = false;        // nothing but `look`: no hook is attached, and leaving takes no time
+	bool process_history = false;  // what becomes of processes followed with their children: see `activity`
+	bool snapshots_only = false;   // nothing but `snapshot`: no hook is attached, and leaving takes no time
 	bool verbose = false;          // libbpf's messages and the verifier's log to stderr
 };
 
@@ -38,8 +38,12 @@ struct FollowRequest {
 	bool server = false; // of those found: a server by its name, so its main thread's time counts before it polls
 };
 
-// The kernel side: programs, their attachments, and what they hand up. One thread calls it all. When it is destroyed, or its
-// process is killed, the kernel removes everything: nothing is pinned.
+// The kernel side: programs, their attachments, and what they hand up. When it is destroyed, or its process is killed, the kernel
+// removes everything: nothing is pinned.
+//
+// One thread calls it, but for two things. `drain` may run in a second thread while the first calls anything else, never twice at
+// once (session::EventQueue sees to that). `loops` may be called by any thread at any time: the exporter reads the kernel's
+// tables with it while the session goes on (session::LiveNumbersLender).
 class Collector {
 public:
 	// Loads and attaches. The Error is one line for a person.
@@ -59,7 +63,7 @@ public:
 	// The same for many at once, whose ends meanwhile are no errors. What the table has no room for is a loss (no_slot).
 	virtual void follow_all(const std::vector<FollowRequest> &requests) = 0;
 	// Everybody who is not followed. Takes about a millisecond for a thousand threads. Only with CollectorOptions::discover.
-	[[nodiscard]] virtual std::vector<Stranger> census() = 0;
+	[[nodiscard]] virtual std::vector<UnfollowedThread> census() = 0;
 	// No other thread of the process is taken for a loop: they take turns at one poll descriptor.
 	virtual void is_pool(std::uint32_t pid) = 0;
 	// Takes poll() and select() loops of any thread of the process, because no better one was found.
@@ -78,7 +82,7 @@ public:
 	// The wait a loop is in now or had last (waits in a row of one stack); nullopt: none, or it moved during the look.
 	[[nodiscard]] virtual std::optional<RawWait> current_wait(LoopKey key) const = 0;
 	// One look at every thread of a followed process.
-	[[nodiscard]] virtual std::vector<ThreadLook> look(std::uint32_t pid) = 0;
+	[[nodiscard]] virtual std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) = 0;
 
 	// Tells the kernel side how to walk Python frames of this loop thread.
 	virtual void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) = 0;
@@ -92,20 +96,20 @@ public:
 	// Samples on-CPU stacks of this loop thread, as long as its iteration has gone on for a quarter of the threshold or more.
 	virtual void sample(LoopKey key, std::uint32_t tid) = 0;
 
-	// What a process did that is (or was) followed with its children; nullopt: nothing of note, or `lives` is off.
-	[[nodiscard]] virtual std::optional<Deeds> deeds(std::uint32_t pid) const = 0;
-	// Whether Deeds::accepted can be had.
+	// What a process did that is (or was) followed with its children; nullopt: nothing of note, or `process_history` is off.
+	[[nodiscard]] virtual std::optional<ProcessActivity> activity(std::uint32_t pid) const = 0;
+	// Whether ProcessActivity::accepted can be had.
 	[[nodiscard]] virtual bool counts_accepts() const = 0;
 	// Of a process that has ended: nobody will ask for it again.
-	virtual void forget_deeds(std::uint32_t pid) = 0;
+	virtual void forget_activity(std::uint32_t pid) = 0;
 
 	[[nodiscard]] virtual LossCounts losses() const = 0;
 
 	// Of CPU time between two samples of a loop thread: short enough for a stall that is just over the threshold to have one.
 	[[nodiscard]] virtual std::uint64_t sample_period_ns() const = 0;
 
-	static constexpr std::uint64_t most_sample_period_ns = 5'000'000;
-	static constexpr std::uint64_t least_sample_period_ns = 500'000;
+	static constexpr std::uint64_t max_sample_period_ns = 5'000'000;
+	static constexpr std::uint64_t min_sample_period_ns = 500'000;
 
 protected:
 	Collector() = default;

@@ -55,10 +55,10 @@ LoopState decode_loop(const ls_loop &loop, std::uint32_t slot) {
 	state.changes = loop.changes;
 	state.followed_ns = loop.followed_ns;
 	state.iteration = loop.iteration;
-	state.iteration_ns = loop.iteration_ns;
-	state.off_ns = loop.off_ns;
-	state.wake_ns = loop.wake_ns;
-	state.idle_ns = loop.idle_ns;
+	state.iteration_start_ns = loop.iteration_ns;
+	state.off_since_ns = loop.off_ns;
+	state.woken_at_ns = loop.wake_ns;
+	state.idle_since_ns = loop.idle_ns;
 	state.off_cause = to_cause(loop.off_cause);
 	state.off_syscall = to_syscall(loop.off_syscall);
 	state.fs_base = loop.fs_base;
@@ -76,77 +76,77 @@ LoopState decode_loop(const ls_loop &loop, std::uint32_t slot) {
 	return state;
 }
 
-Stranger decode_census(const ls_census &wire) {
-	Stranger stranger;
-	stranger.pid = wire.pid;
-	stranger.tid = wire.tid;
-	stranger.program = wire.exec_id;
-	stranger.born_ns = wire.start_boottime_ns;
-	stranger.copy = (wire.flags & LS_CENSUS_COPY) != 0;
-	stranger.thread = comm(wire.comm);
+UnfollowedThread decode_census(const ls_census &wire) {
+	UnfollowedThread thread;
+	thread.pid = wire.pid;
+	thread.tid = wire.tid;
+	thread.program = wire.exec_id;
+	thread.born_ns = wire.start_boottime_ns;
+	thread.copy = (wire.flags & LS_CENSUS_COPY) != 0;
+	thread.thread = comm(wire.comm);
 	if ((wire.flags & LS_CENSUS_EPOLL) != 0) {
-		stranger.in = Stranger::In::epoll;
+		thread.in = UnfollowedThread::In::epoll;
 		if (wire.poll_fd >= 0) {
-			stranger.poll_fd = wire.poll_fd;
+			thread.poll_fd = wire.poll_fd;
 		}
 	} else if ((wire.flags & LS_CENSUS_POLL) != 0) {
-		stranger.in = Stranger::In::poll;
+		thread.in = UnfollowedThread::In::poll;
 	}
-	return stranger;
+	return thread;
 }
 
-ThreadLook decode_look(const ls_look &wire) {
-	ThreadLook look;
-	look.pid = wire.pid;
-	look.tid = wire.tid;
-	look.thread = comm(wire.comm);
-	look.running = wire.on_cpu != 0;
-	look.stopped = wire.cause == LS_CAUSE_stopped;
+ThreadSnapshot decode_snapshot(const ls_look &wire) {
+	ThreadSnapshot snapshot;
+	snapshot.pid = wire.pid;
+	snapshot.tid = wire.tid;
+	snapshot.thread = comm(wire.comm);
+	snapshot.running = wire.on_cpu != 0;
+	snapshot.stopped = wire.cause == LS_CAUSE_stopped;
 	constexpr std::uint32_t uninterruptible = 2;
 	if (wire.state == 0) {
-		look.state = look.running ? ThreadView::State::running : ThreadView::State::runnable;
-	} else if (look.stopped) {
-		look.state = ThreadView::State::stopped;
+		snapshot.state = snapshot.running ? ThreadView::State::running : ThreadView::State::runnable;
+	} else if (snapshot.stopped) {
+		snapshot.state = ThreadView::State::stopped;
 	} else if ((wire.state & uninterruptible) != 0) {
-		look.state = ThreadView::State::disk_sleep;
+		snapshot.state = ThreadView::State::disk_sleep;
 	}
-	look.now_ns = wire.now_ns;
-	look.off_ns = wire.off_ns;
-	look.switches = wire.switches;
-	look.syscall = to_syscall(wire.syscall);
-	std::copy_n(wire.args, look.args.size(), look.args.begin());
-	look.fs_base = wire.fs_base;
-	look.adopted = wire.adopted != 0;
-	look.has_loop = static_cast<std::int32_t>(wire.slot) >= 0;
+	snapshot.now_ns = wire.now_ns;
+	snapshot.off_since_ns = wire.off_ns;
+	snapshot.switches = wire.switches;
+	snapshot.syscall = to_syscall(wire.syscall);
+	std::copy_n(wire.args, snapshot.args.size(), snapshot.args.begin());
+	snapshot.fs_base = wire.fs_base;
+	snapshot.adopted = wire.adopted != 0;
+	snapshot.has_loop = static_cast<std::int32_t>(wire.slot) >= 0;
 	if (wire.fd.fd >= 0) {
-		look.descriptor = decode_fd(wire.fd);
+		snapshot.descriptor = decode_fd(wire.fd);
 	}
-	look.stack.from = StackFrom::live;
-	look.stack.pid = wire.pid;
-	look.stack.tid = wire.tid;
-	look.stack.have_registers = wire.state != 0;
-	std::copy_n(wire.regs.r, UserRegisters::count, look.stack.registers.r.begin());
-	look.stack.stack_address = look.stack.registers.sp();
+	snapshot.stack.from = StackFrom::live;
+	snapshot.stack.pid = wire.pid;
+	snapshot.stack.tid = wire.tid;
+	snapshot.stack.have_registers = wire.state != 0;
+	std::copy_n(wire.regs.r, UserRegisters::count, snapshot.stack.registers.r.begin());
+	snapshot.stack.stack_address = snapshot.stack.registers.sp();
 	const std::size_t kernel = std::min<std::size_t>(wire.kernel_frames, LS_KERNEL_FRAMES);
-	look.stack.kernel.assign(wire.kernel, wire.kernel + kernel);
-	return look;
+	snapshot.stack.kernel.assign(wire.kernel, wire.kernel + kernel);
+	return snapshot;
 }
 
-Deeds decode_deeds(const ls_deeds &wire) {
-	Deeds deeds;
-	deeds.accepted = wire.accepted;
+ProcessActivity decode_activity(const ls_deeds &wire) {
+	ProcessActivity activity;
+	activity.accepted = wire.accepted;
 	const std::uint64_t first = wire.writes > LS_WRITES ? wire.writes - LS_WRITES : 0;
 	for (std::uint64_t i = first; i < wire.writes; i++) {
 		const ls_write &write = wire.last[i % LS_WRITES];
 		if (write.path[0] != '\0') {
-			deeds.writes.push_back({write.time_ns, std::string(write.path, strnlen(write.path, sizeof(write.path)))});
+			activity.writes.push_back({write.time_ns, std::string(write.path, strnlen(write.path, sizeof(write.path)))});
 		}
 	}
 	if (wire.signal != 0) {
-		deeds.signal = Deeds::SignalSent{static_cast<int>(wire.signal), wire.signal_ns, wire.sender, comm(wire.sender_comm),
-		                                 wire.was_idle != 0};
+		activity.signal = ProcessActivity::SignalSent{static_cast<int>(wire.signal), wire.signal_ns, wire.sender,
+		                                              comm(wire.sender_comm), wire.was_idle != 0};
 	}
-	return deeds;
+	return activity;
 }
 
 } // namespace loopsnoop::collector

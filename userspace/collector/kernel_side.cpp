@@ -81,12 +81,12 @@ Result<void> KernelSide::load() {
 		bpf_program__set_autoload(skeleton_->progs.on_call_enter, false);
 		bpf_program__set_autoload(skeleton_->progs.on_call_exit, false);
 	}
-	const bool hooked = options_.lives && !plan_.open_enter.empty();
+	const bool hooked = options_.process_history && !plan_.open_enter.empty();
 	bpf_program__set_autoload(skeleton_->progs.on_open_enter, hooked);
 	bpf_program__set_autoload(skeleton_->progs.on_rename_enter, hooked);
 	bpf_program__set_autoload(skeleton_->progs.on_accept_exit, hooked);
-	bpf_program__set_autoload(skeleton_->progs.on_signal, options_.lives);
-	if (options_.look_only) {
+	bpf_program__set_autoload(skeleton_->progs.on_signal, options_.process_history);
+	if (options_.snapshots_only) {
 		bpf_program *program = nullptr;
 		bpf_object__for_each_program(program, skeleton_->obj) {
 			bpf_program__set_autoload(program, program == skeleton_->progs.look);
@@ -133,8 +133,8 @@ Result<void> KernelSide::load() {
 }
 
 Result<void> KernelSide::attach() {
-	if (!options_.look_only) {
-		auto attached = attach_programs(*skeleton_, plan_, options_.lives);
+	if (!options_.snapshots_only) {
+		auto attached = attach_programs(*skeleton_, plan_, options_.process_history);
 		if (!attached) {
 			return attached.error();
 		}
@@ -159,7 +159,7 @@ Result<void> KernelSide::attach() {
 		return {};
 	}
 	const std::uint64_t suspicious_ns = options_.threshold_ns / suspicious_share;
-	samplers_.emplace(SamplersOptions{sample_period_ns(), suspicious_ns < most_sample_period_ns ? 0 : suspicious_ns,
+	samplers_.emplace(SamplersOptions{sample_period_ns(), suspicious_ns < max_sample_period_ns ? 0 : suspicious_ns,
 	                                  [this](LoopKey key) { return iteration_start(key); }, skeleton_->progs.on_sample,
 	                                  skeleton_->progs.on_major_fault});
 	return {};
@@ -184,8 +184,8 @@ void KernelSide::drain(std::chrono::milliseconds timeout, const std::function<vo
 }
 
 Result<std::unique_ptr<Collector>> Collector::start(const CollectorOptions &options) {
-	auto kernel = std::make_unique<KernelSide>(options, options.look_only ? TracepointPlan{}
-	                                                                      : plan_tracepoints(options.without, options.lives));
+	auto kernel = std::make_unique<KernelSide>(
+	    options, options.snapshots_only ? TracepointPlan{} : plan_tracepoints(options.without, options.process_history));
 	if (auto loaded = kernel->load(); !loaded) {
 		return loaded.error();
 	}

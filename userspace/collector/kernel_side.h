@@ -38,24 +38,24 @@ public:
 	void drain(std::chrono::milliseconds timeout, const std::function<void(Event &&)> &sink) override;
 	[[nodiscard]] int poll_fd() const override { return ring_buffer__epoll_fd(ring_.get()); }
 	void follow_all(const std::vector<FollowRequest> &requests) override;
-	[[nodiscard]] std::vector<Stranger> census() override;
+	[[nodiscard]] std::vector<UnfollowedThread> census() override;
 	void is_pool(std::uint32_t pid) override;
 	[[nodiscard]] std::vector<LoopState> loops() const override;
 	[[nodiscard]] std::vector<LoopState> busy_loops() const override;
 	[[nodiscard]] std::optional<LoopState> loop(LoopKey key) const override;
 	[[nodiscard]] std::optional<RawWait> current_wait(LoopKey key) const override;
-	[[nodiscard]] std::vector<ThreadLook> look(std::uint32_t pid) override;
+	[[nodiscard]] std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) override;
 	void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) override;
 	void ignore(LoopKey key, bool ignored) override;
 	void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) override;
 	void force_loop(std::uint32_t pid, std::uint32_t tid) override;
 	void sample(LoopKey key, std::uint32_t tid) override;
-	[[nodiscard]] std::optional<Deeds> deeds(std::uint32_t pid) const override;
-	[[nodiscard]] bool counts_accepts() const override { return options_.lives && !plan_.accept_exit.empty(); }
-	void forget_deeds(std::uint32_t pid) override;
+	[[nodiscard]] std::optional<ProcessActivity> activity(std::uint32_t pid) const override;
+	[[nodiscard]] bool counts_accepts() const override { return options_.process_history && !plan_.accept_exit.empty(); }
+	void forget_activity(std::uint32_t pid) override;
 	[[nodiscard]] LossCounts losses() const override;
 	[[nodiscard]] std::uint64_t sample_period_ns() const override {
-		return std::clamp(options_.threshold_ns / suspicious_share, least_sample_period_ns, most_sample_period_ns);
+		return std::clamp(options_.threshold_ns / suspicious_share, min_sample_period_ns, max_sample_period_ns);
 	}
 
 private:

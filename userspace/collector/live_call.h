@@ -15,6 +15,6 @@ struct LiveCall {
 // What a sleeping thread waits for, read from outside while it sleeps: the same answer the kernel side gives when it sees a
 // thread go to sleep. `memory` is the target's; what cannot be read stays unknown. Of a thread that moved on meanwhile the answer
 // may be of neither wait: the caller checks that it did not.
-[[nodiscard]] LiveCall read_live_call(const ThreadLook &look, const process::ProcFs &proc, const process::Memory &memory);
+[[nodiscard]] LiveCall read_live_call(const ThreadSnapshot &snapshot, const process::ProcFs &proc, const process::Memory &memory);
 
 } // namespace loopsnoop::collector

@@ -185,20 +185,20 @@ void KernelSide::sample(LoopKey key, std::uint32_t tid) {
 	}
 }
 
-std::optional<Deeds> KernelSide::deeds(std::uint32_t pid) const {
+std::optional<ProcessActivity> KernelSide::activity(std::uint32_t pid) const {
 	ls_deeds wire{};
-	if (!options_.lives || bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.deeds), &pid, &wire) != 0) {
+	if (!options_.process_history || bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.deeds), &pid, &wire) != 0) {
 		return std::nullopt;
 	}
-	Deeds deeds = decode_deeds(wire);
+	ProcessActivity activity = decode_activity(wire);
 	if (!counts_accepts()) {
-		deeds.accepted.reset();
+		activity.accepted.reset();
 	}
-	return deeds;
+	return activity;
 }
 
-void KernelSide::forget_deeds(std::uint32_t pid) {
-	if (options_.lives) {
+void KernelSide::forget_activity(std::uint32_t pid) {
+	if (options_.process_history) {
 		bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.deeds), &pid);
 	}
 }

@@ -96,12 +96,12 @@ void KernelSide::follow_all(const std::vector<FollowRequest> &requests) {
 	}
 }
 
-std::vector<Stranger> KernelSide::census() {
-	std::vector<Stranger> strangers;
+std::vector<UnfollowedThread> KernelSide::census() {
+	std::vector<UnfollowedThread> unfollowed;
 	if (census_ != nullptr) {
-		read_iterator<ls_census>(census_.get(), [&](const ls_census &entry) { strangers.push_back(decode_census(entry)); });
+		read_iterator<ls_census>(census_.get(), [&](const ls_census &entry) { unfollowed.push_back(decode_census(entry)); });
 	}
-	return strangers;
+	return unfollowed;
 }
 
 void KernelSide::is_pool(std::uint32_t pid) {
@@ -129,10 +129,10 @@ std::uint32_t KernelSide::walk(std::uint32_t pid, const std::function<void(const
 	return skeleton_->bss->unadopted;
 }
 
-std::vector<ThreadLook> KernelSide::look(std::uint32_t pid) {
-	std::vector<ThreadLook> looks;
-	walk(pid, [&](const ls_look &wire) { looks.push_back(decode_look(wire)); });
-	return looks;
+std::vector<ThreadSnapshot> KernelSide::snapshot(std::uint32_t pid) {
+	std::vector<ThreadSnapshot> snapshots;
+	walk(pid, [&](const ls_look &wire) { snapshots.push_back(decode_snapshot(wire)); });
+	return snapshots;
 }
 
 void KernelSide::adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) {
@@ -140,14 +140,14 @@ void KernelSide::adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_d
 		target.adopt_tid = tid;
 		target.adopt_rank = several_descriptors ? LS_RANK_MANY : LS_RANK_FEW;
 	});
-	(void)look(pid);
+	(void)snapshot(pid);
 	change_target(pid, [](ls_target &target) { target.adopt_tid = 0; });
 }
 
 void KernelSide::force_loop(std::uint32_t pid, std::uint32_t tid) {
 	std::uint32_t forced_before = 0;
 	change_target(pid, [&](ls_target &target) { forced_before = std::exchange(target.forced_tid, tid); });
-	(void)look(pid);
+	(void)snapshot(pid);
 	change_target(pid, [&](ls_target &target) { target.forced_tid = forced_before; });
 }
 

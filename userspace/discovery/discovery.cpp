@@ -143,7 +143,7 @@ std::vector<collector::FollowRequest> Discovery::take(collector::Collector &coll
 	return requests;
 }
 
-std::optional<Discovery::Evidence> Discovery::evidence_of(const Stranger &main, bool epoll, const Known &known) const {
+std::optional<Discovery::Evidence> Discovery::evidence_of(const UnfollowedThread &main, bool epoll, const Known &known) const {
 	if (epoll) {
 		return Evidence::epoll;
 	}
@@ -161,28 +161,28 @@ std::optional<Discovery::Evidence> Discovery::evidence_of(const Stranger &main, 
 	if ((server || known.python || first_) && has_event_queue(proc_, main.pid)) {
 		return server ? Evidence::server : Evidence::holds_epoll;
 	}
-	if (main.in == Stranger::In::poll && !runs_at_terminal(main.pid)) {
+	if (main.in == UnfollowedThread::In::poll && !runs_at_terminal(main.pid)) {
 		return Evidence::poll;
 	}
 	return std::nullopt;
 }
 
-std::vector<collector::FollowRequest> Discovery::judge_census(const std::vector<Stranger> &strangers) {
+std::vector<collector::FollowRequest> Discovery::judge_census(const std::vector<UnfollowedThread> &unfollowed) {
 	struct Process {
-		const Stranger *main = nullptr;
+		const UnfollowedThread *main = nullptr;
 		bool epoll = false;
 		bool pool = false;
 		std::set<int> poll_fds;
 	};
 	std::map<std::uint32_t, Process> processes;
-	for (const Stranger &stranger : strangers) {
-		Process &process = processes[stranger.pid];
-		if (stranger.pid == stranger.tid) {
-			process.main = &stranger;
+	for (const UnfollowedThread &thread : unfollowed) {
+		Process &process = processes[thread.pid];
+		if (thread.pid == thread.tid) {
+			process.main = &thread;
 		}
-		if (stranger.in == Stranger::In::epoll) {
+		if (thread.in == UnfollowedThread::In::epoll) {
 			process.epoll = true;
-			process.pool = process.pool || (stranger.poll_fd && !process.poll_fds.insert(*stranger.poll_fd).second);
+			process.pool = process.pool || (thread.poll_fd && !process.poll_fds.insert(*thread.poll_fd).second);
 		}
 	}
 	std::vector<collector::FollowRequest> found;
@@ -191,7 +191,7 @@ std::vector<collector::FollowRequest> Discovery::judge_census(const std::vector<
 		if (process.main == nullptr) {
 			continue; // it is followed already, or its main thread has ended
 		}
-		const Stranger &main = *process.main;
+		const UnfollowedThread &main = *process.main;
 		const auto before = known_.find(pid);
 		Known &now = known[pid];
 		if (before != known_.end() && before->second.born_ns == main.born_ns && before->second.program == main.program) {

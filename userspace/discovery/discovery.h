@@ -53,10 +53,10 @@ private:
 		std::optional<bool> no_loop; // loopsnoop, or one whose polling threads are no loops; nullopt: not looked at
 	};
 
-	[[nodiscard]] std::vector<collector::FollowRequest> judge_census(const std::vector<Stranger> &strangers);
+	[[nodiscard]] std::vector<collector::FollowRequest> judge_census(const std::vector<UnfollowedThread> &unfollowed);
 	[[nodiscard]] std::string program_of(std::uint32_t pid, const std::string &comm) const;
 	[[nodiscard]] bool has_no_loop(std::uint32_t pid, const std::string &comm) const;
-	[[nodiscard]] std::optional<Evidence> evidence_of(const Stranger &main, bool epoll, const Known &known) const;
+	[[nodiscard]] std::optional<Evidence> evidence_of(const UnfollowedThread &main, bool epoll, const Known &known) const;
 	[[nodiscard]] bool wanted(std::uint32_t pid, const std::string &comm) const;
 	[[nodiscard]] bool is_ours(std::uint32_t pid) const;
 	[[nodiscard]] bool runs_at_terminal(std::uint32_t pid) const;
@@ -67,7 +67,7 @@ private:
 	std::vector<std::string> cgroups_;
 	bool children_ = false;
 	std::vector<Candidate> candidates_;
-	std::map<std::uint32_t, Known> known_; // strangers of the last census
+	std::map<std::uint32_t, Known> known_; // those that nobody follows, of the last census
 	std::uint64_t next_census_ns_ = 0;
 	bool first_ = true;
 };

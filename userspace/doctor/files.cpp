@@ -17,8 +17,8 @@ namespace loopsnoop::doctor {
 
 namespace {
 
-constexpr std::size_t most_files = 512; // a program with more libraries than this is not looked at to the end
-constexpr std::size_t most_names = 3;
+constexpr std::size_t max_files = 512; // a program with more libraries than this is not looked at to the end
+constexpr std::size_t max_names = 3;
 
 // What one mapped file has of what stacks need.
 struct CodeFile {
@@ -70,13 +70,13 @@ Check check_frames(const std::vector<CodeFile> &files) {
 	for (const CodeFile &file : files) {
 		if (!file.frames) {
 			count++;
-			if (count <= most_names) {
+			if (count <= max_names) {
 				without += (without.empty() ? "" : ", ") + file.path + (file.readable ? "" : " (cannot be read)");
 			}
 		}
 	}
-	if (count > most_names) {
-		without += " and " + std::to_string(count - most_names) + " more";
+	if (count > max_names) {
+		without += " and " + std::to_string(count - max_names) + " more";
 	}
 	if (count == 0) {
 		return {"frames",
@@ -131,7 +131,7 @@ std::vector<Check> examine_files(const process::ProcFs &proc, std::uint32_t pid,
 	std::vector<CodeFile> files;
 	std::vector<Check> checks;
 	for (const process::Mapping &mapping : *maps) {
-		if (!mapping.executable || !mapping.has_file() || mapping.path.starts_with("/memfd:") || files.size() == most_files ||
+		if (!mapping.executable || !mapping.has_file() || mapping.path.starts_with("/memfd:") || files.size() == max_files ||
 		    !seen.emplace(mapping.device_major, mapping.device_minor, mapping.inode).second) {
 			continue;
 		}

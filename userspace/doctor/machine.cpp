@@ -158,7 +158,7 @@ Check check_samples(const Machine &machine) {
 	attr.type = PERF_TYPE_SOFTWARE;
 	attr.size = sizeof(attr);
 	attr.config = PERF_COUNT_SW_CPU_CLOCK;
-	attr.sample_period = collector::Collector::most_sample_period_ns; // NOLINT(cppcoreguidelines-pro-type-union-access)
+	attr.sample_period = collector::Collector::max_sample_period_ns; // NOLINT(cppcoreguidelines-pro-type-union-access)
 	const long opened = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 	const int reason = errno;
 	const UniqueFd event(static_cast<int>(opened));

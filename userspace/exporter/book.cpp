@@ -58,13 +58,13 @@ ClientMetric histogram(ClientMetric metric, const Histogram &counts, std::uint64
 // The running iteration so far, by cause; all zero while the loop is idle.
 Breakdown running(const LoopState &loop, std::uint64_t now_ns) {
 	Breakdown parts{};
-	if (loop.iteration_ns == 0 || now_ns <= loop.iteration_ns) {
+	if (loop.iteration_start_ns == 0 || now_ns <= loop.iteration_start_ns) {
 		return parts;
 	}
 	parts = loop.account;
-	if (loop.off_ns != 0 && loop.off_cause && now_ns > loop.off_ns) {
-		const std::uint64_t since = std::max(loop.off_ns, loop.iteration_ns);
-		const std::uint64_t woken = loop.wake_ns > since ? std::min(loop.wake_ns, now_ns) : now_ns;
+	if (loop.off_since_ns != 0 && loop.off_cause && now_ns > loop.off_since_ns) {
+		const std::uint64_t since = std::max(loop.off_since_ns, loop.iteration_start_ns);
+		const std::uint64_t woken = loop.woken_at_ns > since ? std::min(loop.woken_at_ns, now_ns) : now_ns;
 		part_of(parts, *loop.off_cause).ns += woken - since;
 		part_of(parts, Cause::runqueue).ns += now_ns - woken;
 	}
@@ -72,7 +72,7 @@ Breakdown running(const LoopState &loop, std::uint64_t now_ns) {
 	for (const CausePart &part : parts) {
 		off += part.ns;
 	}
-	const std::uint64_t age = now_ns - loop.iteration_ns;
+	const std::uint64_t age = now_ns - loop.iteration_start_ns;
 	part_of(parts, Cause::cpu).ns += age > off ? age - off : 0;
 	return parts;
 }
@@ -189,15 +189,17 @@ std::vector<MetricFamily> Book::families(std::uint64_t now_ns, const std::vector
 			base.push_back({"unit", label_value(loop.placement.unit)});
 		}
 		const Breakdown now = running(state, now_ns);
-		const std::uint64_t age = state.iteration_ns != 0 && now_ns > state.iteration_ns ? now_ns - state.iteration_ns : 0;
+		const std::uint64_t age =
+		    state.iteration_start_ns != 0 && now_ns > state.iteration_start_ns ? now_ns - state.iteration_start_ns : 0;
 		const bool stuck = age >= threshold_ns_;
 		out.iterations.metric.push_back(counter(labelled(base), static_cast<double>(state.iterations)));
 		out.iteration_times.metric.push_back(histogram(labelled(base), state.iteration_times, state.busy_ns));
 		out.run_delays.metric.push_back(histogram(labelled(base), state.poll_delays, state.poll_delay_ns));
 		// Woken, and not run since: what has begun there is an iteration, even if the kernel's table does not say so yet.
-		const std::uint64_t idle_end = state.wake_ns > state.idle_ns ? std::min(state.wake_ns, now_ns) : now_ns;
+		const std::uint64_t idle_end = state.woken_at_ns > state.idle_since_ns ? std::min(state.woken_at_ns, now_ns) : now_ns;
 		const std::uint64_t idle =
-		    state.idle_total_ns + (state.idle_ns != 0 && idle_end > state.idle_ns ? idle_end - state.idle_ns : 0);
+		    state.idle_total_ns +
+		    (state.idle_since_ns != 0 && idle_end > state.idle_since_ns ? idle_end - state.idle_since_ns : 0);
 		loop.idle_shown = std::max(loop.idle_shown, seconds(idle));
 		out.idle.metric.push_back(counter(labelled(base), loop.idle_shown));
 		out.ongoing.metric.push_back(gauge(labelled(base), stuck ? seconds(age) : 0));

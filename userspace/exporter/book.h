@@ -52,7 +52,7 @@ private:
 		std::uint64_t ongoing_start_ns = 0; // and when that one began
 		// Of the iteration that runs in `state`; null: that one has not been looked at.
 		[[nodiscard]] std::optional<Culprit> stuck_in(const LoopState &state) const {
-			return state.iteration_ns <= ongoing_start_ns ? ongoing : std::nullopt;
+			return state.iteration_start_ns <= ongoing_start_ns ? ongoing : std::nullopt;
 		}
 	};
 

@@ -24,7 +24,8 @@ Overview Book::overview(std::uint64_t now_ns, const std::vector<LoopState> &stat
 			continue; // not taken for a loop (yet)
 		}
 		const Loop &loop = entry->second;
-		const std::uint64_t age = state.iteration_ns != 0 && now_ns > state.iteration_ns ? now_ns - state.iteration_ns : 0;
+		const std::uint64_t age =
+		    state.iteration_start_ns != 0 && now_ns > state.iteration_start_ns ? now_ns - state.iteration_start_ns : 0;
 		Overview::Loop row;
 		row.pid = state.pid;
 		row.tid = state.tid;
@@ -32,8 +33,8 @@ Overview Book::overview(std::uint64_t now_ns, const std::vector<LoopState> &stat
 		row.place = label_value(loop.placement.unit.empty() ? loop.placement.container.substr(0, short_id) : loop.placement.unit);
 		row.iterations = state.iterations;
 		row.busy_ns = state.busy_ns + age;
-		row.idle_ns =
-		    state.idle_total_ns + (age == 0 && state.idle_ns != 0 && now_ns > state.idle_ns ? now_ns - state.idle_ns : 0);
+		row.idle_ns = state.idle_total_ns +
+		              (age == 0 && state.idle_since_ns != 0 && now_ns > state.idle_since_ns ? now_ns - state.idle_since_ns : 0);
 		row.stuck_ns = age >= threshold_ns_ ? age : 0;
 		if (row.stuck_ns != 0) {
 			row.stuck = loop.stuck_in(state);

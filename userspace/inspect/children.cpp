@@ -5,17 +5,17 @@ namespace loopsnoop::inspect {
 
 namespace {
 
-constexpr std::size_t most_children = 256;
+constexpr std::size_t max_children = 256;
 constexpr std::uint64_t remembered_ns = 60'000'000'000;
 constexpr std::uint64_t settling_ns = 1'000'000'000; // by then it has become the program it was forked for
 
 } // namespace
 
 void Children::forked(std::uint32_t parent, std::uint32_t child, std::uint64_t now_ns) {
-	if (children_.size() >= most_children) {
+	if (children_.size() >= max_children) {
 		std::erase_if(children_, [](const auto &entry) { return entry.second.gone; });
 	}
-	if (children_.size() < most_children) {
+	if (children_.size() < max_children) {
 		const auto status = proc_.status(child);
 		const std::uint32_t inner = status && !status->nspids.empty() ? status->nspids.back() : 0;
 		children_[child] = {proc_.comm(child), parent, inner, now_ns, false};

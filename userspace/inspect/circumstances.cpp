@@ -38,56 +38,57 @@ bool waits_for(const ThreadView &thread, std::uint32_t pid) {
 }
 
 // Threads of a process that is not followed, as /proc has them: no kernel stack, no native one. The main thread first.
-std::vector<ThreadLook> look_from_outside(const process::ProcFs &proc, std::uint32_t pid, std::size_t most) {
-	std::vector<ThreadLook> looks;
+std::vector<ThreadSnapshot> snapshot_from_outside(const process::ProcFs &proc, std::uint32_t pid, std::size_t most) {
+	std::vector<ThreadSnapshot> snapshots;
 	for (const process::ThreadEntry &thread : proc.threads(pid)) {
 		const auto status = proc.status(thread.tid);
 		const auto call = proc.syscall(pid, thread.tid);
 		if (!status || !call) {
 			continue;
 		}
-		ThreadLook look;
-		look.pid = pid;
-		look.tid = thread.tid;
-		look.thread = thread.name;
-		look.stopped = status->state == 'T' || status->state == 't';
-		look.running = call->running || status->state == 'R';
-		look.state = look.stopped           ? ThreadView::State::stopped
-		             : look.running         ? ThreadView::State::running
-		             : status->state == 'D' ? ThreadView::State::disk_sleep
-		                                    : ThreadView::State::sleeping;
-		look.syscall = call->number;
-		look.args = call->args;
+		ThreadSnapshot snapshot;
+		snapshot.pid = pid;
+		snapshot.tid = thread.tid;
+		snapshot.thread = thread.name;
+		snapshot.stopped = status->state == 'T' || status->state == 't';
+		snapshot.running = call->running || status->state == 'R';
+		snapshot.state = snapshot.stopped       ? ThreadView::State::stopped
+		                 : snapshot.running     ? ThreadView::State::running
+		                 : status->state == 'D' ? ThreadView::State::disk_sleep
+		                                        : ThreadView::State::sleeping;
+		snapshot.syscall = call->number;
+		snapshot.args = call->args;
 		if (call->number) {
-			look.descriptor = proc.descriptor(pid, static_cast<int>(call->args[0])); // looked at where the call has one there
+			snapshot.descriptor = proc.descriptor(pid, static_cast<int>(call->args[0])); // looked at where the call has one there
 		}
-		look.stack.pid = pid;
-		look.stack.tid = thread.tid;
-		look.stack.have_registers = !look.running;
-		look.stack.registers.r[UserRegisters::rsp] = call->sp;
-		look.stack.registers.r[UserRegisters::rip] = call->pc;
-		looks.push_back(std::move(look));
+		snapshot.stack.pid = pid;
+		snapshot.stack.tid = thread.tid;
+		snapshot.stack.have_registers = !snapshot.running;
+		snapshot.stack.registers.r[UserRegisters::rsp] = call->sp;
+		snapshot.stack.registers.r[UserRegisters::rip] = call->pc;
+		snapshots.push_back(std::move(snapshot));
 	}
-	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
-	looks.resize(std::min(looks.size(), most));
-	return looks;
+	std::stable_partition(snapshots.begin(), snapshots.end(),
+	                      [&](const ThreadSnapshot &snapshot) { return snapshot.tid == pid; });
+	snapshots.resize(std::min(snapshots.size(), most));
+	return snapshots;
 }
 
-std::optional<PeerLook> look_at_peer(const Stall &stall, const process::ProcFs &proc, Looker &looker) {
+std::optional<PeerSnapshot> inspect_peer(const Stall &stall, const process::ProcFs &proc, Inspector &inspector) {
 	const Peer *peer = analysis::last_peer(stall);
 	if (peer == nullptr || peer->pid == stall.pid || peer->pid == static_cast<std::uint32_t>(getpid())) {
 		return std::nullopt;
 	}
-	constexpr std::size_t most_threads = 8; // each may cost a search for the process at the other end of its socket
-	std::optional<PeerLook> found;
-	for (const ThreadLook &look : look_from_outside(proc, peer->pid, most_threads)) {
-		ThreadView view = looker.view(look, false);
+	constexpr std::size_t max_threads = 8; // each may cost a search for the process at the other end of its socket
+	std::optional<PeerSnapshot> found;
+	for (const ThreadSnapshot &snapshot : snapshot_from_outside(proc, peer->pid, max_threads)) {
+		ThreadView view = inspector.view(snapshot, false);
 		if (view.stack && view.stack->empty()) {
 			view.stack.reset();
 		}
 		const bool waits = waits_for(view, stall.pid);
 		if (!found || waits) {
-			found = PeerLook{peer->pid, peer->comm, waits, std::move(view)};
+			found = PeerSnapshot{peer->pid, peer->comm, waits, std::move(view)};
 		}
 		if (waits) {
 			break;
@@ -98,7 +99,7 @@ std::optional<PeerLook> look_at_peer(const Stall &stall, const process::ProcFs &
 
 } // namespace
 
-bool add_circumstances(Stall &stall, const process::ProcFs &proc, Looker &looker) {
+bool add_circumstances(Stall &stall, const process::ProcFs &proc, Inspector &inspector) {
 	if (stall.no_loop_yet || stall.truncated == Truncated::before_attach) {
 		const auto listening = process::listeners(proc, stall.pid);
 		const auto age = process_age_ns(proc, stall.pid);
@@ -107,7 +108,7 @@ bool add_circumstances(Stall &stall, const process::ProcFs &proc, Looker &looker
 		}
 	}
 	stall.pool = analysis::find_pool_wait(stall);
-	stall.peer = look_at_peer(stall, proc, looker);
+	stall.peer = inspect_peer(stall, proc, inspector);
 	return stall.startup || stall.pool || stall.peer;
 }
 

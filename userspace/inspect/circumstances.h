@@ -13,6 +13,6 @@ namespace loopsnoop::inspect {
 // What is around a stall that goes on: read from outside while it does. Sets `startup`, `pool` and `peer`; true: there was
 // something to set, and its story is to be told anew. Goes through the process's descriptors, and looks at one other process at
 // most.
-bool add_circumstances(Stall &stall, const process::ProcFs &proc, Looker &looker);
+bool add_circumstances(Stall &stall, const process::ProcFs &proc, Inspector &inspector);
 
 } // namespace loopsnoop::inspect

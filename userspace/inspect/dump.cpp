@@ -26,7 +26,7 @@ Result<Dump> dump(const DumpSettings &settings) {
 	}
 	collector::CollectorOptions options;
 	options.stack_bytes = settings.stack_bytes;
-	options.look_only = true;
+	options.snapshots_only = true;
 	auto started = collector::Collector::start(options);
 	if (!started) {
 		return started.error();
@@ -35,7 +35,7 @@ Result<Dump> dump(const DumpSettings &settings) {
 	Programs programs(proc);
 	Children children(proc);
 	Resolver resolver(proc, programs, children);
-	Looker looker(collector, proc, programs, resolver, settings.stack_bytes);
+	Inspector inspector(collector, proc, programs, resolver, settings.stack_bytes);
 
 	if (auto followed = collector.follow({settings.pid, false, std::nullopt}); !followed) {
 		return followed.error();
@@ -52,16 +52,16 @@ Result<Dump> dump(const DumpSettings &settings) {
 		dump.comm = status->comm;
 		dump.start_ns = monotonic_ns();
 		dump.started_at = rfc3339_utc(realtime_ns());
-		const std::vector<ThreadLook> looks = looker.look(settings.pid);
-		if (looks.empty()) {
+		const std::vector<ThreadSnapshot> snapshots = inspector.snapshot(settings.pid);
+		if (snapshots.empty()) {
 			return make_error("dump", name, "it has ended just now");
 		}
-		dump.look_ns = looks.back().now_ns - looks.front().now_ns;
-		for (ThreadLook look : looks) {
-			look.off_ns = 0; // nothing was attached that would know since when
-			dump.threads.push_back(looker.view(std::move(look), true));
+		dump.look_ns = snapshots.back().now_ns - snapshots.front().now_ns;
+		for (ThreadSnapshot snapshot : snapshots) {
+			snapshot.off_since_ns = 0; // nothing was attached that would know since when
+			dump.threads.push_back(inspector.view(std::move(snapshot), true));
 		}
-		dump.deadlock = complete_views(looker, programs, settings.pid, looks, dump.threads, settings.pid);
+		dump.deadlock = complete_views(inspector, programs, settings.pid, snapshots, dump.threads, settings.pid);
 		if (std::ranges::none_of(dump.threads, &ThreadView::moved) || monotonic_ns() - begin_ns > enough_ns) {
 			break;
 		}

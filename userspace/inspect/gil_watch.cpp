@@ -56,7 +56,7 @@ bool GilWatch::add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns) 
 	return true;
 }
 
-void GilWatch::look(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns) {
+void GilWatch::sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns) {
 	auto *interpreter = programs_.interpreter(pid);
 	const auto holder = interpreter != nullptr ? interpreter->gil_holder() : std::nullopt;
 	if (!holder) {

@@ -25,75 +25,76 @@ std::vector<std::uint8_t> read_stack_bytes(const process::Memory &memory, std::u
 
 } // namespace
 
-void Looker::read_stack(ThreadLook &look) {
-	if (look.running || !look.stack.have_registers) {
+void Inspector::read_stack(ThreadSnapshot &snapshot) {
+	if (snapshot.running || !snapshot.stack.have_registers) {
 		return;
 	}
-	const process::TargetMemory memory(look.pid);
-	look.stack.stack_address = look.stack.registers.sp();
-	look.stack.stack_bytes = read_stack_bytes(memory, look.stack.stack_address, stack_bytes_);
-	read_python(look);
+	const process::TargetMemory memory(snapshot.pid);
+	snapshot.stack.stack_address = snapshot.stack.registers.sp();
+	snapshot.stack.stack_bytes = read_stack_bytes(memory, snapshot.stack.stack_address, stack_bytes_);
+	read_python(snapshot);
 }
 
-void Looker::read_python(ThreadLook &look) {
-	auto *interpreter = programs_.interpreter(look.pid);
+void Inspector::read_python(ThreadSnapshot &snapshot) {
+	auto *interpreter = programs_.interpreter(snapshot.pid);
 	if (interpreter == nullptr) {
 		return;
 	}
-	if (!walked_ || walked_->pid != look.pid) {
-		walked_ = Walked{look.pid, interpreter->threads()};
+	if (!walked_ || walked_->pid != snapshot.pid) {
+		walked_ = Walked{snapshot.pid, interpreter->threads()};
 	}
-	if (const auto state = interpreter->thread_state(look.tid, look.fs_base, walked_->threads)) {
+	if (const auto state = interpreter->thread_state(snapshot.tid, snapshot.fs_base, walked_->threads)) {
 		auto named = interpreter->named_frames(*state);
-		look.thread = named.name.value_or(look.thread);
-		look.stack.python = std::move(named.frames);
+		snapshot.thread = named.name.value_or(snapshot.thread);
+		snapshot.stack.python = std::move(named.frames);
 	}
 }
 
-RawWait Looker::wait(const ThreadLook &look) const {
+RawWait Inspector::wait(const ThreadSnapshot &snapshot) const {
 	RawWait wait;
-	wait.pid = look.pid;
-	wait.tid = look.tid;
-	wait.syscall = look.syscall;
-	wait.start_ns = look.off_ns;
-	wait.off_ns = look.off_ns != 0 && look.now_ns > look.off_ns ? look.now_ns - look.off_ns : 0;
-	wait.end_ns = look.now_ns;
+	wait.pid = snapshot.pid;
+	wait.tid = snapshot.tid;
+	wait.syscall = snapshot.syscall;
+	wait.start_ns = snapshot.off_since_ns;
+	wait.off_ns =
+	    snapshot.off_since_ns != 0 && snapshot.now_ns > snapshot.off_since_ns ? snapshot.now_ns - snapshot.off_since_ns : 0;
+	wait.end_ns = snapshot.now_ns;
 	wait.count = 1;
 	wait.ongoing = true;
-	auto call = collector::read_live_call(look, proc_, process::TargetMemory(look.pid));
+	auto call = collector::read_live_call(snapshot, proc_, process::TargetMemory(snapshot.pid));
 	wait.cause = call.cause;
 	wait.target = std::move(call.target);
-	wait.stack = look.stack;
+	wait.stack = snapshot.stack;
 	return wait;
 }
 
-ThreadView Looker::view(ThreadLook look, bool with_native_stack) {
+ThreadView Inspector::view(ThreadSnapshot snapshot, bool with_native_stack) {
 	ThreadView view;
-	view.tid = look.tid;
-	view.state = look.state;
-	const bool asleep = !look.running && look.stack.have_registers;
+	view.tid = snapshot.tid;
+	view.state = snapshot.state;
+	const bool asleep = !snapshot.running && snapshot.stack.have_registers;
 	if (!asleep) {
-		read_python(look); // its frames move, its name does not
-		view.thread = look.thread;
+		read_python(snapshot); // its frames move, its name does not
+		view.thread = snapshot.thread;
 		return view;
 	}
-	if (look.off_ns != 0 && look.now_ns >= look.off_ns) {
-		view.waited_ns = look.now_ns - look.off_ns;
+	if (snapshot.off_since_ns != 0 && snapshot.now_ns >= snapshot.off_since_ns) {
+		view.waited_ns = snapshot.now_ns - snapshot.off_since_ns;
 	}
-	read_stack(look);
-	view.thread = look.thread;
-	const RawWait raw = wait(look);
+	read_stack(snapshot);
+	view.thread = snapshot.thread;
+	const RawWait raw = wait(snapshot);
 	Cause cause = raw.cause;
-	view.resource = resolver_.resource(look.pid, raw.target, cause);
+	view.resource = resolver_.resource(snapshot.pid, raw.target, cause);
 	view.cause = cause;
-	view.syscall = Resolver::syscall_text(look.syscall);
-	resolver_.view_file_lock(look.pid, view.syscall, raw.target, view.resource);
+	view.syscall = Resolver::syscall_text(snapshot.syscall);
+	resolver_.view_file_lock(snapshot.pid, view.syscall, raw.target, view.resource);
 	if (!with_native_stack) {
-		look.stack.have_registers = false;
-		look.stack.stack_bytes.clear();
+		snapshot.stack.have_registers = false;
+		snapshot.stack.stack_bytes.clear();
 	}
-	view.stack = resolver_.stack(look.stack);
-	resolver_.view_lock(look.stack, *view.stack, view.resource);
+	view.stack = resolver_.stack(snapshot.stack);
+	resolver_.view_lock(snapshot.stack, *view.stack, view.resource);
 	return view;
 }
 

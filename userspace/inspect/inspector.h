@@ -16,25 +16,25 @@
 namespace loopsnoop::inspect {
 
 // Looks at threads while they sleep, from outside: the kernel's view of them, completed with what their memory holds. One thread.
-class Looker {
+class Inspector {
 public:
-	Looker(collector::Collector &collector, process::ProcFs proc, Programs &programs, Resolver &resolver,
-	       std::uint32_t stack_bytes)
+	Inspector(collector::Collector &collector, process::ProcFs proc, Programs &programs, Resolver &resolver,
+	          std::uint32_t stack_bytes)
 	    : collector_(collector), proc_(std::move(proc)), programs_(programs), resolver_(resolver), stack_bytes_(stack_bytes) {}
 
 	// Registers, kernel frames and descriptors of every thread; no user memory is read yet.
-	[[nodiscard]] std::vector<ThreadLook> look(std::uint32_t pid) {
+	[[nodiscard]] std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) {
 		walked_.reset();
-		return collector_.look(pid);
+		return collector_.snapshot(pid);
 	}
 	// Reads the user stack and the interpreter's frames of a sleeping thread, and the name that Python gave it.
-	void read_stack(ThreadLook &look);
+	void read_stack(ThreadSnapshot &snapshot);
 	// The interpreter's frames and the name only.
-	void read_python(ThreadLook &look);
+	void read_python(ThreadSnapshot &snapshot);
 	// What it waits for now, as a wait of a loop. The stack must have been read.
-	[[nodiscard]] RawWait wait(const ThreadLook &look) const;
+	[[nodiscard]] RawWait wait(const ThreadSnapshot &snapshot) const;
 	// For people: state, what it waits for, its stack (with names).
-	[[nodiscard]] ThreadView view(ThreadLook look, bool with_native_stack);
+	[[nodiscard]] ThreadView view(ThreadSnapshot snapshot, bool with_native_stack);
 
 private:
 	collector::Collector &collector_;

@@ -15,8 +15,9 @@
 
 namespace loopsnoop::inspect {
 
-// Numbers to names: stacks, resources, wakers. Asks the target's memory and files, /proc and the ELF files; only for stalls that
-// are reported. One thread.
+// Numbers to names: stacks, resources, wakers. Reads the target's memory and files, /proc and ELF files, so each call may take
+// milliseconds, the first one for a program longer. It is called for stalls that are reported, for the threads of a snapshot, and
+// early for waits that may become part of a stall and whose names might be gone by then. One thread.
 class Resolver {
 public:
 	Resolver(const process::ProcFs &proc, Programs &programs, Children &children)

@@ -98,15 +98,15 @@ void rename(std::optional<Resource> &resource, std::span<const ThreadView> threa
 
 } // namespace
 
-std::optional<std::vector<std::uint32_t>> complete_views(Looker &looker, Programs &programs, std::uint32_t pid,
-                                                         std::span<const ThreadLook> looks, std::vector<ThreadView> &threads,
-                                                         std::uint32_t start) {
+std::optional<std::vector<std::uint32_t>> complete_views(Inspector &inspector, Programs &programs, std::uint32_t pid,
+                                                         std::span<const ThreadSnapshot> snapshots,
+                                                         std::vector<ThreadView> &threads, std::uint32_t start) {
 	tell_gil(programs, pid, threads);
 	infer_by_with(programs, pid, threads);
 	for (ThreadView &view : threads) {
 		rename(view.resource, threads);
 	}
-	const auto still = analysis::held_still(looks, looker.look(pid));
+	const auto still = analysis::held_still(snapshots, inspector.snapshot(pid));
 	bool gil_moved = false;
 	for (ThreadView &view : threads) {
 		view.moved = is_asleep(view) && !still.contains(view.tid);

@@ -20,8 +20,9 @@ namespace loopsnoop::inspect {
 // there is none, or it changes hands meanwhile, nothing is told and `holds_gil` stays null.
 // Looks a second time, and marks those as moved that have run since. Of those that have not, all that is told was so at once.
 // Returns a deadlock as analysis::WaitGraph has it, asked for from `start`.
-[[nodiscard]] std::optional<std::vector<std::uint32_t>> complete_views(Looker &looker, Programs &programs, std::uint32_t pid,
-                                                                       std::span<const ThreadLook> looks,
+[[nodiscard]] std::optional<std::vector<std::uint32_t>> complete_views(Inspector &inspector, Programs &programs,
+                                                                       std::uint32_t pid,
+                                                                       std::span<const ThreadSnapshot> snapshots,
                                                                        std::vector<ThreadView> &threads, std::uint32_t start);
 
 // What the view of the stall's own thread knows of the lock that it waits for now, which its waits do not: who holds it, by its

@@ -58,9 +58,9 @@ void ThrottleWatch::tick(std::uint32_t pid, std::uint64_t now_ns) {
 }
 
 std::optional<std::uint64_t> ThrottleWatch::since(std::uint32_t pid, std::uint64_t start_ns, std::uint64_t now_ns,
-                                                  std::uint64_t most_ns) {
+                                                  std::uint64_t max_ns) {
 	Process &process = processes_[pid];
-	if (most_ns >= little_ns || now_ns - process.read_ns >= fresh_ns) {
+	if (max_ns >= little_ns || now_ns - process.read_ns >= fresh_ns) {
 		read(pid, process, now_ns);
 	}
 	const auto later = std::find_if(process.readings.begin(), process.readings.end(),
@@ -68,7 +68,7 @@ std::optional<std::uint64_t> ThrottleWatch::since(std::uint32_t pid, std::uint64
 	if (!process.readable || later == process.readings.begin()) {
 		return std::nullopt;
 	}
-	return std::min(process.readings.back().throttled_ns - std::prev(later)->throttled_ns, most_ns);
+	return std::min(process.readings.back().throttled_ns - std::prev(later)->throttled_ns, max_ns);
 }
 
 } // namespace loopsnoop::inspect

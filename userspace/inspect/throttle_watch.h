@@ -22,11 +22,11 @@ public:
 	// To be called a few times a second for each followed process.
 	void tick(std::uint32_t pid, std::uint64_t now_ns);
 	// How far the counters of the process's cgroup moved from `start_ns` until now: an upper bound, by what they moved between
-	// the last reading before the start and the start itself. nullopt: no such reading, or no CPU controller. `most_ns`: no more
+	// the last reading before the start and the start itself. nullopt: no such reading, or no CPU controller. `max_ns`: no more
 	// than that is of interest, as the thread waited no longer for a CPU; of little the counters are not read anew for each stall
 	// of many.
 	[[nodiscard]] std::optional<std::uint64_t> since(std::uint32_t pid, std::uint64_t start_ns, std::uint64_t now_ns,
-	                                                 std::uint64_t most_ns);
+	                                                 std::uint64_t max_ns);
 	// One of perhaps hundreds: as long as the counters stand still they are read every ten seconds only.
 	void seldom(std::uint32_t pid) { processes_[pid].seldom = true; }
 	void forget(std::uint32_t pid) { processes_.erase(pid); }

@@ -16,7 +16,10 @@
 
 namespace loopsnoop {
 
-// What the collector hands up: observations as plain values, nothing looked up yet. Times are CLOCK_MONOTONIC ns.
+// What the collector hands up: observations as plain values. Times are CLOCK_MONOTONIC ns: `..._at_ns`, `..._since_ns`,
+// `start_ns`, `end_ns`, `time_ns`, `now_ns` are moments, every other `..._ns` is a length of time. The kernel side sends numbers
+// only. The session fills in `python`, `named` and `thread` of samples and wakers by name as soon as it receives them, because
+// the thread that they are of may end before the stall does.
 
 // A place in the kernel's table of loops, and which of its occupants.
 struct LoopKey {
@@ -180,7 +183,7 @@ using Event =
     std::variant<LoopAppeared, RawWait, RawWaker, RawGilWait, IterationEnded, RawSample, Forked, Execed, ThreadExited, Candidate>;
 
 // A thread that nobody follows, as a census found it: main threads, and others that are asleep in an epoll call.
-struct Stranger {
+struct UnfollowedThread {
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
 	std::uint32_t program = 0; // another number of the same process: it has become another program (exec)
@@ -192,7 +195,7 @@ struct Stranger {
 };
 
 // What the kernel side knows of the life of a process that is followed together with its children.
-struct Deeds {
+struct ProcessActivity {
 	struct Write {
 		std::uint64_t time_ns = 0;
 		std::string path; // as the call had it: may be relative
@@ -214,8 +217,9 @@ using Histogram = std::array<std::uint64_t, 32>;
 
 // Since when a loop has something to do; 0: it is idle. One that was woken in its own poll call begins its iteration when it is
 // seen to run: until then, on the run queue or after a switch back that was not traced, the wake-up counts.
-[[nodiscard]] constexpr std::uint64_t busy_since(std::uint64_t iteration_ns, std::uint64_t off_ns, std::uint64_t wake_ns) {
-	return iteration_ns == 0 && off_ns != 0 && wake_ns > off_ns ? wake_ns : iteration_ns;
+[[nodiscard]] constexpr std::uint64_t busy_since(std::uint64_t iteration_start_ns, std::uint64_t off_since_ns,
+                                                 std::uint64_t woken_at_ns) {
+	return iteration_start_ns == 0 && off_since_ns != 0 && woken_at_ns > off_since_ns ? woken_at_ns : iteration_start_ns;
 }
 
 // A loop's account at one moment, read from the kernel's table while it goes on.
@@ -228,10 +232,10 @@ struct LoopState {
 	std::uint64_t changes = 0; // moves whenever the thread does
 	std::uint64_t followed_ns = 0;
 	std::uint64_t iteration = 0;
-	std::uint64_t iteration_ns = 0; // start of the running iteration, 0: idle
-	std::uint64_t off_ns = 0;       // off CPU since, 0: on CPU
-	std::uint64_t wake_ns = 0;
-	std::uint64_t idle_ns = 0;
+	std::uint64_t iteration_start_ns = 0; // of the running iteration, 0: idle
+	std::uint64_t off_since_ns = 0;       // off CPU since, 0: on CPU
+	std::uint64_t woken_at_ns = 0;        // of the last wake-up
+	std::uint64_t idle_since_ns = 0;      // asleep in its own poll call since, 0: it is not
 	std::optional<Cause> off_cause;
 	std::optional<long> off_syscall;
 	std::uint64_t fs_base = 0;
@@ -248,15 +252,15 @@ struct LoopState {
 };
 
 // One thread as a look found it.
-struct ThreadLook {
+struct ThreadSnapshot {
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
 	std::string thread;
 	ThreadView::State state = ThreadView::State::sleeping;
 	bool running = false;
 	std::uint64_t now_ns = 0;
-	std::uint64_t off_ns = 0;   // off CPU since; 0: running or not known
-	std::uint64_t switches = 0; // times it has gone off CPU since it began; the same twice: it did not run in between
+	std::uint64_t off_since_ns = 0; // off CPU since; 0: running or not known
+	std::uint64_t switches = 0;     // times it has gone off CPU since it began; the same twice: it did not run in between
 	std::optional<long> syscall;
 	std::array<std::uint64_t, 6> args{};
 	std::uint64_t fs_base = 0;

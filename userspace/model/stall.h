@@ -112,7 +112,7 @@ struct PoolWait {
 };
 
 // What the process at the other end does meanwhile: one thread of it, that which waits for us, or the main thread.
-struct PeerLook {
+struct PeerSnapshot {
 	std::uint32_t pid = 0;
 	std::string comm;
 	bool waits_for_us = false; // for an answer from the very process that waits for it
@@ -158,7 +158,7 @@ struct Stall {
 	std::optional<std::uint64_t> throttled_ns; // its cgroup was held back by a CPU limit for so long meanwhile; unset: not known
 	std::optional<Startup> startup;            // it waits before it has served anybody
 	std::optional<PoolWait> pool;              // of the wait that explains it
-	std::optional<PeerLook> peer;              // of the wait that explains it; stalls that were ever ongoing
+	std::optional<PeerSnapshot> peer;          // of the wait that explains it; stalls that were ever ongoing
 	std::optional<std::vector<ThreadView>> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;
 };

@@ -42,7 +42,7 @@ bool too_deep(std::string_view line) {
 static void read(const Fields &from, Listener &listener);
 static void read(const Fields &from, Startup &startup);
 static void read(const Fields &from, PoolWait &pool);
-static void read(const Fields &from, PeerLook &peer);
+static void read(const Fields &from, PeerSnapshot &peer);
 static void read(const Fields &from, LoopTotals &loop);
 static void read(const Fields &from, LineTotals &line);
 static void read(const Fields &from, ProcessLife &life);
@@ -101,7 +101,7 @@ static void read(const Fields &from, PoolWait &pool) {
 	from.values("waiters", pool.waiters);
 }
 
-static void read(const Fields &from, PeerLook &peer) {
+static void read(const Fields &from, PeerSnapshot &peer) {
 	from.get("pid", peer.pid);
 	from.get("comm", peer.comm);
 	from.get("waits_for_us", peer.waits_for_us);

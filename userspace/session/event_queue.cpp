@@ -115,7 +115,7 @@ bool EventQueue::empty() const {
 
 bool EventQueue::full() const {
 	const std::lock_guard lock(waiting_mutex_);
-	return waiting_bytes_ >= most_bytes;
+	return waiting_bytes_ >= max_bytes;
 }
 
 } // namespace loopsnoop::session

@@ -41,7 +41,7 @@ private:
 	[[nodiscard]] bool full() const;
 
 	// 30 MiB are half a second of such a storm; a process that stalls once in a while has a stack or two waiting here.
-	static constexpr std::size_t most_bytes = 30 << 20;
+	static constexpr std::size_t max_bytes = 30 << 20;
 
 	collector::Collector &collector_;
 	UniqueFd filled_, stopped_;

@@ -61,7 +61,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	options.max_loops = settings.max_loops;
 	options.discover = prepared.discovery.has_value();
 	options.without = settings.without;
-	options.lives = settings.children;
+	options.process_history = settings.children;
 	options.verbose = settings.verbose;
 	auto collector = collector::Collector::start(options);
 	if (!collector) {
@@ -78,12 +78,12 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	if (auto given_up = give_up_capabilities(prepared.launch.has_value()); !given_up) {
 		return given_up.error();
 	}
-	Following following(settings, outputs, **collector, std::move(prepared));
-	if (auto begun = following.begin(); !begun) {
+	Session session(settings, outputs, **collector, std::move(prepared));
+	if (auto begun = session.begin(); !begun) {
 		return begun.error();
 	}
-	following.run();
-	return following.finish();
+	session.run();
+	return session.finish();
 }
 
 } // namespace loopsnoop::session

@@ -11,7 +11,8 @@ constexpr std::uint64_t update_ns = 1'000'000'000;
 
 } // namespace
 
-LiveLook::LiveLook(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector)
+LiveNumbersLender::LiveNumbersLender(const std::function<void(std::function<LiveNumbers()>)> &lend,
+                                     const collector::Collector &collector)
     : lend_(lend), collector_(collector) {
 	update(monotonic_ns());
 	if (lend_) {
@@ -19,13 +20,13 @@ LiveLook::LiveLook(const std::function<void(std::function<LiveNumbers()>)> &lend
 	}
 }
 
-LiveLook::~LiveLook() {
+LiveNumbersLender::~LiveNumbersLender() {
 	if (lend_) {
 		lend_({});
 	}
 }
 
-void LiveLook::update(std::uint64_t now_ns) {
+void LiveNumbersLender::update(std::uint64_t now_ns) {
 	if (!lend_ || now_ns < next_update_ns_) {
 		return;
 	}
@@ -34,7 +35,7 @@ void LiveLook::update(std::uint64_t now_ns) {
 	lost_ = collector_.losses();
 }
 
-LossCounts LiveLook::lost() const {
+LossCounts LiveNumbersLender::lost() const {
 	const std::lock_guard lock(mutex_);
 	return lost_;
 }

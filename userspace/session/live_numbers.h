@@ -12,14 +12,14 @@
 namespace loopsnoop::session {
 
 // Lends the kernel's tables to another thread while the session lasts. The collector and `lend` outlive it.
-class LiveLook {
+class LiveNumbersLender {
 public:
-	LiveLook(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector);
-	~LiveLook();
-	LiveLook(const LiveLook &) = delete;
-	LiveLook &operator=(const LiveLook &) = delete;
-	LiveLook(LiveLook &&) = delete;
-	LiveLook &operator=(LiveLook &&) = delete;
+	LiveNumbersLender(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector);
+	~LiveNumbersLender();
+	LiveNumbersLender(const LiveNumbersLender &) = delete;
+	LiveNumbersLender &operator=(const LiveNumbersLender &) = delete;
+	LiveNumbersLender(LiveNumbersLender &&) = delete;
+	LiveNumbersLender &operator=(LiveNumbersLender &&) = delete;
 
 	// The losses are read by this thread alone: the other one may have no right to. About once a second: it takes two dozen
 	// system calls.

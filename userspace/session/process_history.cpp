@@ -18,7 +18,7 @@ std::string signal_name(int signal) {
 
 } // namespace
 
-void Lives::began(std::uint32_t pid, std::optional<std::uint32_t> parent, std::uint64_t now_ns) {
+void ProcessHistory::began(std::uint32_t pid, std::optional<std::uint32_t> parent, std::uint64_t now_ns) {
 	if (!on_) {
 		return;
 	}
@@ -32,7 +32,7 @@ void Lives::began(std::uint32_t pid, std::optional<std::uint32_t> parent, std::u
 	}
 }
 
-void Lives::exec(std::uint32_t pid, const std::string &comm) {
+void ProcessHistory::exec(std::uint32_t pid, const std::string &comm) {
 	if (const auto life = living_.find(pid); life != living_.end()) {
 		life->second.comm = comm;
 		life->second.command.clear();
@@ -40,13 +40,13 @@ void Lives::exec(std::uint32_t pid, const std::string &comm) {
 	}
 }
 
-void Lives::came_to_loop(std::uint32_t pid) {
+void ProcessHistory::came_to_loop(std::uint32_t pid) {
 	if (const auto life = living_.find(pid); life != living_.end()) {
 		life->second.came_to_loop = true;
 	}
 }
 
-void Lives::tick() {
+void ProcessHistory::tick() {
 	for (auto &[pid, life] : living_) {
 		if (life.command.empty()) {
 			read_names(life);
@@ -54,46 +54,46 @@ void Lives::tick() {
 	}
 }
 
-void Lives::read_names(ProcessLife &life) {
-	constexpr std::size_t most_bytes = 256;
+void ProcessHistory::read_names(ProcessLife &life) {
+	constexpr std::size_t max_bytes = 256;
 	std::string command;
 	for (const std::string &argument : proc_.cmdline(life.pid)) {
 		command += (command.empty() ? "" : " ") + argument;
 	}
-	command.resize(std::min(command.size(), most_bytes));
+	command.resize(std::min(command.size(), max_bytes));
 	life.command = std::move(command);
 	if (std::string comm = proc_.comm(life.pid); !comm.empty()) {
 		life.comm = std::move(comm);
 	}
 }
 
-void Lives::did(std::uint32_t pid, std::string doing, std::optional<SourceFrame> culprit) {
+void ProcessHistory::did(std::uint32_t pid, std::string doing, std::optional<SourceFrame> culprit) {
 	if (const auto life = living_.find(pid); life != living_.end()) {
 		life->second.doing = std::move(doing);
 		life->second.culprit = std::move(culprit);
 	}
 }
 
-void Lives::read_deeds(ProcessLife &life) {
-	const auto deeds = collector_.deeds(life.pid);
-	if (!deeds) {
+void ProcessHistory::read_activity(ProcessLife &life) {
+	const auto activity = collector_.activity(life.pid);
+	if (!activity) {
 		life.accepted = collector_.counts_accepts() ? std::optional<std::uint64_t>(0) : std::nullopt;
 		return;
 	}
-	life.accepted = deeds->accepted;
-	for (const Deeds::Write &write : deeds->writes) {
+	life.accepted = activity->accepted;
+	for (const ProcessActivity::Write &write : activity->writes) {
 		life.writes.push_back({write.path, write.time_ns});
 	}
-	if (deeds->signal && life.ended) {
+	if (activity->signal && life.ended) {
 		life.ended_by =
-		    ProcessLife::EndedBy{signal_name(deeds->signal->signal), deeds->signal->sender, deeds->signal->sender_comm};
-		if (life.doing.empty() && deeds->signal->was_idle) {
+		    ProcessLife::EndedBy{signal_name(activity->signal->signal), activity->signal->sender, activity->signal->sender_comm};
+		if (life.doing.empty() && activity->signal->was_idle) {
 			life.doing = "idle in its loop";
 		}
 	}
 }
 
-void Lives::ended(const ProcessExit &exit) {
+void ProcessHistory::ended(const ProcessExit &exit) {
 	const auto known = living_.find(exit.pid);
 	if (known == living_.end()) {
 		return;
@@ -104,31 +104,31 @@ void Lives::ended(const ProcessExit &exit) {
 	life.lived_ns = exit.start_ns > life.start_ns ? exit.start_ns - life.start_ns : 0;
 	life.status = exit.status;
 	life.signal = exit.signal;
-	read_deeds(life);
-	collector_.forget_deeds(exit.pid);
+	read_activity(life);
+	collector_.forget_activity(exit.pid);
 	if (gone_.size() >= most) {
 		gone_.erase(gone_.begin());
 	}
 	gone_.push_back(std::move(life));
 }
 
-std::optional<Deeds::SignalSent> Lives::signal_of(std::uint32_t pid) const {
+std::optional<ProcessActivity::SignalSent> ProcessHistory::signal_of(std::uint32_t pid) const {
 	if (!living_.contains(pid)) {
 		return std::nullopt;
 	}
-	const auto deeds = collector_.deeds(pid);
-	return deeds ? deeds->signal : std::nullopt;
+	const auto activity = collector_.activity(pid);
+	return activity ? activity->signal : std::nullopt;
 }
 
-bool Lives::has_children(std::uint32_t pid) const {
+bool ProcessHistory::has_children(std::uint32_t pid) const {
 	return std::ranges::any_of(living_, [&](const auto &entry) { return entry.second.parent == pid; });
 }
 
-std::vector<ProcessLife> Lives::all(std::uint64_t now_ns) {
+std::vector<ProcessLife> ProcessHistory::all(std::uint64_t now_ns) {
 	std::vector<ProcessLife> lives = gone_;
 	for (auto [pid, life] : living_) {
 		life.lived_ns = now_ns > life.start_ns ? now_ns - life.start_ns : 0;
-		read_deeds(life);
+		read_activity(life);
 		lives.push_back(std::move(life));
 	}
 	// Of those that were there all the time only the ones that forked others belong to the story.

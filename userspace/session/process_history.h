@@ -16,11 +16,11 @@ namespace loopsnoop::session {
 
 // Keeps book of the processes of a session that follows children: how long each lived, whether it came to serve, how it ended.
 // Bounded: of more than `most` processes the oldest that have ended are left out. One thread calls.
-class Lives {
+class ProcessHistory {
 public:
 	static constexpr std::size_t most = 1000;
 
-	Lives(collector::Collector &collector, process::ProcFs proc, bool on)
+	ProcessHistory(collector::Collector &collector, process::ProcFs proc, bool on)
 	    : collector_(collector), proc_(std::move(proc)), on_(on) {}
 
 	[[nodiscard]] bool on() const { return on_; }
@@ -33,7 +33,7 @@ public:
 	void did(std::uint32_t pid, std::string doing, std::optional<SourceFrame> culprit);
 	void ended(const ProcessExit &exit);
 	// The moment at which what a process does is of interest: when the signal came that ended it; nullopt: none came.
-	[[nodiscard]] std::optional<Deeds::SignalSent> signal_of(std::uint32_t pid) const;
+	[[nodiscard]] std::optional<ProcessActivity::SignalSent> signal_of(std::uint32_t pid) const;
 	// It has children that are followed, and live.
 	[[nodiscard]] bool has_children(std::uint32_t pid) const;
 
@@ -41,7 +41,7 @@ public:
 	[[nodiscard]] std::vector<ProcessLife> all(std::uint64_t now_ns);
 
 private:
-	void read_deeds(ProcessLife &life);
+	void read_activity(ProcessLife &life);
 	void read_names(ProcessLife &life);
 
 	collector::Collector &collector_;

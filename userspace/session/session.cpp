@@ -57,17 +57,17 @@ std::uint64_t important_losses(const LossCounts &losses) {
 
 } // namespace
 
-Following::Following(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared)
+Session::Session(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared)
     : settings_(settings), outputs_(outputs), collector_(collector), prepared_(std::move(prepared)), programs_(prepared_.proc),
       children_(prepared_.proc), resolver_(prepared_.proc, programs_, children_),
-      looker_(collector_, prepared_.proc, programs_, resolver_, settings_.stack_bytes),
+      inspector_(collector_, prepared_.proc, programs_, resolver_, settings_.stack_bytes),
       stalls_(
           {settings_.threshold_ns, settings_.hang_after_ns, {settings_.tids.begin(), settings_.tids.end()}, settings_.children},
-          collector_, prepared_.proc, programs_, children_, resolver_, looker_,
+          collector_, prepared_.proc, programs_, children_, resolver_, inspector_,
           [this](const Record &record) { begun_ ? write(record) : early_.push_back(record); }),
       events_(collector_) {}
 
-void Following::write(const Record &record) {
+void Session::write(const Record &record) {
 	if (going_on_ && !outputs_.record(record)) {
 		going_on_ = false;
 		end_.reader_gone = true;
@@ -75,7 +75,7 @@ void Following::write(const Record &record) {
 }
 
 // All there is by now; in the course of a session, up to the next tick: a storm of stalls keeps no hang from being told.
-void Following::drain(std::uint64_t until_ns) {
+void Session::drain(std::uint64_t until_ns) {
 	constexpr std::size_t between_looks = 16;
 	for (std::size_t left = events_.fetch(); left > 0; left--) {
 		auto event = events_.next();
@@ -92,7 +92,7 @@ void Following::drain(std::uint64_t until_ns) {
 	}
 }
 
-void Following::follow_found(const std::vector<collector::FollowRequest> &found) {
+void Session::follow_found(const std::vector<collector::FollowRequest> &found) {
 	for (const collector::FollowRequest &request : found) {
 		stalls_.expect(request.pid, Stalls::Asked::found);
 	}
@@ -101,23 +101,23 @@ void Following::follow_found(const std::vector<collector::FollowRequest> &found)
 }
 
 // Begins to follow what discovery has found meanwhile.
-std::vector<collector::FollowRequest> Following::take_up() {
+std::vector<collector::FollowRequest> Session::take_up() {
 	auto found = prepared_.discovery->take(collector_, monotonic_ns(), [&](std::uint32_t pid) { return stalls_.follows(pid); });
 	follow_found(found);
 	return found;
 }
 
-void Following::look_at(const std::vector<collector::FollowRequest> &found) {
+void Session::look_at(const std::vector<collector::FollowRequest> &found) {
 	for (const collector::FollowRequest &request : found) {
 		stalls_.forget_unseen(request.pid);
 		stalls_.first_look(request.pid);
 	}
 }
 
-void Following::tick() { stalls_.tick(events_.empty() ? Stalls::Handled::all : Stalls::Handled::some); }
+void Session::tick() { stalls_.tick(events_.empty() ? Stalls::Handled::all : Stalls::Handled::some); }
 
 // Those that were named; returns those that were found besides.
-Result<std::vector<collector::FollowRequest>> Following::follow_all() {
+Result<std::vector<collector::FollowRequest>> Session::follow_all() {
 	for (const collector::FollowRequest &request : prepared_.requests) {
 		stalls_.expect(request.pid, Stalls::Asked::by_name);
 		if (auto followed = collector_.follow(request); !followed) {
@@ -126,7 +126,7 @@ Result<std::vector<collector::FollowRequest>> Following::follow_all() {
 	}
 	drain();
 	for (const collector::FollowRequest &request : prepared_.requests) {
-		stalls_.first_glance(request.pid);
+		stalls_.probe_sleeping_poll(request.pid);
 	}
 	drain();
 	std::vector<collector::FollowRequest> found;
@@ -146,7 +146,7 @@ Result<std::vector<collector::FollowRequest>> Following::follow_all() {
 	return found;
 }
 
-Result<void> Following::begin() {
+Result<void> Session::begin() {
 	SessionStart start = session_start(settings_, collector_);
 	start_ns_ = start.start_ns = monotonic_ns();
 	start.started_at = rfc3339_utc(realtime_ns());
@@ -179,7 +179,7 @@ Result<void> Following::begin() {
 	return {};
 }
 
-void Following::wait_until(std::uint64_t time_ns) {
+void Session::wait_until(std::uint64_t time_ns) {
 	const std::uint64_t now = monotonic_ns();
 	const std::uint64_t pause_ns = events_.empty() && time_ns > now ? time_ns - now : 0;
 	std::array<pollfd, 2> fds{pollfd{prepared_.signals.get(), POLLIN, 0}, pollfd{events_.poll_fd(), POLLIN, 0}};
@@ -187,7 +187,7 @@ void Following::wait_until(std::uint64_t time_ns) {
 	(void)ppoll(fds.data(), fds.size(), &pause, nullptr);
 }
 
-void Following::tell_status() {
+void Session::tell_status() {
 	if (!outputs_.status(meter_.read(stalls_, programs_, important_losses(collector_.losses())))) {
 		going_on_ = false;
 		end_.reader_gone = true;
@@ -195,7 +195,7 @@ void Following::tell_status() {
 }
 
 // Somebody wants an end.
-Following::Next Following::obey(int forward) {
+Session::Next Session::obey(int forward) {
 	auto &launch = prepared_.launch;
 	// The command got the Ctrl-C as well: its end is waited for, a second one is for loopsnoop alone.
 	if (!launch || launch->status() || interrupted_) {
@@ -208,7 +208,7 @@ Following::Next Following::obey(int forward) {
 	return Next::go_on;
 }
 
-void Following::run() {
+void Session::run() {
 	live_.emplace(outputs_.live, collector_);
 	const std::uint64_t until = settings_.duration_ns ? start_ns_ + *settings_.duration_ns : ~0ULL;
 	allow_late_wakeups(slack_ns);
@@ -243,7 +243,7 @@ void Following::run() {
 	}
 }
 
-SessionSummary Following::summary() {
+SessionSummary Session::summary() {
 	SessionSummary summary;
 	summary.loops = stalls_.end();
 	summary.loops_left_out = stalls_.loops_left_out();
@@ -258,7 +258,7 @@ SessionSummary Following::summary() {
 	return summary;
 }
 
-FollowEnd Following::finish() {
+FollowEnd Session::finish() {
 	drain();
 	stalls_.finish();
 	drain();

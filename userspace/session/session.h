@@ -34,14 +34,14 @@ struct Prepared {
 
 // One session, from the first thread that is followed to the summary: begin(), run(), finish(). One thread. Settings, outputs and
 // collector outlive it.
-class Following {
+class Session {
 public:
-	Following(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared);
-	Following(const Following &) = delete;
-	Following &operator=(const Following &) = delete;
-	Following(Following &&) = delete;
-	Following &operator=(Following &&) = delete;
-	~Following() = default;
+	Session(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared);
+	Session(const Session &) = delete;
+	Session &operator=(const Session &) = delete;
+	Session(Session &&) = delete;
+	Session &operator=(Session &&) = delete;
+	~Session() = default;
 
 	// Follows all that is there; the session's record and the first looks at everybody go out. The Error is one line for a
 	// person.
@@ -73,7 +73,7 @@ private:
 	inspect::Programs programs_;
 	inspect::Children children_;
 	inspect::Resolver resolver_;
-	inspect::Looker looker_;
+	inspect::Inspector inspector_;
 	Stalls stalls_;
 	EventQueue events_;
 	StatusMeter meter_;
@@ -83,7 +83,7 @@ private:
 	bool interrupted_ = false;
 	std::uint64_t start_ns_ = 0;
 	FollowEnd end_;
-	std::optional<LiveLook> live_; // until the summary is out
+	std::optional<LiveNumbersLender> live_; // until the summary is out
 };
 
 } // namespace loopsnoop::session

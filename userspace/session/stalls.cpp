@@ -15,15 +15,15 @@ namespace loopsnoop::session {
 
 namespace {
 
-constexpr std::size_t most_finished = 4096; // loops that have ended, kept for the summary
+constexpr std::size_t max_finished = 4096; // loops that have ended, kept for the summary
 
 } // namespace
 
 Stalls::Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, inspect::Programs &programs,
-               inspect::Children &children, inspect::Resolver &resolver, inspect::Looker &looker, Sink sink)
+               inspect::Children &children, inspect::Resolver &resolver, inspect::Inspector &inspector, Sink sink)
     : options_(std::move(options)), collector_(collector), proc_(std::move(proc)), programs_(programs), children_(children),
-      resolver_(resolver), looker_(looker), sink_(std::move(sink)), gil_(proc_, programs_), throttling_(proc_),
-      lives_(collector_, proc_, options_.children) {}
+      resolver_(resolver), inspector_(inspector), sink_(std::move(sink)), gil_(proc_, programs_), throttling_(proc_),
+      history_(collector_, proc_, options_.children) {}
 
 void Stalls::expect(std::uint32_t pid, Asked asked) {
 	ProcessInfo &process = processes_[pid];
@@ -38,7 +38,7 @@ void Stalls::expect(std::uint32_t pid, Asked asked) {
 	if (const auto status = proc_.status(pid); status && processes_.contains(status->ppid)) {
 		parent = status->ppid;
 	}
-	lives_.began(pid, parent, process.since_ns);
+	history_.began(pid, parent, process.since_ns);
 }
 
 void Stalls::forget_unseen(std::uint32_t pid) {
@@ -81,7 +81,7 @@ void Stalls::on(LoopAppeared &&event) {
 	}
 	loop.provisional = event.provisional;
 	loop.poll_fd = event.poll_fd;
-	if (!wanted(loop) || loop.owner == Owner::runtime || (process.found && takes_turns(loop))) {
+	if (!wanted(loop) || loop.owner == Owner::runtime || (process.found && shares_poll_fd(loop))) {
 		leave(loop);
 		return;
 	}
@@ -89,7 +89,7 @@ void Stalls::on(LoopAppeared &&event) {
 		return;
 	}
 	if (may_be_the_runtimes(loop)) {
-		newcomers_.insert_or_assign(event.key, std::move(event));
+		pending_loops_.insert_or_assign(event.key, std::move(event));
 	} else {
 		accept(loop, event);
 	}
@@ -99,7 +99,7 @@ void Stalls::on(LoopAppeared &&event) {
 void Stalls::accept(Loop &loop, const LoopAppeared &event) {
 	// Each worker thread of Node has a loop: the main thread may be frozen all the same.
 	processes_[event.pid].has_loop |= event.tid == event.pid || programs_.runtime(event.pid).kind != RuntimeKind::node;
-	lives_.came_to_loop(event.pid);
+	history_.came_to_loop(event.pid);
 	if (loop.ignored) {
 		loop.ignored = false;
 		collector_.ignore(loop.key, false);
@@ -110,7 +110,7 @@ void Stalls::accept(Loop &loop, const LoopAppeared &event) {
 
 // Threads of one process that wait on one epoll descriptor are a pool: whoever waits next hands over the work of the one before,
 // and a thread that does something else for an hour keeps nobody waiting.
-bool Stalls::takes_turns(const Loop &loop) {
+bool Stalls::shares_poll_fd(const Loop &loop) {
 	bool any = false;
 	for (auto &[key, other] : loops_) {
 		if (loop.poll_fd && other.poll_fd == loop.poll_fd && other.totals.pid == loop.totals.pid &&
@@ -145,10 +145,10 @@ void Stalls::on(RawWait &&event) {
 	if (const auto loop = loops_.find(event.key); loop != loops_.end()) {
 		add_missed_python(loop->second, event);
 		// A process that is followed with its parent may be ended any moment, and takes the names with it; others move them.
-		constexpr std::size_t most_early = 16;
+		constexpr std::size_t max_early = 16;
 		auto &early = loop->second.early;
-		if (event.stack_key != 0 && early.size() < most_early && event.off_ns >= options_.threshold_ns / 10 &&
-		    ((lives_.on() && loop->second.provisional) || resolver_.names_move(event.pid)) &&
+		if (event.stack_key != 0 && early.size() < max_early && event.off_ns >= options_.threshold_ns / 10 &&
+		    ((history_.on() && loop->second.provisional) || resolver_.names_move(event.pid)) &&
 		    std::ranges::find(early, event.stack_key, &std::pair<std::uint64_t, Stack>::first) == early.end()) {
 			const Stack *known = resolved(loop->second, event); // kept for one wait only
 			early.emplace_back(event.stack_key, known != nullptr ? *known : resolver_.stack(event.stack));
@@ -204,7 +204,7 @@ void Stalls::on(Forked &&event) {
 		ProcessInfo &child = processes_[event.child];
 		child.since_ns = event.time_ns;
 		child.found = found;
-		lives_.began(event.child, event.pid, event.time_ns);
+		history_.began(event.child, event.pid, event.time_ns);
 	}
 	sink_(ProcessFork{event.pid, event.time_ns, event.child});
 }
@@ -217,7 +217,7 @@ void Stalls::on(Execed &&event) {
 	last_holders_.forget(event.pid);
 	resolver_.exec(event.pid);
 	programs_.set_comm(event.pid, event.comm);
-	lives_.exec(event.pid, event.comm);
+	history_.exec(event.pid, event.comm);
 	ProcessInfo &process = processes_[event.pid];
 	if (process.found) { // what it is now is for discovery to say
 		processes_.erase(event.pid);
@@ -245,7 +245,7 @@ void Stalls::on(ThreadExited &&event) {
 		exit.status = WEXITSTATUS(event.wait_status);
 	}
 	sink_(exit);
-	lives_.ended(exit);
+	history_.ended(exit);
 	processes_.erase(event.pid);
 	programs_.forget(event.pid);
 	throttling_.forget(event.pid);
@@ -283,14 +283,14 @@ std::map<LoopKey, Stalls::Loop>::iterator Stalls::retire(std::map<LoopKey, Loop>
 	}
 	if (loop.announced) {
 		finished_.push_back(loop.totals);
-		if (finished_.size() > most_finished) {
+		if (finished_.size() > max_finished) {
 			finished_.pop_front();
 			left_out_++;
 		}
 	}
 	dropped_waits_ += loop.buffer.dropped_waits();
 	gil_.forget(loop.key);
-	newcomers_.erase(loop.key);
+	pending_loops_.erase(loop.key);
 	return loops_.erase(entry);
 }
 
@@ -313,7 +313,7 @@ std::vector<LoopState> Stalls::current_loops() const {
 
 void Stalls::finish() {
 	const std::uint64_t now = monotonic_ns();
-	sort_newcomers(~0ULL); // no later look
+	sort_pending_loops(~0ULL); // no later look
 	for (const LoopState &state : collector_.loops()) {
 		const auto entry = loops_.find(state.key);
 		if (entry == loops_.end() || entry->second.ignored) {
@@ -323,7 +323,7 @@ void Stalls::finish() {
 		watch(loop, state, now);
 		const bool was_ongoing = loop.ongoing && runs_on(*loop.ongoing, state);
 		// One that began after `now` was read is young, too.
-		const bool young = state.iteration_ns == 0 || now < state.iteration_ns + options_.threshold_ns;
+		const bool young = state.iteration_start_ns == 0 || now < state.iteration_start_ns + options_.threshold_ns;
 		if (!was_ongoing && (state.provisional || young)) {
 			continue;
 		}

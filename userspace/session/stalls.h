@@ -45,7 +45,7 @@ public:
 	using Sink = std::function<void(const Record &)>;
 
 	Stalls(StallOptions options, collector::Collector &collector, process::ProcFs proc, inspect::Programs &programs,
-	       inspect::Children &children, inspect::Resolver &resolver, inspect::Looker &looker, Sink sink);
+	       inspect::Children &children, inspect::Resolver &resolver, inspect::Inspector &inspector, Sink sink);
 
 	enum class Asked : std::uint8_t { by_name, found };
 	// The process is about to be followed; `found`: by discovery, one of perhaps hundreds.
@@ -57,7 +57,7 @@ public:
 	void prepare();
 	// After the collector began to follow the process, before the session is said to have begun: a poll() that a thread is asleep
 	// in at this moment and that only a loop would make.
-	void first_glance(std::uint32_t pid);
+	void probe_sleeping_poll(std::uint32_t pid);
 	// Then: what all of its threads are doing.
 	void first_look(std::uint32_t pid);
 	void handle(Event &&event);
@@ -71,7 +71,7 @@ public:
 	// What the stalls spent in each line.
 	[[nodiscard]] std::vector<LineTotals> lines() const { return lines_.lines(); }
 	// The processes of a session that follows children.
-	[[nodiscard]] std::vector<ProcessLife> processes() { return lives_.all(monotonic_ns()); }
+	[[nodiscard]] std::vector<ProcessLife> processes() { return history_.all(monotonic_ns()); }
 	[[nodiscard]] std::uint64_t stalls() const { return stall_count_; }
 	[[nodiscard]] std::uint64_t stalled_ns() const { return stalled_ns_; }
 	[[nodiscard]] std::optional<std::uint64_t> oldest_ongoing_ns() const;
@@ -96,7 +96,7 @@ private:
 	};
 	// Python's frames of a sleep that was captured without them, read while it went on.
 	struct MissedPython {
-		std::uint64_t off_ns = 0; // LoopState::off_ns
+		std::uint64_t off_ns = 0; // LoopState::off_since_ns
 		std::vector<PythonFrameRef> python;
 	};
 	enum class Owner : std::uint8_t { unknown, application, runtime };
@@ -123,7 +123,7 @@ private:
 		std::optional<Stack> resolved;
 		std::vector<std::pair<std::uint64_t, Stack>> early; // stacks of waits of a start-up by their keys, named as they came
 		inspect::SeenResources seen;
-		std::uint64_t viewed_off_ns = 0; // LoopState::off_ns of the last wait whose resource was looked at
+		std::uint64_t viewed_off_ns = 0; // LoopState::off_since_ns of the last wait whose resource was looked at
 	};
 	struct ProcessInfo {
 		std::uint64_t since_ns = 0;
@@ -145,17 +145,17 @@ private:
 	void on(ThreadExited &&event);
 	static void on(const Candidate & /*event*/) {} // the session's business
 
-	void look_at_stranger(ThreadLook &look, ProcessInfo &process);
-	void look_at_provisional(Loop &loop, ThreadLook &look);
+	void inspect_new_thread(ThreadSnapshot &snapshot, ProcessInfo &process);
+	void inspect_provisional(Loop &loop, ThreadSnapshot &snapshot);
 	[[nodiscard]] bool computes_in_callback(Loop &loop, const LoopState &state);
-	[[nodiscard]] bool has_better_loop(ThreadLook &look);
-	[[nodiscard]] bool in_callback_of_asyncio(ThreadLook &look);
+	[[nodiscard]] bool has_better_loop(ThreadSnapshot &snapshot);
+	[[nodiscard]] bool in_callback_of_asyncio(ThreadSnapshot &snapshot);
 	void announce(Loop &loop, const LoopAppeared *event);
-	[[nodiscard]] bool takes_turns(const Loop &loop);
+	[[nodiscard]] bool shares_poll_fd(const Loop &loop);
 	[[nodiscard]] bool may_be_the_runtimes(const Loop &loop);
 	void accept(Loop &loop, const LoopAppeared &event);
 	// Which of the newcomers are loops of the application, by their stacks; one that has not slept for --hang-after is.
-	void sort_newcomers(std::uint64_t now_ns);
+	void sort_pending_loops(std::uint64_t now_ns);
 	void learn_python(Loop &loop, const LoopState &state);
 	void read_missing_python(Loop &loop, const LoopState &state, const RawWait &wait);
 	static void add_missed_python(const Loop &loop, RawWait &wait);
@@ -165,7 +165,7 @@ private:
 	enum class Word : std::uint8_t { ongoing, last }; // last: the session ends, the stall does not
 	// Number of the iteration that runs; for a loop that was woken and has not run since, the number it will have.
 	[[nodiscard]] static std::uint64_t running_iteration(const LoopState &state) {
-		return state.iteration + (state.iteration_ns == 0 ? 1 : 0);
+		return state.iteration + (state.iteration_start_ns == 0 ? 1 : 0);
 	}
 	[[nodiscard]] bool runs_still(const Loop &loop, const LoopState &state) const;
 	// False: nothing was told, it has ended this moment or is none.
@@ -181,7 +181,7 @@ private:
 	void leave(Loop &loop);
 	[[nodiscard]] bool wanted(const Loop &loop) const;
 	[[nodiscard]] bool worth_reporting(const Loop &loop, const IterationEnded &event) const;
-	[[nodiscard]] std::optional<RawWait> wait_now(Loop &loop, const LoopState &state, const ThreadLook *look);
+	[[nodiscard]] std::optional<RawWait> wait_now(Loop &loop, const LoopState &state, const ThreadSnapshot *snapshot);
 	[[nodiscard]] static Stall begin_record(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns);
 	void fill(Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
 	          const std::vector<RawSample> &samples);
@@ -197,17 +197,17 @@ private:
 	inspect::Programs &programs_;
 	inspect::Children &children_;
 	inspect::Resolver &resolver_;
-	inspect::Looker &looker_;
+	inspect::Inspector &inspector_;
 	Sink sink_;
 	inspect::GilWatch gil_;
 	analysis::LineAccount lines_;
 	inspect::ThrottleWatch throttling_;
 	inspect::LastHolders last_holders_;
-	Lives lives_;
+	ProcessHistory history_;
 
 	std::map<LoopKey, Loop> loops_;
 	// Loops of Node that may be its own, not the application's, and of which nothing is told until that is known.
-	std::map<LoopKey, LoopAppeared> newcomers_;
+	std::map<LoopKey, LoopAppeared> pending_loops_;
 	std::map<std::uint32_t, ProcessInfo> processes_;
 	std::deque<LoopTotals> finished_; // the latest; bounded
 	std::uint64_t left_out_ = 0;

@@ -35,21 +35,23 @@ bool is_poll_call(const std::optional<std::string> &name) {
 } // namespace
 
 // Before anything that takes long: who waits for what a first_look finds out may be in its next callback by then.
-void Stalls::first_glance(std::uint32_t pid) {
+void Stalls::probe_sleeping_poll(std::uint32_t pid) {
 	const auto entry = processes_.find(pid);
 	if (entry == processes_.end() || entry->second.has_loop || discovery::has_event_queue(proc_, pid)) {
 		return;
 	}
-	std::vector<ThreadLook> looks = looker_.look(pid);
-	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
-	for (ThreadLook &look : looks) {
-		if (look.running || !look.stack.have_registers || !is_poll_call(inspect::Resolver::syscall_text(look.syscall))) {
+	std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(pid);
+	std::stable_partition(snapshots.begin(), snapshots.end(),
+	                      [&](const ThreadSnapshot &snapshot) { return snapshot.tid == pid; });
+	for (ThreadSnapshot &snapshot : snapshots) {
+		if (snapshot.running || !snapshot.stack.have_registers ||
+		    !is_poll_call(inspect::Resolver::syscall_text(snapshot.syscall))) {
 			continue;
 		}
-		const RawWait wait = looker_.wait(look);
-		if (looks_like_own_poll(wait) && !in_callback_of_asyncio(look)) {
+		const RawWait wait = inspector_.wait(snapshot);
+		if (looks_like_own_poll(wait) && !in_callback_of_asyncio(snapshot)) {
 			entry->second.has_loop = true;
-			collector_.adopt_poll(pid, look.tid, wait.target.descriptors_total > 1);
+			collector_.adopt_poll(pid, snapshot.tid, wait.target.descriptors_total > 1);
 			return;
 		}
 	}
@@ -64,58 +66,59 @@ void Stalls::first_look(std::uint32_t pid) {
 	if (process.found && process.has_loop) {
 		return; // nothing is frozen; what its stacks take is read when one is to be told
 	}
-	std::vector<ThreadLook> looks = looker_.look(pid);
+	std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(pid);
 	// The main thread first: what it is decides what the others can be.
-	std::stable_partition(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
-	constexpr std::size_t most_looked_at = 256; // a loop among more threads than that is found when it next polls
+	std::stable_partition(snapshots.begin(), snapshots.end(),
+	                      [&](const ThreadSnapshot &snapshot) { return snapshot.tid == pid; });
+	constexpr std::size_t max_looked_at = 256; // a loop among more threads than that is found when it next polls
 	std::size_t looked_at = 0;
-	for (ThreadLook &look : looks) {
-		if (look.running || !look.stack.have_registers || looked_at >= most_looked_at) {
+	for (ThreadSnapshot &snapshot : snapshots) {
+		if (snapshot.running || !snapshot.stack.have_registers || looked_at >= max_looked_at) {
 			continue;
 		}
 		looked_at++;
 		const auto known = std::find_if(loops_.begin(), loops_.end(), [&](const auto &one) {
-			return one.second.totals.pid == pid && one.second.totals.tid == look.tid;
+			return one.second.totals.pid == pid && one.second.totals.tid == snapshot.tid;
 		});
 		if (known == loops_.end()) {
-			look_at_stranger(look, process);
+			inspect_new_thread(snapshot, process);
 		} else if (known->second.provisional) {
-			look_at_provisional(known->second, look);
+			inspect_provisional(known->second, snapshot);
 		} else {
 			// Nothing to tell of it, but the files and symbols it takes are read now: a hang is to be shown at once.
-			looker_.read_stack(look);
-			(void)resolver_.stack(look.stack);
+			inspector_.read_stack(snapshot);
+			(void)resolver_.stack(snapshot.stack);
 		}
 	}
 }
 
 // A thread asleep outside any poll call that is certain: a loop if its stack says so, or if it sleeps in a poll() that only a
 // loop would make and there is no better loop.
-void Stalls::look_at_stranger(ThreadLook &look, ProcessInfo &process) {
-	looker_.read_stack(look);
-	const bool polls = is_poll_call(inspect::Resolver::syscall_text(look.syscall));
+void Stalls::inspect_new_thread(ThreadSnapshot &snapshot, ProcessInfo &process) {
+	inspector_.read_stack(snapshot);
+	const bool polls = is_poll_call(inspect::Resolver::syscall_text(snapshot.syscall));
 	// Native stacks only while there is no loop: of hundreds of threads they take a while.
-	const Stack stack = !look.stack.python.empty() || !process.has_loop ? resolver_.stack(look.stack) : Stack{};
+	const Stack stack = !snapshot.stack.python.empty() || !process.has_loop ? resolver_.stack(snapshot.stack) : Stack{};
 	if (polls && analysis::polls_for_itself(stack)) {
 		process.has_loop = true;
-		collector_.adopt_poll(look.pid, look.tid, true); // as sure as one on several descriptors
+		collector_.adopt_poll(snapshot.pid, snapshot.tid, true); // as sure as one on several descriptors
 		return;
 	}
 	if (analysis::runs_event_loop(stack)) {
 		process.has_loop = true;
-		process.frozen_loops.insert(look.tid);
-		collector_.force_loop(look.pid, look.tid);
+		process.frozen_loops.insert(snapshot.tid);
+		collector_.force_loop(snapshot.pid, snapshot.tid);
 		return;
 	}
 	if (process.has_loop || !polls) {
 		return;
 	}
-	const RawWait wait = looker_.wait(look);
-	if (process.found && (look.tid != look.pid || wait.target.descriptors_total < 2)) {
+	const RawWait wait = inspector_.wait(snapshot);
+	if (process.found && (snapshot.tid != snapshot.pid || wait.target.descriptors_total < 2)) {
 		return;
 	}
-	if (looks_like_own_poll(wait) && !has_better_loop(look)) {
-		collector_.adopt_poll(look.pid, look.tid, wait.target.descriptors_total > 1);
+	if (looks_like_own_poll(wait) && !has_better_loop(snapshot)) {
+		collector_.adopt_poll(snapshot.pid, snapshot.tid, wait.target.descriptors_total > 1);
 	}
 }
 
@@ -125,17 +128,17 @@ bool Stalls::may_be_the_runtimes(const Loop &loop) {
 	       programs_.runtime(loop.totals.pid).kind == RuntimeKind::node;
 }
 
-void Stalls::sort_newcomers(std::uint64_t now_ns) {
+void Stalls::sort_pending_loops(std::uint64_t now_ns) {
 	std::set<std::uint32_t> pids;
-	for (const auto &[key, event] : newcomers_) {
+	for (const auto &[key, event] : pending_loops_) {
 		pids.insert(event.pid);
 	}
 	for (const std::uint32_t pid : pids) {
-		std::vector<ThreadLook> looks = looker_.look(pid);
-		std::erase_if(newcomers_, [&](const auto &newcomer) {
+		std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(pid);
+		std::erase_if(pending_loops_, [&](const auto &newcomer) {
 			const LoopAppeared &event = newcomer.second;
-			const auto look = std::ranges::find(looks, event.tid, &ThreadLook::tid);
-			const bool readable = look != looks.end() && !look->running && look->stack.have_registers;
+			const auto snapshot = std::ranges::find(snapshots, event.tid, &ThreadSnapshot::tid);
+			const bool readable = snapshot != snapshots.end() && !snapshot->running && snapshot->stack.have_registers;
 			const bool awaited = now_ns - std::min(now_ns, event.time_ns) < options_.hang_after_ns;
 			if (event.pid != pid || (!readable && awaited)) {
 				return false;
@@ -143,8 +146,9 @@ void Stalls::sort_newcomers(std::uint64_t now_ns) {
 			Loop &loop = loops_.at(newcomer.first);
 			loop.owner = Owner::application;
 			if (readable) {
-				looker_.read_stack(*look);
-				loop.owner = analysis::is_the_runtimes_own(resolver_.stack(look->stack)) ? Owner::runtime : Owner::application;
+				inspector_.read_stack(*snapshot);
+				loop.owner =
+				    analysis::is_the_runtimes_own(resolver_.stack(snapshot->stack)) ? Owner::runtime : Owner::application;
 			}
 			if (loop.owner == Owner::runtime) {
 				leave(loop);
@@ -157,16 +161,16 @@ void Stalls::sort_newcomers(std::uint64_t now_ns) {
 }
 
 // A poll() in a Python process that has an epoll descriptor, or under asyncio's callbacks, was made inside a callback.
-bool Stalls::has_better_loop(ThreadLook &look) {
-	return programs_.interpreter(look.pid) != nullptr &&
-	       (in_callback_of_asyncio(look) || discovery::has_event_queue(proc_, look.pid));
+bool Stalls::has_better_loop(ThreadSnapshot &snapshot) {
+	return programs_.interpreter(snapshot.pid) != nullptr &&
+	       (in_callback_of_asyncio(snapshot) || discovery::has_event_queue(proc_, snapshot.pid));
 }
 
-bool Stalls::in_callback_of_asyncio(ThreadLook &look) {
-	if (look.stack.python.empty()) {
-		looker_.read_python(look);
+bool Stalls::in_callback_of_asyncio(ThreadSnapshot &snapshot) {
+	if (snapshot.stack.python.empty()) {
+		inspector_.read_python(snapshot);
 	}
-	const std::vector<SourceFrame> frames = resolver_.python(look.stack);
+	const std::vector<SourceFrame> frames = resolver_.python(snapshot.stack);
 	return std::any_of(frames.begin(), frames.end(), [](const SourceFrame &frame) {
 		return frame.file.find("/asyncio/events.py") != std::string::npos && frame.function.find("_run") != std::string::npos;
 	});
@@ -183,18 +187,19 @@ bool Stalls::computes_in_callback(Loop &loop, const LoopState &state) {
 	return loop.in_callback;
 }
 
-void Stalls::look_at_provisional(Loop &loop, ThreadLook &look) {
-	looker_.read_stack(look);
-	RawWait wait = looker_.wait(look);
-	if (is_poll_call(inspect::Resolver::syscall_text(look.syscall)) && looks_like_own_poll(wait) && !has_better_loop(look)) {
-		processes_[look.pid].has_loop = true;
-		collector_.adopt_poll(look.pid, look.tid, wait.target.descriptors_total > 1);
+void Stalls::inspect_provisional(Loop &loop, ThreadSnapshot &snapshot) {
+	inspector_.read_stack(snapshot);
+	RawWait wait = inspector_.wait(snapshot);
+	if (is_poll_call(inspect::Resolver::syscall_text(snapshot.syscall)) && looks_like_own_poll(wait) &&
+	    !has_better_loop(snapshot)) {
+		processes_[snapshot.pid].has_loop = true;
+		collector_.adopt_poll(snapshot.pid, snapshot.tid, wait.target.descriptors_total > 1);
 		return;
 	}
-	loop.in_callback = analysis::runs_event_loop(resolver_.stack(look.stack));
+	loop.in_callback = analysis::runs_event_loop(resolver_.stack(snapshot.stack));
 	// Reading the stack may have taken long: this is about the same sleep only if it had begun by then.
 	const auto state = collector_.loop(loop.key);
-	if (state && state->off_cause && state->off_ns != 0 && state->off_ns <= look.now_ns) {
+	if (state && state->off_cause && state->off_since_ns != 0 && state->off_since_ns <= snapshot.now_ns) {
 		wait.iteration = state->iteration;
 		loop.live_kernel_cause = *state->off_cause;
 		loop.live = std::move(wait);

@@ -22,35 +22,36 @@ constexpr std::size_t threads_with_native_stack = 64;
 
 } // namespace
 
-std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, const ThreadLook *look) {
-	if (state.off_ns == 0 || !state.off_cause) {
+std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, const ThreadSnapshot *snapshot) {
+	if (state.off_since_ns == 0 || !state.off_cause) {
 		return std::nullopt; // it runs
 	}
 	std::optional<RawWait> captured = collector_.current_wait(loop.key);
 	if (captured && captured->iteration == state.iteration && captured->syscall == state.off_syscall &&
 	    *state.off_cause == captured->cause && captured->stack.from == StackFrom::captured) {
 		add_missed_python(loop, *captured);
-		captured->off_ns += look != nullptr && look->now_ns > state.off_ns ? look->now_ns - state.off_ns : 0;
+		captured->off_ns +=
+		    snapshot != nullptr && snapshot->now_ns > state.off_since_ns ? snapshot->now_ns - state.off_since_ns : 0;
 		captured->count++;
 		captured->ongoing = true;
-		if (look != nullptr) {
-			captured->stack.kernel = look->stack.kernel;
+		if (snapshot != nullptr) {
+			captured->stack.kernel = snapshot->stack.kernel;
 			// Too short a sleep so far for read_missing_python().
-			if (captured->stack.python.empty() && look->stack.registers.sp() == captured->stack.registers.sp()) {
-				captured->stack.python = look->stack.python;
+			if (captured->stack.python.empty() && snapshot->stack.registers.sp() == captured->stack.registers.sp()) {
+				captured->stack.python = snapshot->stack.python;
 				captured->stack_key = 0; // not what the kept names are of
 			}
 		}
 		return captured;
 	}
-	if (look == nullptr || look->running || !look->stack.have_registers) {
+	if (snapshot == nullptr || snapshot->running || !snapshot->stack.have_registers) {
 		return std::nullopt;
 	}
-	RawWait live = looker_.wait(*look);
+	RawWait live = inspector_.wait(*snapshot);
 	live.key = loop.key;
 	live.iteration = state.iteration;
-	live.start_ns = std::max(state.off_ns, state.iteration_ns);
-	live.off_ns = look->now_ns > live.start_ns ? look->now_ns - live.start_ns : 0;
+	live.start_ns = std::max(state.off_since_ns, state.iteration_start_ns);
+	live.off_ns = snapshot->now_ns > live.start_ns ? snapshot->now_ns - live.start_ns : 0;
 	loop.live = live;
 	loop.live_kernel_cause = *state.off_cause;
 	return live;
@@ -58,7 +59,7 @@ std::optional<RawWait> Stalls::wait_now(Loop &loop, const LoopState &state, cons
 
 // Whether what runs now is what there was to report: another iteration may have begun since.
 bool Stalls::runs_still(const Loop &loop, const LoopState &state) const {
-	const std::uint64_t start = state.iteration_ns != 0 ? state.iteration_ns : state.wake_ns;
+	const std::uint64_t start = state.iteration_start_ns != 0 ? state.iteration_start_ns : state.woken_at_ns;
 	if (start == 0) {
 		return false;
 	}
@@ -74,7 +75,7 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 	// A thread that moves while it is looked at is looked at again; one that never holds still is reported by its account alone.
 	constexpr int tries = 3;
 	std::optional<LoopState> state;
-	std::vector<ThreadLook> looks;
+	std::vector<ThreadSnapshot> snapshots;
 	std::optional<RawWait> wait;
 	std::uint64_t looked_ns = 0;
 	std::uint64_t seen_ns = 0; // it ran still at that moment: what is told of it is never longer than it was in the end
@@ -85,14 +86,14 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 			return false; // it ended this moment; its record is on the way
 		}
 		seen_ns = asked_ns;
-		looks = looker_.look(loop.totals.pid);
-		const auto own =
-		    std::find_if(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == loop.totals.tid; });
-		if (own != looks.end()) {
-			looker_.read_stack(*own);
+		snapshots = inspector_.snapshot(loop.totals.pid);
+		const auto own = std::find_if(snapshots.begin(), snapshots.end(),
+		                              [&](const ThreadSnapshot &snapshot) { return snapshot.tid == loop.totals.tid; });
+		if (own != snapshots.end()) {
+			inspector_.read_stack(*own);
 			looked_ns = own->now_ns;
 		}
-		wait = wait_now(loop, *state, own != looks.end() ? &*own : nullptr);
+		wait = wait_now(loop, *state, own != snapshots.end() ? &*own : nullptr);
 		const std::uint64_t asked_again_ns = monotonic_ns();
 		const auto after = state_now();
 		if (after && after->changes == state->changes) {
@@ -101,17 +102,17 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 		}
 		wait.reset();
 	}
-	const std::uint64_t start = state->iteration_ns != 0 ? state->iteration_ns : state->wake_ns;
+	const std::uint64_t start = state->iteration_start_ns != 0 ? state->iteration_start_ns : state->woken_at_ns;
 	Stall stall = begin_record(loop, start, std::max(start, seen_ns));
 	stall.ongoing = true;
 	stall.breakdown = state->account;
 	const std::uint64_t end = start + stall.duration_ns;
-	if (state->iteration_ns == 0) {
+	if (state->iteration_start_ns == 0) {
 		part_of(stall.breakdown, Cause::runqueue) = {stall.duration_ns, 1};
-	} else if (state->off_ns != 0 && state->off_cause) {
+	} else if (state->off_since_ns != 0 && state->off_cause) {
 		const Cause cause = wait ? wait->cause : *state->off_cause;
-		const std::uint64_t since = std::max(state->off_ns, start);
-		const std::uint64_t woken = state->wake_ns > since ? state->wake_ns : end;
+		const std::uint64_t since = std::max(state->off_since_ns, start);
+		const std::uint64_t woken = state->woken_at_ns > since ? state->woken_at_ns : end;
 		part_of(stall.breakdown, cause).ns += woken - since;
 		part_of(stall.breakdown, cause).count++;
 		if (wait && looked_ns != 0 && end > looked_ns) {
@@ -122,8 +123,8 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 			part_of(stall.breakdown, Cause::runqueue).count++;
 		}
 	}
-	if (state->off_ns != 0 && state->off_cause == Cause::gil) {
-		gil_.look(loop.key, loop.totals.pid, loop.totals.tid, state->iteration, std::max(state->off_ns, start));
+	if (state->off_since_ns != 0 && state->off_cause == Cause::gil) {
+		gil_.sample_holder(loop.key, loop.totals.pid, loop.totals.tid, state->iteration, std::max(state->off_since_ns, start));
 	}
 	stall.truncated = state->before_attach ? Truncated::before_attach : Truncated::no;
 	stall.no_loop_yet = state->provisional && !loop.in_callback;
@@ -135,11 +136,11 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 	std::vector<RawSample> samples = loop.buffer.samples(state->iteration);
 
 	std::vector<ThreadView> views;
-	views.reserve(looks.size());
-	for (const ThreadLook &look : looks) {
-		views.push_back(looker_.view(look, look.tid == loop.totals.tid || views.size() < threads_with_native_stack));
+	views.reserve(snapshots.size());
+	for (const ThreadSnapshot &snapshot : snapshots) {
+		views.push_back(inspector_.view(snapshot, snapshot.tid == loop.totals.tid || views.size() < threads_with_native_stack));
 	}
-	stall.deadlock = inspect::complete_views(looker_, programs_, loop.totals.pid, looks, views, loop.totals.tid);
+	stall.deadlock = inspect::complete_views(inspector_, programs_, loop.totals.pid, snapshots, views, loop.totals.tid);
 	std::optional<ThreadView> own_view;
 	if (const auto own = std::ranges::find(views, loop.totals.tid, &ThreadView::tid); own != views.end()) {
 		own_view = std::move(*own);
@@ -157,7 +158,7 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 	}
 	const bool completed = own_view && !own_view->moved && inspect::complete_wait(stall, *own_view);
 	const bool inferred = last_holders_.infer(stall, *stall.threads);
-	if (inspect::add_circumstances(stall, proc_, looker_) || completed || inferred) {
+	if (inspect::add_circumstances(stall, proc_, inspector_) || completed || inferred) {
 		analysis::tell_story(stall);
 	}
 	if (auto seen = inspect::resource_in(stall, looked_ns)) {
@@ -192,7 +193,8 @@ bool Stalls::report_ongoing(Loop &loop, Word word) {
 
 // Of the iteration that was told of; or it has been woken for it and has not run since.
 bool Stalls::runs_on(const Ongoing &ongoing, const LoopState &state) {
-	return busy_since(state.iteration_ns, state.off_ns, state.wake_ns) != 0 && running_iteration(state) == ongoing.iteration;
+	return busy_since(state.iteration_start_ns, state.off_since_ns, state.woken_at_ns) != 0 &&
+	       running_iteration(state) == ongoing.iteration;
 }
 
 // What was told last is told again as its end.
@@ -240,7 +242,7 @@ void Stalls::leave(Loop &loop) {
 bool Stalls::is_helper(const Stall &stall) const {
 	const Wait *wait = analysis::main_wait(stall);
 	const auto *pipe = wait != nullptr && wait->resource ? std::get_if<PipeResource>(&wait->resource->is) : nullptr;
-	if (!lives_.on() || !stall.no_loop_yet || pipe == nullptr || !wait->ongoing || wait->syscall != "read" || !pipe->peer) {
+	if (!history_.on() || !stall.no_loop_yet || pipe == nullptr || !wait->ongoing || wait->syscall != "read" || !pipe->peer) {
 		return false;
 	}
 	if (processes_.contains(pipe->peer->pid)) {

@@ -29,18 +29,18 @@ void Stalls::learn_python(Loop &loop, const LoopState &state) {
 // A process that is starting may be asleep before its interpreter was found: that wait was captured without Python's frames, and
 // they are read from outside while it goes on.
 void Stalls::read_missing_python(Loop &loop, const LoopState &state, const RawWait &wait) {
-	const bool read_already = loop.missed_python && loop.missed_python->off_ns == state.off_ns;
+	const bool read_already = loop.missed_python && loop.missed_python->off_ns == state.off_since_ns;
 	if (!wait.stack.python.empty() || wait.stack_key == 0 || wait.count != 0 || !loop.python_known || read_already) {
 		return;
 	}
-	std::vector<ThreadLook> looks = looker_.look(state.pid);
-	const auto own = std::ranges::find(looks, state.tid, &ThreadLook::tid);
-	if (own == looks.end() || own->running || !own->stack.have_registers) {
+	std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(state.pid);
+	const auto own = std::ranges::find(snapshots, state.tid, &ThreadSnapshot::tid);
+	if (own == snapshots.end() || own->running || !own->stack.have_registers) {
 		return;
 	}
-	looker_.read_python(*own);
+	inspector_.read_python(*own);
 	if (const auto after = collector_.loop(loop.key); after && after->changes == state.changes) {
-		loop.missed_python = MissedPython{state.off_ns, std::move(own->stack.python)};
+		loop.missed_python = MissedPython{state.off_since_ns, std::move(own->stack.python)};
 	}
 }
 

@@ -134,8 +134,8 @@ void Stalls::on(IterationEnded &&event) {
 	Loop &loop = entry->second;
 	std::vector<RawWait> waits = loop.buffer.take_waits(event.iteration);
 	std::vector<RawSample> samples = loop.buffer.take_samples(event.iteration);
-	if (newcomers_.contains(loop.key) && worth_reporting(loop, event)) {
-		sort_newcomers(~0ULL); // the loop is told before its stall
+	if (pending_loops_.contains(loop.key) && worth_reporting(loop, event)) {
+		sort_pending_loops(~0ULL); // the loop is told before its stall
 	}
 	const bool report = worth_reporting(loop, event);
 	if (loop.ongoing && event.iteration > loop.ongoing->iteration) {

@@ -28,8 +28,8 @@ void Stalls::tick(Handled handled) {
 	next_due_ns_ = ~0ULL;
 	find_lost_ends(handled);
 	children_.refresh(now);
-	lives_.tick();
-	sort_newcomers(now);
+	history_.tick();
+	sort_pending_loops(now);
 	for (auto &[key, loop] : loops_) {
 		if (now < loop.next_care_ns) {
 			continue;
@@ -85,7 +85,7 @@ void Stalls::notice_gone(std::uint64_t now_ns) {
 		exit.pid = pid;
 		exit.start_ns = now_ns;
 		sink_(exit);
-		lives_.ended(exit);
+		history_.ended(exit);
 		programs_.forget(pid);
 		throttling_.forget(pid);
 		resolver_.forget(pid);
@@ -95,10 +95,11 @@ void Stalls::notice_gone(std::uint64_t now_ns) {
 void Stalls::add_up(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	loop.totals.iterations = state.iterations;
 	loop.totals.busy_ns = state.busy_ns;
-	loop.totals.idle_ns = state.idle_total_ns + (state.idle_ns != 0 && now_ns > state.idle_ns ? now_ns - state.idle_ns : 0);
+	loop.totals.idle_ns =
+	    state.idle_total_ns + (state.idle_since_ns != 0 && now_ns > state.idle_since_ns ? now_ns - state.idle_since_ns : 0);
 	loop.totals.longest_ns = state.longest_ns;
-	if (state.iteration_ns != 0 && now_ns > state.iteration_ns) {
-		const std::uint64_t running = now_ns - state.iteration_ns;
+	if (state.iteration_start_ns != 0 && now_ns > state.iteration_start_ns) {
+		const std::uint64_t running = now_ns - state.iteration_start_ns;
 		loop.totals.busy_ns += running;
 		loop.totals.longest_ns = std::max(loop.totals.longest_ns, running);
 	}
@@ -114,7 +115,7 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	if (state.provisional && now_ns - std::min(now_ns, process.since_ns) >= options_.hang_after_ns) {
 		const bool inside = loop.in_callback || (!loop.announced && computes_in_callback(loop, state));
 		// One that forked others and has no loop minds them: it is they who serve.
-		if ((process.has_loop || lives_.has_children(state.pid)) && !inside) {
+		if ((process.has_loop || history_.has_children(state.pid)) && !inside) {
 			leave(loop);
 			return;
 		}
@@ -126,7 +127,7 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 			announce(loop, nullptr);
 		}
 	}
-	const std::uint64_t start = busy_since(state.iteration_ns, state.off_ns, state.wake_ns);
+	const std::uint64_t start = busy_since(state.iteration_start_ns, state.off_since_ns, state.woken_at_ns);
 	if (start == 0 || now_ns < start) {
 		return;
 	}
@@ -136,13 +137,13 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	}
 	// Long enough asleep to be worth it, early enough for a stall that is just over the threshold to be looked at before it ends.
 	constexpr std::uint64_t long_sleep = 20;
-	const bool sleeps_long =
-	    state.off_ns != 0 && now_ns > state.off_ns && now_ns - state.off_ns >= options_.threshold_ns / long_sleep;
+	const bool sleeps_long = state.off_since_ns != 0 && now_ns > state.off_since_ns &&
+	                         now_ns - state.off_since_ns >= options_.threshold_ns / long_sleep;
 	if (sleeps_long && !loop.ignored) {
 		resolve_early(loop, state);
 	}
-	if (const std::uint64_t late = state.off_ns + options_.threshold_ns / 2;
-	    state.off_ns != 0 && late > now_ns && !loop.ignored) {
+	if (const std::uint64_t late = state.off_since_ns + options_.threshold_ns / 2;
+	    state.off_since_ns != 0 && late > now_ns && !loop.ignored) {
 		next_due_ns_ = std::min(next_due_ns_, late); // see view_early()
 	}
 	// Who holds the GIL is heard of soon, before that thread may have ended.
@@ -163,7 +164,7 @@ void Stalls::watch(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 // Perhaps a stall, and asleep: its frames get their names now. When it ends the names may be gone, with the process or with code
 // that is run only once (a module's).
 void Stalls::resolve_early(Loop &loop, const LoopState &state) {
-	if (state.off_ns == 0) {
+	if (state.off_since_ns == 0) {
 		return;
 	}
 	programs_.learn_thread_names(state.pid); // whoever wakes it may end right after
@@ -191,11 +192,11 @@ void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait)
 	// A search for the process at the other end goes through all processes: only for what is about to be a stall.
 	const bool has_end =
 	    wait.cause == Cause::socket || wait.cause == Cause::pipe || wait.cause == Cause::poll || wait.cause == Cause::file_io;
-	const bool is_late = now - std::min(now, state.off_ns) >= options_.threshold_ns / 2;
-	if (state.off_ns == loop.viewed_off_ns || !(is_lock || (has_end && is_late))) {
+	const bool is_late = now - std::min(now, state.off_since_ns) >= options_.threshold_ns / 2;
+	if (state.off_since_ns == loop.viewed_off_ns || !(is_lock || (has_end && is_late))) {
 		return;
 	}
-	loop.viewed_off_ns = state.off_ns;
+	loop.viewed_off_ns = state.off_since_ns;
 	Cause cause = wait.cause;
 	auto resource = resolver_.resource(wait.pid, wait.target, cause);
 	resolver_.view_file_lock(wait.pid, inspect::Resolver::syscall_text(wait.syscall), wait.target, resource);
@@ -213,10 +214,10 @@ void Stalls::view_early(Loop &loop, const LoopState &state, const RawWait &wait)
 // What the main thread of a process did when the signal came that ended it, or last of all.
 void Stalls::note_last_deed(const Loop &loop, const IterationEnded &event, const std::vector<RawWait> &waits,
                             const std::vector<RawSample> &samples) {
-	if (!lives_.on() || loop.totals.tid != loop.totals.pid) {
+	if (!history_.on() || loop.totals.tid != loop.totals.pid) {
 		return;
 	}
-	const auto signal = lives_.signal_of(loop.totals.pid);
+	const auto signal = history_.signal_of(loop.totals.pid);
 	if (signal && signal->was_idle) {
 		return; // it was no iteration then
 	}
@@ -235,12 +236,12 @@ void Stalls::note_last_deed(const Loop &loop, const IterationEnded &event, const
 	}
 	if (wait != nullptr && (wait->end_ns >= at || sample == nullptr || wait->end_ns >= sample->time_ns)) {
 		const Wait named = resolver_.wait(*wait, resolved(loop, *wait));
-		lives_.did(loop.totals.pid, analysis::describe_wait(named),
-		           named.stack ? analysis::culprit_of(*named.stack) : std::nullopt);
+		history_.did(loop.totals.pid, analysis::describe_wait(named),
+		             named.stack ? analysis::culprit_of(*named.stack) : std::nullopt);
 	} else if (sample != nullptr) {
 		Stack stack;
 		stack.python = sample->python;
-		lives_.did(loop.totals.pid, "computing", analysis::culprit_of(stack));
+		history_.did(loop.totals.pid, "computing", analysis::culprit_of(stack));
 	}
 }
 

@@ -18,8 +18,8 @@ output::Status StatusMeter::read(const Stalls &stalls, inspect::Programs &progra
 	for (const LoopState &loop : loops) {
 		iterations += loop.iterations;
 		busy += loop.busy_ns;
-		if (loop.iteration_ns != 0 && status.now_ns > loop.iteration_ns) {
-			busy += status.now_ns - loop.iteration_ns;
+		if (loop.iteration_start_ns != 0 && status.now_ns > loop.iteration_start_ns) {
+			busy += status.now_ns - loop.iteration_start_ns;
 		}
 		if (!loop.provisional) {
 			status.loops++;

@@ -44,7 +44,7 @@ int main(int argc, char *argv[]) {
 	}
 	const process::ProcFs proc;
 	collector::CollectorOptions options;
-	options.look_only = true;
+	options.snapshots_only = true;
 	auto started = collector::Collector::start(options);
 	if (!started) {
 		return fail(started.error().describe());
@@ -55,14 +55,15 @@ int main(int argc, char *argv[]) {
 	inspect::Programs programs(proc);
 	inspect::Children children(proc);
 	inspect::Resolver resolver(proc, programs, children);
-	inspect::Looker looker(**started, proc, programs, resolver, stack_bytes);
-	auto looks = looker.look(pid);
-	const auto main = std::find_if(looks.begin(), looks.end(), [&](const ThreadLook &look) { return look.tid == pid; });
-	if (main == looks.end() || main->running || !main->stack.have_registers) {
+	inspect::Inspector inspector(**started, proc, programs, resolver, stack_bytes);
+	auto snapshots = inspector.snapshot(pid);
+	const auto main =
+	    std::find_if(snapshots.begin(), snapshots.end(), [&](const ThreadSnapshot &snapshot) { return snapshot.tid == pid; });
+	if (main == snapshots.end() || main->running || !main->stack.have_registers) {
 		return fail("the main thread is not asleep");
 	}
 	// As of a wait that is over: the bytes were copied, nothing is read from the stack any more.
-	looker.read_stack(*main);
+	inspector.read_stack(*main);
 	RawStack raw = main->stack;
 	raw.from = StackFrom::captured;
 	Stack stack;

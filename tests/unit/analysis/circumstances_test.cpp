@@ -83,7 +83,7 @@ TEST_CASE("the process at the other end that waits for us") {
 	SocketResource back;
 	back.protocol = "tcp";
 	back.remote = "127.0.0.1:8001";
-	stall.peer = PeerLook{9, "config", true, waiting_on(back)};
+	stall.peer = PeerSnapshot{9, "config", true, waiting_on(back)};
 	CHECK(peer_words(stall) == ", which itself waits for an answer from this process at main.py:33");
 	stall.peer->waits_for_us = false;
 	CHECK(peer_words(stall) == ", and is waiting for an answer from 127.0.0.1:8001 at main.py:33");

@@ -22,13 +22,13 @@ Tids tids_of(const std::vector<const ThreadView *> &links) {
 
 const std::set<std::uint32_t> everyone{1, 2, 3, 4, 5};
 
-ThreadLook asleep(std::uint32_t tid, std::uint64_t switches) {
-	ThreadLook look;
-	look.tid = tid;
-	look.switches = switches;
-	look.syscall = 202;
-	look.args = {0x7000, 128, 2, 0, 0, 0};
-	return look;
+ThreadSnapshot asleep(std::uint32_t tid, std::uint64_t switches) {
+	ThreadSnapshot snapshot;
+	snapshot.tid = tid;
+	snapshot.switches = switches;
+	snapshot.syscall = 202;
+	snapshot.args = {0x7000, 128, 2, 0, 0, 0};
+	return snapshot;
 }
 
 } // namespace
@@ -104,13 +104,13 @@ TEST_CASE("a holder that is inferred makes a chain, but no deadlock") {
 }
 
 TEST_CASE("threads hold still when nothing of them differs between two looks") {
-	const std::vector<ThreadLook> before{asleep(1, 7), asleep(2, 7), asleep(3, 7), asleep(4, 7), asleep(5, 7), asleep(6, 7)};
-	std::vector<ThreadLook> after{asleep(1, 7), asleep(2, 8), asleep(3, 7), asleep(4, 7), asleep(5, 7), asleep(8, 7)};
+	const std::vector<ThreadSnapshot> before{asleep(1, 7), asleep(2, 7), asleep(3, 7), asleep(4, 7), asleep(5, 7), asleep(6, 7)};
+	std::vector<ThreadSnapshot> after{asleep(1, 7), asleep(2, 8), asleep(3, 7), asleep(4, 7), asleep(5, 7), asleep(8, 7)};
 	after[2].args[0] = 0x8000;
 	after[3].syscall = 0;
 	after[4].state = ThreadView::State::runnable;
 	CHECK(held_still(before, after) == std::set<std::uint32_t>{1});
-	std::vector<ThreadLook> running{asleep(1, 7)};
+	std::vector<ThreadSnapshot> running{asleep(1, 7)};
 	running[0].running = true;
 	running[0].state = ThreadView::State::running;
 	CHECK(held_still(running, running).empty());

@@ -4,7 +4,7 @@
 #include "catch.h"
 
 using namespace loopsnoop;
-using namespace loopsnoop::session;
+using namespace loopsnoop::doctor;
 
 namespace {
 

@@ -21,12 +21,12 @@ namespace {
 
 // A look at this very process, as if one of its threads slept in that call: memory and descriptors are real.
 LiveCall call(long number, std::array<std::uint64_t, 6> args) {
-	ThreadLook look;
-	look.pid = static_cast<std::uint32_t>(getpid());
-	look.tid = look.pid;
-	look.syscall = number;
-	look.args = args;
-	return read_live_call(look, process::ProcFs(), process::TargetMemory(look.pid));
+	ThreadSnapshot snapshot;
+	snapshot.pid = static_cast<std::uint32_t>(getpid());
+	snapshot.tid = snapshot.pid;
+	snapshot.syscall = number;
+	snapshot.args = args;
+	return read_live_call(snapshot, process::ProcFs(), process::TargetMemory(snapshot.pid));
 }
 
 template <typename T> std::uint64_t address(T *pointer) { return reinterpret_cast<std::uint64_t>(pointer); }
@@ -87,10 +87,10 @@ TEST_CASE("memory that cannot be read leaves things unknown") {
 }
 
 TEST_CASE("without a system call it is a page fault, unless it was stopped") {
-	ThreadLook look;
-	look.pid = static_cast<std::uint32_t>(getpid());
-	const process::TargetMemory memory(look.pid);
-	CHECK(read_live_call(look, process::ProcFs(), memory).cause == Cause::page_fault);
-	look.stopped = true;
-	CHECK(read_live_call(look, process::ProcFs(), memory).cause == Cause::stopped);
+	ThreadSnapshot snapshot;
+	snapshot.pid = static_cast<std::uint32_t>(getpid());
+	const process::TargetMemory memory(snapshot.pid);
+	CHECK(read_live_call(snapshot, process::ProcFs(), memory).cause == Cause::page_fault);
+	snapshot.stopped = true;
+	CHECK(read_live_call(snapshot, process::ProcFs(), memory).cause == Cause::stopped);
 }

@@ -38,14 +38,14 @@ Stall stall(std::uint32_t pid, Cause cause, std::uint64_t ns, std::optional<Sour
 LoopState idle(std::uint32_t pid) {
 	LoopState state;
 	state.pid = state.tid = pid;
-	state.idle_ns = 5 * s;
+	state.idle_since_ns = 5 * s;
 	return state;
 }
 
 LoopState blocked(std::uint32_t pid, Cause cause, std::uint64_t since_ns) {
 	LoopState state;
 	state.pid = state.tid = pid;
-	state.iteration_ns = state.off_ns = since_ns;
+	state.iteration_start_ns = state.off_since_ns = since_ns;
 	state.off_cause = cause;
 	return state;
 }
@@ -124,7 +124,7 @@ TEST_CASE("a woken loop that does not run yet waits for a CPU") {
 	Book book("0.1.0", 100 * ms);
 	book.write(found(7));
 	LoopState state = blocked(7, Cause::sleep, 8 * s);
-	state.wake_ns = 9 * s;
+	state.woken_at_ns = 9 * s;
 	const auto now = book.families(10 * s, {state}, {});
 	CHECK(value(now, "loopsnoop_stall_seconds_total", {{"cause", "sleep"}}) == Approx(1));
 	CHECK(value(now, "loopsnoop_stall_seconds_total", {{"cause", "runqueue"}}) == Approx(1));

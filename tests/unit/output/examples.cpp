@@ -101,7 +101,7 @@ Stall full_stall() {
 	stall.goes_on = true;
 	stall.startup = Startup{{{"127.0.0.1:8000", 2}, {"/run/x.sock", std::nullopt}}, 3 * s};
 	stall.pool = PoolWait{"SQLAlchemy's connection pool", {4715}, {4716, 4717}};
-	stall.peer = PeerLook{812, "postgres", true, ThreadView{}};
+	stall.peer = PeerSnapshot{812, "postgres", true, ThreadView{}};
 	stall.peer->thread.tid = 812;
 	Wait &wait = stall.waits.front();
 	wait.run_delay_ns = 5;
