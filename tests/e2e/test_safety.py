@@ -48,7 +48,7 @@ def test_capabilities_are_given_up(folder):
         with snoop.Snoop("--all", "--listen", port, folder=folder) as snooping:
             snooping.session()
             snooping.wait_for(lambda record: record["type"] == "loop" and record["pid"] == light.pid, "loop")
-            waiting.until(lambda: "civetweb" in str([waiting.proc(snooping.process.pid, "comm", tid) for tid in os.listdir(f"/proc/{snooping.process.pid}/task")]), "threads")
+            waiting.until(lambda: "loopsnoop-http" in str([waiting.proc(snooping.process.pid, "comm", tid) for tid in os.listdir(f"/proc/{snooping.process.pid}/task")]), "threads")
             check_rights(snooping.process.pid, wanted)
             snooping.stop()
 

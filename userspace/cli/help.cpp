@@ -45,7 +45,9 @@ Where to:
   -j, --json [FILE]         JSON Lines to FILE (mode 0600); without FILE or with -
                             to stdout, and the text to stderr                       (default: off)
       --listen ADDR:PORT    serve Prometheus metrics at http://ADDR:PORT/metrics,
-                            a page at /; a bare PORT is on 127.0.0.1                (default: off)
+                            a page at /, /healthz; a bare PORT is on 127.0.0.1      (default: off)
+      --listen-host NAME    answer requests to http://NAME:PORT, too; several may be given
+                            (default: addresses, localhost and this machine's name)
       --fail-on-stall       exit 3 when a stall was reported                        (default: off)
   -q, --quiet               one line a stall, no stacks, no status line
   -v, --verbose             every frame and wait, the verifier's log

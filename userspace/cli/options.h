@@ -38,6 +38,7 @@ struct FollowOptions {
 	std::optional<std::uint64_t> duration_ns;
 	std::optional<std::string> json; // "-": stdout
 	std::optional<ListenAddress> listen;
+	std::vector<std::string> listen_hosts; // names that the exporter is reached under, beside its addresses
 	std::uint32_t stack_bytes = 65536; // a multiple of 4096
 	bool fail_on_stall = false;
 	Verbosity verbosity = Verbosity::normal;

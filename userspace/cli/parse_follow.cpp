@@ -74,7 +74,7 @@ std::optional<Exit> take_duration(std::string_view option, const Value &value, c
 }
 
 struct FollowWords {
-	Value pid, tid, comm, cgroup, max_loops, threshold, hang_after, duration, json, listen, stack, without;
+	Value pid, tid, comm, cgroup, max_loops, threshold, hang_after, duration, json, listen, listen_host, stack, without;
 };
 
 // Which processes and threads; `options.command` is set already.
@@ -167,6 +167,10 @@ std::optional<Exit> take_outputs(const FollowWords &given, FollowOptions &option
 		}
 		options.listen = listen.value();
 	}
+	if (!given.listen_host.given.empty() && !options.listen) {
+		return wrong("--listen-host goes with --listen ADDR:PORT");
+	}
+	options.listen_hosts = given.listen_host.given;
 	if (options.discovers()) {
 		options.stack_bytes = discovery_stack_bytes;
 	}
@@ -211,6 +215,7 @@ Parsed parse_follow(std::vector<std::string> arguments) {
 	words.option(given.duration, "-d,--duration", "DURATION");
 	words.option(given.json, "-j,--json", "FILE");
 	words.option(given.listen, "--listen", "ADDR:PORT");
+	words.option(given.listen_host, "--listen-host", "NAME");
 	words.option(given.stack, "--stack-bytes", "BYTES");
 	words.option(given.without, "--without", "FEATURE");
 	words.flag("--all", options.all);

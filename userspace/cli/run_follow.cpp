@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/version.h"
 #include "cli/record_writer.h"
@@ -72,8 +73,8 @@ int status_of_command(int wait_status) {
 int run_follow(const FollowOptions &options) {
 	std::unique_ptr<exporter::Exporter> metrics;
 	if (options.listen) {
-		auto started =
-		    exporter::Exporter::start(options.listen->host, options.listen->port, std::string(version()), options.threshold_ns);
+		auto started = exporter::Exporter::start({options.listen->host, options.listen->port, options.listen_hosts,
+		                                          std::string(version()), options.threshold_ns, options.hang_after_ns});
 		if (!started) {
 			return fail(started.error());
 		}
@@ -113,6 +114,9 @@ int run_follow(const FollowOptions &options) {
 		};
 	}
 	outputs.status = [&](const output::Status &status) {
+		if (metrics) {
+			metrics->drained(monotonic_ns());
+		}
 		text.status(status);
 		return text_read;
 	};

@@ -13,7 +13,7 @@ namespace {
 struct Form {
 	unsigned char first, last; // of the first byte
 	std::size_t length;
-	unsigned char second_least, second_most;
+	unsigned char second_min, second_max;
 };
 constexpr std::array forms{
     Form{0x20, 0x7e, 1, 0, 0},       Form{0xc2, 0xdf, 2, 0x80, 0xbf}, Form{0xe0, 0xe0, 3, 0xa0, 0xbf},
@@ -30,9 +30,9 @@ std::size_t character(std::string_view text) {
 		}
 		bool whole = form.length <= text.size();
 		for (std::size_t i = 1; whole && i < form.length; i++) {
-			const unsigned char least = i == 1 ? form.second_least : 0x80;
-			const unsigned char most = i == 1 ? form.second_most : 0xbf;
-			whole = byte(i) >= least && byte(i) <= most;
+			const unsigned char min = i == 1 ? form.second_min : 0x80;
+			const unsigned char max_byte = i == 1 ? form.second_max : 0xbf;
+			whole = byte(i) >= min && byte(i) <= max_byte;
 		}
 		const bool c1_control = form.first == 0xc2 && byte(0) == 0xc2 && whole && byte(1) < 0xa0;
 		return whole && !c1_control ? form.length : 0;
@@ -43,9 +43,9 @@ std::size_t character(std::string_view text) {
 } // namespace
 
 std::string label_value(std::string_view text) {
-	constexpr std::size_t most = 200;
+	constexpr std::size_t max = 200;
 	std::string out;
-	while (!text.empty() && out.size() < most) {
+	while (!text.empty() && out.size() < max) {
 		const std::size_t length = character(text);
 		out += length == 0 ? std::string_view("?") : text.substr(0, length);
 		text.remove_prefix(length == 0 ? 1 : length);

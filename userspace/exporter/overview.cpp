@@ -4,19 +4,20 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "exporter/book.h"
+#include "exporter/metrics_state.h"
 #include "exporter/label_value.h"
 
 namespace loopsnoop::exporter {
 
 constexpr std::size_t short_id = 12; // of a container's id, as docker ps and crictl ps show it
 
-Overview Book::overview(std::uint64_t now_ns, const std::vector<LoopState> &states, const LossCounts &lost) const {
+Overview MetricsState::overview(std::uint64_t now_ns, const std::vector<LoopState> &states, const LossCounts &lost) const {
 	Overview out;
 	out.version = version_;
 	const std::uint64_t now_real_ns = realtime_ns();
 	out.now = rfc3339_utc(now_real_ns);
 	out.threshold_ns = threshold_ns_;
+	out.hang_after_ns = hang_after_ns_;
 	out.lost = lost;
 	for (const LoopState &state : states) {
 		const auto entry = loops_.find({state.pid, state.tid});
@@ -24,8 +25,7 @@ Overview Book::overview(std::uint64_t now_ns, const std::vector<LoopState> &stat
 			continue; // not taken for a loop (yet)
 		}
 		const Loop &loop = entry->second;
-		const std::uint64_t age =
-		    state.iteration_start_ns != 0 && now_ns > state.iteration_start_ns ? now_ns - state.iteration_start_ns : 0;
+		const std::uint64_t age = state.iteration_start_ns != 0 && now_ns > state.iteration_start_ns ? now_ns - state.iteration_start_ns : 0;
 		Overview::Loop row;
 		row.pid = state.pid;
 		row.tid = state.tid;
@@ -35,7 +35,7 @@ Overview Book::overview(std::uint64_t now_ns, const std::vector<LoopState> &stat
 		row.busy_ns = state.busy_ns + age;
 		row.idle_ns = state.idle_total_ns +
 		              (age == 0 && state.idle_since_ns != 0 && now_ns > state.idle_since_ns ? now_ns - state.idle_since_ns : 0);
-		row.stuck_ns = age >= threshold_ns_ ? age : 0;
+		row.stuck_ns = age >= hang_after_ns_ ? age : 0;
 		if (row.stuck_ns != 0) {
 			row.stuck = loop.stuck_in(state);
 			row.stuck_since = rfc3339_utc(now_real_ns - age);
@@ -52,7 +52,7 @@ Overview Book::overview(std::uint64_t now_ns, const std::vector<LoopState> &stat
 		return a.stuck_ns != b.stuck_ns ? a.stuck_ns > b.stuck_ns : std::tie(a.pid, a.tid) < std::tie(b.pid, b.tid);
 	});
 	out.recent.assign(recent_.begin(), recent_.end());
-	out.recent_bound = most_recent;
+	out.recent_bound = max_recent;
 	return out;
 }
 

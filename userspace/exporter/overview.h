@@ -28,7 +28,7 @@ struct Overview {
 		std::uint64_t idle_ns = 0;
 		std::uint64_t stalls = 0;
 		std::uint64_t stalled_ns = 0; // of stalls that have ended
-		std::uint64_t stuck_ns = 0;   // age of the stall that runs now; 0: none
+		std::uint64_t stuck_ns = 0;   // age of the stall that runs now, once it is old enough to be stuck; 0: none
 		std::string stuck_since;      // RFC 3339, UTC; empty: not stuck
 		std::optional<Culprit> stuck; // what it hangs in; not known before the stall has been looked at
 	};
@@ -48,6 +48,7 @@ struct Overview {
 	std::string version;
 	std::string now;                            // RFC 3339, UTC
 	std::uint64_t threshold_ns = 0;             // what a stall is
+	std::uint64_t hang_after_ns = 0;            // and what a loop is that is stuck
 	std::vector<Loop> loops;                    // stuck ones first, longest first; then by pid
 	std::vector<Stall> recent;                  // that have ended, latest first
 	std::uint64_t recent_bound = 0;             // more than so many are not kept

@@ -83,7 +83,7 @@ std::string time_cell(const std::string &at, const std::string &now) {
 std::string stuck_section(const Overview &now) {
 	std::vector<std::vector<std::string>> rows;
 	for (const Overview::Loop &loop : now.loops) {
-		if (loop.stuck_ns == 0 || rows.size() == most_loops_shown) {
+		if (loop.stuck_ns == 0 || rows.size() == max_loops_shown) {
 			break; // these come first
 		}
 		const std::string looked_at_later = "<span class=dim>not looked at yet</span>";
@@ -139,7 +139,7 @@ std::string loops_section(const Overview &now) {
 	}
 	std::vector<std::vector<std::string>> rows;
 	for (const Overview::Loop &loop : now.loops) {
-		if (rows.size() == most_loops_shown) {
+		if (rows.size() == max_loops_shown) {
 			break;
 		}
 		const std::uint64_t all = loop.busy_ns + loop.idle_ns;
@@ -196,9 +196,9 @@ std::string page(const Overview &now) {
 	std::string at = now.now.substr(0, now.now.find('.'));
 	std::replace(at.begin(), at.end(), 'T', ' ');
 	out += fmt::format(
-	    "<header><h1>loopsnoop {}</h1><span class=dim>as of {} UTC · stalls of {} or more · <a href=\"/metrics\">metrics</a>"
+	    "<header><h1>loopsnoop {}</h1><span class=dim>as of {} UTC · stalls of {} or more, stuck after {} · <a href=\"/metrics\">metrics</a>"
 	    "</span></header>\n",
-	    escaped(now.version), escaped(at), format_duration(now.threshold_ns));
+	    escaped(now.version), escaped(at), format_duration(now.threshold_ns), format_duration(now.hang_after_ns));
 	if (now.loops.empty()) {
 		out += "<p class=\"state dim\">No loop is followed.</p>\n";
 	} else if (stuck == 0) {
@@ -208,15 +208,6 @@ std::string page(const Overview &now) {
 	}
 	out += stuck_section(now) + recent_section(now) + causes_section(now) + loops_section(now) + lost_section(now);
 	return out + "</body></html>\n";
-}
-
-std::string page_headers(std::size_t length) {
-	return fmt::format(
-	    "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {}\r\nConnection: close\r\n"
-	    "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-	    "frame-ancestors 'none'\r\n"
-	    "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nCache-Control: no-store\r\n\r\n",
-	    length);
 }
 
 } // namespace loopsnoop::exporter
