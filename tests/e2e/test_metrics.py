@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The exporter: what a scrape says is held against the JSON of the same session, and clients of any kind leave it alone."""
 
+import contextlib
+import http.client
 import re
 import socket
 import time
@@ -139,3 +141,50 @@ def test_port_that_is_taken(folder):
             done = snoop.run_plain("-p", light.pid, "--listen", address)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1 and address in done.stderr and "taken" in done.stderr
+
+
+def ask(port, path, host=None):
+    """(status, headers, body)"""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=waiting.PATIENCE_S)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers={"Host": host} if host else {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+
+
+def test_browsers_of_others_and_health(folder):
+    """A name that resolves here by DNS rebinding is refused; every answer tells a browser to do nothing with it."""
+    port = servers.free_port()
+    with target.Target([places.native("light"), "healthy"], folder) as light:
+        light.hear("ready")
+        with snoop.Snoop("-p", light.pid, "--listen", port, "--listen-host", "metrics.example.org", folder=folder) as snooping:
+            snooping.session()
+            health = waiting.until(lambda: (got := ask(port, "/healthz"))[0] == 200 and got, "the session to drain")
+            assert re.fullmatch(r"ok: the session last drained .* ago\n", health[2])
+            for path in ("/", "/metrics", "/healthz", "/nothing"):
+                status, headers, _ = ask(port, path)
+                assert status == (404 if path == "/nothing" else 200)
+                assert headers["X-Content-Type-Options"] == "nosniff" and headers["Content-Security-Policy"].startswith("default-src 'none'")
+            for host in ("localhost", f"127.0.0.1:{port}", "metrics.example.org", socket.gethostname()):
+                assert ask(port, "/metrics", host)[0] == 200, host
+            status, _, body = ask(port, "/metrics", "rebound.example.com")
+            assert status == 421 and "loopsnoop_" not in body and "--listen-host" in body
+            assert total(values(scrape(port)), "loopsnoop_last_drain_age_seconds") < 5
+            snooping.stop()
+
+
+def test_slow_clients_cost_a_slot_each(folder):
+    """250 clients that never finish their request do not hold a scrape up, again and again."""
+    port = servers.free_port()
+    with target.Target([places.native("light"), "healthy"], folder) as light, contextlib.ExitStack() as open_ones:
+        light.hear("ready")
+        with snoop.Snoop("-p", light.pid, "--listen", port, folder=folder) as snooping:
+            snooping.session()
+            for _ in range(3):
+                for _ in range(250):
+                    client = open_ones.enter_context(socket.create_connection(("127.0.0.1", port), timeout=waiting.PATIENCE_S))
+                    client.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+                begun = time.monotonic()
+                assert "loopsnoop_build_info" in scrape(port)
+                assert time.monotonic() - begun < 3, "half of what one such client after the other took before"
+            snooping.stop()

@@ -185,4 +185,4 @@ def test_nothing_leaks_to_the_port(folder):
         assert str(peer) not in re.sub(r"\b\d+\.\d+\b", "", where), "the peer's port"
         assert "recv" not in where and "asyncio" not in where and "0x" not in where
     names = {label for line in text.splitlines() if line.startswith("loopsnoop_loop") for label in re.findall(r'([a-z_]+)="', line)}
-    assert names <= {"pid", "comm", "tid", "container", "unit", "cause", "function", "file", "line", "le"}, names
+    assert names <= {"pid", "comm", "tid", "container", "unit", "service", "cause", "function", "file", "line", "le"}, names
