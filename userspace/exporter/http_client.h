@@ -31,7 +31,10 @@ public:
 	void send(std::shared_ptr<const std::string> answer, std::uint64_t now_ns);
 
 	// Its place is needed by others.
-	void give_up() { state_ = State::gone; answer_.reset(); }
+	void give_up() {
+		state_ = State::gone;
+		answer_.reset();
+	}
 
 private:
 	void read_head();

@@ -33,7 +33,8 @@ class AllowedHosts {
 public:
 	// `names`: the listen address, this machine's name and what the user configured; compared without regard to case.
 	explicit AllowedHosts(std::vector<std::string> names);
-	// Any IP address, localhost and names below it, and those of the constructor. No Host: HTTP/1.0 alone, which browsers never send.
+	// Any IP address, localhost and names below it, and those of the constructor. No Host: HTTP/1.0 alone, which browsers never
+	// send.
 	[[nodiscard]] bool allows(const HttpRequest &request) const;
 
 private:

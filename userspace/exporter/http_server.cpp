@@ -143,9 +143,8 @@ private:
 			const bool served = client.state() == HttpClient::State::sending || client.state() == HttpClient::State::ready;
 			return std::pair(served, client.since_ns());
 		};
-		clients_.erase(std::min_element(clients_.begin(), clients_.end(), [&](const HttpClient &a, const HttpClient &b) {
-			return slowness(a) < slowness(b);
-		}));
+		clients_.erase(std::min_element(clients_.begin(), clients_.end(),
+		                                [&](const HttpClient &a, const HttpClient &b) { return slowness(a) < slowness(b); }));
 	}
 
 	void answer_all() {
@@ -284,11 +283,12 @@ HttpServer::HttpServer(UniqueFd listening, UniqueFd stop, std::uint16_t port, st
 	sigset_t before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	thread_ = std::thread([serving = std::make_shared<Serving>(std::move(listening), stop_.get(), std::move(names), std::move(handler))] {
-		(void)pthread_setname_np(pthread_self(), "loopsnoop-http");
-		(void)keep_capabilities({}); // it speaks with whoever connects
-		serving->run();
-	});
+	thread_ = std::thread(
+	    [serving = std::make_shared<Serving>(std::move(listening), stop_.get(), std::move(names), std::move(handler))] {
+		    (void)pthread_setname_np(pthread_self(), "loopsnoop-http");
+		    (void)keep_capabilities({}); // it speaks with whoever connects
+		    serving->run();
+	    });
 	pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 

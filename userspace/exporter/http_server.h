@@ -23,8 +23,8 @@ struct HttpAnswer {
 // A server of small answers for a port that anybody may reach: one thread, which never waits for one client. There is no
 // connection that lives on, no TLS, no body of a request. Bounds: `max_clients` connections, each with `head_ns` to send its head
 // and `answer_ns` to take the answer; who comes when all places are taken gets the place of the client that has been slow for
-// longest. Each answer is made anew, except while `max_bodies` are being sent: then whoever has taken more than `head_ns` over one
-// is let go, and if that does not help the latest is sent again.
+// longest. Each answer is made anew, except while `max_bodies` are being sent: then whoever has taken more than `head_ns` over
+// one is let go, and if that does not help the latest is sent again.
 class HttpServer {
 public:
 	static constexpr std::size_t max_clients = 64;
@@ -35,8 +35,8 @@ public:
 	// Called in the server's thread, for GET and HEAD.
 	using Handler = std::function<HttpAnswer(const HttpRequest &)>;
 
-	// Listens; `names` beside addresses and localhost are those that a request may be addressed to. The Error has no more than the
-	// kernel's reason. The thread has no capability and takes no signal.
+	// Listens; `names` beside addresses and localhost are those that a request may be addressed to. The Error has no more than
+	// the kernel's reason. The thread has no capability and takes no signal.
 	[[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(const std::string &host, std::uint16_t port,
 	                                                               std::vector<std::string> names, Handler handler);
 	~HttpServer(); // ends the thread, whatever clients do

@@ -39,8 +39,8 @@ ClientMetric gauge(ClientMetric metric, double value) {
 	return metric;
 }
 
-// Edges that a histogram has on the page, as exponents of two of a microsecond: the kernel counts by each of them, but every series
-// costs whoever stores it. Four times the one before each, from a quarter of a millisecond to 16 seconds.
+// Edges that a histogram has on the page, as exponents of two of a microsecond: the kernel counts by each of them, but every
+// series costs whoever stores it. Four times the one before each, from a quarter of a millisecond to 16 seconds.
 constexpr std::array iteration_edges{8U, 10U, 12U, 14U, 16U, 18U, 20U, 22U, 24U};
 constexpr std::array run_delay_edges{8U, 10U, 12U, 14U, 16U, 18U};
 
@@ -119,10 +119,11 @@ struct MetricsState::Families {
 	                              {}};
 	MetricFamily culprits{
 	    "loopsnoop_stall_culprit_total", "Stalls that have ended, by the application's line.", MetricType::Counter, {}};
-	MetricFamily withheld{"loopsnoop_series_withheld",
-	                      "What has no series of its own: loops (now), stalls counted under function=\"other\" (since the start).",
-	                      MetricType::Gauge,
-	                      {}};
+	MetricFamily withheld{
+	    "loopsnoop_series_withheld",
+	    "What has no series of its own: loops (now), stalls counted under function=\"other\" (since the start).",
+	    MetricType::Gauge,
+	    {}};
 	MetricFamily lost{"loopsnoop_lost_total", "What could not be recorded, by reason.", MetricType::Counter, {}};
 	MetricFamily build{"loopsnoop_build_info", "The version of this exporter.", MetricType::Gauge, {}};
 
@@ -149,7 +150,8 @@ std::string service_of(const Placement &placement, const std::string &comm) {
 	return comm;
 }
 
-std::vector<ClientMetric::Label> labels_of(std::uint32_t pid, std::uint32_t tid, const std::string &comm, const Placement &placement) {
+std::vector<ClientMetric::Label> labels_of(std::uint32_t pid, std::uint32_t tid, const std::string &comm,
+                                           const Placement &placement) {
 	std::vector<ClientMetric::Label> base{{"pid", std::to_string(pid)},
 	                                      {"comm", label_value(comm)},
 	                                      {"tid", std::to_string(tid)},

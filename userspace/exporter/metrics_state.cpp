@@ -39,9 +39,8 @@ void MetricsState::note(const Stall &stall) {
 }
 
 bool MetricsState::has_room_for_loop(std::uint32_t pid) const {
-	const auto of_process = std::count_if(loops_.begin(), loops_.end(), [&](const auto &entry) {
-		return entry.second.detailed && entry.first.first == pid;
-	});
+	const auto of_process = std::count_if(loops_.begin(), loops_.end(),
+	                                      [&](const auto &entry) { return entry.second.detailed && entry.first.first == pid; });
 	const auto of_all = std::count_if(loops_.begin(), loops_.end(), [](const auto &entry) { return entry.second.detailed; });
 	return static_cast<std::size_t>(of_process) < max_detailed_loops_of_process &&
 	       static_cast<std::size_t>(of_all) < max_detailed_loops;

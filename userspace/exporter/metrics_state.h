@@ -81,7 +81,8 @@ private:
 	[[nodiscard]] bool has_room_for_loop(std::uint32_t pid) const;
 	void add_loop(Families &out, std::uint64_t now_ns, const LoopState &state, Loop &loop) const;
 	static void add_causes(Families &out, const std::vector<prometheus::ClientMetric::Label> &base, Loop &loop,
-	                       const std::array<std::uint64_t, cause_count> &busy, const std::array<std::uint64_t, cause_count> &stalled);
+	                       const std::array<std::uint64_t, cause_count> &busy,
+	                       const std::array<std::uint64_t, cause_count> &stalled);
 	void add_session(Families &out, const LossCounts &lost) const;
 
 	std::string version_;

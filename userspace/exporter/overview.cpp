@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "base/clock.h"
-#include "exporter/metrics_state.h"
 #include "exporter/label_value.h"
+#include "exporter/metrics_state.h"
 
 namespace loopsnoop::exporter {
 
@@ -25,7 +25,8 @@ Overview MetricsState::overview(std::uint64_t now_ns, const std::vector<LoopStat
 			continue; // not taken for a loop (yet)
 		}
 		const Loop &loop = entry->second;
-		const std::uint64_t age = state.iteration_start_ns != 0 && now_ns > state.iteration_start_ns ? now_ns - state.iteration_start_ns : 0;
+		const std::uint64_t age =
+		    state.iteration_start_ns != 0 && now_ns > state.iteration_start_ns ? now_ns - state.iteration_start_ns : 0;
 		Overview::Loop row;
 		row.pid = state.pid;
 		row.tid = state.tid;

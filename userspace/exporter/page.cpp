@@ -195,10 +195,10 @@ std::string page(const Overview &now) {
 	                              title, style);
 	std::string at = now.now.substr(0, now.now.find('.'));
 	std::replace(at.begin(), at.end(), 'T', ' ');
-	out += fmt::format(
-	    "<header><h1>loopsnoop {}</h1><span class=dim>as of {} UTC · stalls of {} or more, stuck after {} · <a href=\"/metrics\">metrics</a>"
-	    "</span></header>\n",
-	    escaped(now.version), escaped(at), format_duration(now.threshold_ns), format_duration(now.hang_after_ns));
+	out += fmt::format("<header><h1>loopsnoop {}</h1><span class=dim>as of {} UTC · stalls of {} or more, stuck after {} · <a "
+	                   "href=\"/metrics\">metrics</a>"
+	                   "</span></header>\n",
+	                   escaped(now.version), escaped(at), format_duration(now.threshold_ns), format_duration(now.hang_after_ns));
 	if (now.loops.empty()) {
 		out += "<p class=\"state dim\">No loop is followed.</p>\n";
 	} else if (stuck == 0) {

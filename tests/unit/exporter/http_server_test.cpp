@@ -31,7 +31,8 @@ std::unique_ptr<HttpServer> server() {
 
 class Client {
 public:
-	explicit Client(const HttpServer &server, const std::string &sent = "") : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+	explicit Client(const HttpServer &server, const std::string &sent = "")
+	    : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
 		sockaddr_in address{};
 		address.sin_family = AF_INET;
 		address.sin_port = htons(server.port());

@@ -283,7 +283,8 @@ TEST_CASE("on the page a loop is stuck once its stall is as old as --hang-after"
 	CHECK(metrics.overview(10 * s, {blocked(7, Cause::socket, 8 * s)}, {}).loops.front().stuck_ns == 0);
 	CHECK(metrics.overview(13 * s, {blocked(7, Cause::socket, 8 * s)}, {}).loops.front().stuck_ns == 5 * s);
 	// In the metrics its age is there from the threshold on.
-	CHECK(value(metrics.families(10 * s, {blocked(7, Cause::socket, 8 * s)}, {}), "loopsnoop_stall_ongoing_seconds") == Approx(2));
+	CHECK(value(metrics.families(10 * s, {blocked(7, Cause::socket, 8 * s)}, {}), "loopsnoop_stall_ongoing_seconds") ==
+	      Approx(2));
 }
 
 TEST_CASE("label values are text and bounded whatever the target calls itself") {
