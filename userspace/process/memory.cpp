@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
 namespace loopsnoop::process {
 
@@ -26,6 +27,41 @@ std::optional<std::string> Memory::read_string(std::uint64_t address, std::size_
 		text.append(bytes, got);
 	}
 	return text;
+}
+
+void Memory::read_many(std::span<Piece> pieces) const {
+	for (Piece &piece : pieces) {
+		piece.read = read(piece.address, piece.into);
+	}
+}
+
+void TargetMemory::read_many(std::span<Piece> pieces) const {
+	constexpr std::size_t most = 1024;
+	std::vector<iovec> local;
+	std::vector<iovec> remote;
+	for (std::size_t begin = 0; begin < pieces.size();) {
+		local.clear();
+		remote.clear();
+		for (const Piece &piece : pieces.subspan(begin, std::min(most, pieces.size() - begin))) {
+			local.push_back({piece.into.data(), piece.into.size()});
+			remote.push_back({reinterpret_cast<void *>(piece.address), piece.into.size()}); // NOLINT(performance-no-int-to-ptr)
+		}
+		const ssize_t got = process_vm_readv(pid_, local.data(), local.size(), remote.data(), remote.size(), 0);
+		// It ends at the first byte that cannot be read (process_vm_readv(2)): that piece is left out, and those after it are
+		// asked for anew.
+		auto left = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+		std::size_t done = 0;
+		while (done < local.size() && left >= local[done].iov_len) {
+			left -= local[done].iov_len;
+			pieces[begin + done].read = true;
+			++done;
+		}
+		if (done < local.size()) {
+			pieces[begin + done].read = false;
+			++done;
+		}
+		begin += done;
+	}
 }
 
 std::size_t TargetMemory::read_some(std::uint64_t address, std::span<std::byte> into) const {

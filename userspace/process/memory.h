@@ -27,6 +27,14 @@ public:
 	// the beginning, 0 when none (not mapped, process gone, no permission). Never throws.
 	[[nodiscard]] virtual std::size_t read_some(std::uint64_t address, std::span<std::byte> into) const = 0;
 
+	// Many pieces of one moment, as far as that goes: of each either all its bytes or, where `read` says so, none that count.
+	struct Piece {
+		std::uint64_t address = 0;
+		std::span<std::byte> into;
+		bool read = false;
+	};
+	virtual void read_many(std::span<Piece> pieces) const;
+
 	// All or nothing: false leaves `into` with unspecified bytes.
 	[[nodiscard]] bool read(std::uint64_t address, std::span<std::byte> into) const {
 		return read_some(address, into) == into.size();
@@ -54,6 +62,8 @@ public:
 	explicit TargetMemory(std::uint32_t pid) : pid_(static_cast<pid_t>(pid)) {}
 
 	[[nodiscard]] std::size_t read_some(std::uint64_t address, std::span<std::byte> into) const override;
+	// As many pieces a call as the kernel takes (IOV_MAX, 1,024).
+	void read_many(std::span<Piece> pieces) const override;
 
 private:
 	pid_t pid_;
