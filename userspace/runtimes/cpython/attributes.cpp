@@ -32,7 +32,7 @@ struct Entries {
 	std::uint64_t key = 0; // in an entry; its value follows
 };
 
-std::optional<Entries> entries_of(const process::Memory &memory, const Offsets &offsets, std::uint64_t keys) {
+std::optional<Entries> entries_of(const process::Memory &memory, const Offsets &offsets, std::uint64_t keys, std::uint64_t most) {
 	std::array<std::uint64_t, 5> head{};
 	if (keys == 0 || !memory.read(keys, std::as_writable_bytes(std::span(head)))) {
 		return std::nullopt;
@@ -56,13 +56,13 @@ std::optional<Entries> entries_of(const process::Memory &memory, const Offsets &
 		constexpr std::uint64_t indices = 32;
 		entries = {keys + indices + (std::uint64_t{1} << log2_index_bytes), head[3], general ? 24U : 16U, general ? 8U : 0U};
 	}
-	return entries.count <= max_entries ? std::optional(entries) : std::nullopt;
+	return entries.count <= most ? std::optional(entries) : std::nullopt;
 }
 
 // `values`: of a table whose values lie apart from its keys; 0: they are in the entries.
 std::optional<std::uint64_t> look_up(const process::Memory &memory, const Offsets &offsets, std::uint64_t keys,
                                      std::uint64_t values, std::string_view name) {
-	const auto entries = entries_of(memory, offsets, keys);
+	const auto entries = entries_of(memory, offsets, keys, max_entries);
 	if (!entries) {
 		return std::nullopt;
 	}
@@ -126,6 +126,30 @@ std::optional<std::uint64_t> read_attribute(const process::Memory &memory, const
 		return look_up(memory, offsets, word(type + offsets.type_cached_keys), values, name);
 	}
 	return look_up_dict(memory, offsets, dict, name);
+}
+
+std::vector<DictEntry> read_dict(const process::Memory &memory, const Offsets &offsets, std::uint64_t dict, std::size_t most) {
+	const auto keys = dict != 0 ? memory.read_value<std::uint64_t>(dict + offsets.dict_keys) : std::nullopt;
+	const auto values = keys ? memory.read_value<std::uint64_t>(dict + offsets.dict_values) : std::nullopt;
+	const auto entries = values ? entries_of(memory, offsets, *keys, most) : std::nullopt;
+	std::vector<DictEntry> found;
+	if (!entries) {
+		return found;
+	}
+	std::vector<std::uint64_t> words(entries->count * entries->stride / sizeof(std::uint64_t));
+	std::vector<std::uint64_t> apart(*values != 0 ? entries->count : 0);
+	if (!memory.read(entries->begin, std::as_writable_bytes(std::span(words))) ||
+	    !memory.read(*values + offsets.values_header, std::as_writable_bytes(std::span(apart)))) {
+		return found;
+	}
+	for (std::uint64_t i = 0; i < entries->count; i++) {
+		const std::size_t at = (i * entries->stride + entries->key) / sizeof(std::uint64_t);
+		const DictEntry entry{words[at], *values != 0 ? apart[i] : words[at + 1]};
+		if (entry.key != 0 && entry.value != 0) {
+			found.push_back(entry);
+		}
+	}
+	return found;
 }
 
 std::optional<std::uint64_t> read_small_int(const process::Memory &memory, const Offsets &offsets, std::uint64_t object) {

@@ -66,6 +66,16 @@ public:
 	// of their own. That of the main interpreter where it cannot be told.
 	[[nodiscard]] PythonLayout layout_for(std::uint64_t thread_state) const;
 
+	// For whoever reads objects: asyncio/, trio/. Holds as long as this.
+	struct View {
+		const process::Memory &memory;
+		const Offsets &offsets;
+		CodeCache &codes;
+		std::uint64_t runtime; // address of _PyRuntime
+		const Version &version;
+	};
+	[[nodiscard]] View view() { return {*memory_, offsets_, codes_, location_.runtime, location_.version}; }
+
 	// One walk over all interpreters' threads.
 	[[nodiscard]] std::vector<ThreadState> threads() const { return walk_threads(*memory_, offsets_, location_.runtime); }
 	// The PyThreadState of a thread: by the fs base, or, where that is 0 (not known), by the thread's id. With several

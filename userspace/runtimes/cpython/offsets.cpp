@@ -71,6 +71,7 @@ Offsets offsets_3_9(bool is_3_10) {
 	offsets.instruction_unit = is_3_10 ? 2 : 1; // v3.10: f_lasti counts code units
 	// PyCodeObject, Include/cpython/code.h
 	offsets.code_first_line = 40;
+	offsets.code_bytes = 48;
 	offsets.code_filename = 104;
 	offsets.code_name = 112;
 	offsets.code_line_table = 120;              // co_lnotab, co_linetable
@@ -115,6 +116,7 @@ Offsets offsets_3_11() {
 	offsets.frames.frame_instruction = 56; // prev_instr
 	// PyCodeObject, Include/cpython/code.h
 	offsets.code_first_line = 72;
+	offsets.code_locals = 76;
 	offsets.code_filename = 112;
 	offsets.code_name = 128; // co_qualname
 	offsets.code_line_table = 136;
@@ -161,6 +163,7 @@ Offsets offsets_3_12() {
 	offsets.frames.owner_c_stack = 3; // FRAME_OWNED_BY_CSTACK
 	// PyCodeObject, Include/cpython/code.h
 	offsets.code_first_line = 68;
+	offsets.code_locals = 72;
 	offsets.code_filename = 112;
 	offsets.code_name = 128; // co_qualname
 	offsets.code_line_table = 136;
@@ -403,6 +406,7 @@ void set_undescribed(Offsets &offsets, std::uint8_t minor, std::uint32_t gc) {
 	}
 	// struct _gc_runtime_state.generations[0].head, Include/internal/pycore_interp.h, since 3.14 pycore_interp_structs.h
 	offsets.interpreter_gc_generations = gc + (minor == 13 ? 24U : minor == 14 ? 24U : 8U);
+	offsets.code_locals = 72; // PyCodeObject.co_nlocalsplus, Include/cpython/code.h
 	offsets.thread_dict = minor >= 15 ? 152 : 128;
 	offsets.thread_running_loop = minor == 13 ? 304 : 0;
 }

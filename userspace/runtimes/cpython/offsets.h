@@ -77,6 +77,8 @@ struct Offsets {
 	std::uint32_t code_name = 0; // >= 3.11: co_qualname
 	std::uint32_t code_line_table = 0;
 	std::uint32_t code_first_line = 0;
+	std::uint32_t code_locals = 0; // co_nlocalsplus, >= 3.11: locals, cells and free variables, behind which the stack begins
+	std::uint32_t code_bytes = 0;  // co_code, a bytes object, 3.9 and 3.10
 	std::optional<std::uint32_t> code_instructions; // >= 3.11: the bytecode is in the object, ob_size code units of it
 	LineFormat line_format = LineFormat::locations;
 	std::uint32_t instruction_unit = 1; // bytes that an instruction index counts (PythonLayout::instruction_is_index)

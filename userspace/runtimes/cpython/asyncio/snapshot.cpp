@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtimes/cpython/asyncio/snapshot.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/application.h"
+#include "runtimes/cpython/asyncio/loop_state.h"
+#include "runtimes/cpython/asyncio/registry.h"
+#include "runtimes/cpython/asyncio/task.h"
+#include "runtimes/cpython/asyncio/waits.h"
+#include "runtimes/cpython/page_cache.h"
+
+namespace loopsnoop::runtimes::cpython::asyncio {
+
+namespace {
+
+constexpr std::size_t max_loops = 256;
+constexpr std::size_t max_callbacks = 16;
+constexpr std::size_t max_holders = 16;
+constexpr std::size_t max_worker_words = 32;
+
+// One read of everything, from the lists to the values.
+class Reading {
+public:
+	Reading(Interpreter &python, const std::optional<DebugSection> &debug, TaskSnapshot &into)
+	    : python_(python), view_(python.view()), debug_(debug), into_(into), cache_(view_.memory),
+	      reader_(cache_, view_.offsets) {}
+
+	void read();
+
+private:
+	[[nodiscard]] Registry list();
+	void read_workers();
+	[[nodiscard]] Task task_of(const RawTask &raw, const std::vector<RunningLoop> &running);
+	[[nodiscard]] std::vector<SourceFrame> frames_of(const AwaitChain &chain);
+	[[nodiscard]] std::vector<SourceFrame> running_frames(const RawTask &raw, const RunningLoop &loop);
+	[[nodiscard]] TaskLoop loop_of(std::uint64_t loop, const std::vector<RunningLoop> &running);
+	void add_callbacks(TaskLoop &loop, const LoopState &state);
+	void join(TaskLoop &loop, const std::vector<RawTask> &raw);
+	void add_holders(TaskLoop &loop, const std::vector<const RawTask *> &raw);
+
+	Interpreter &python_;
+	Interpreter::View view_;
+	const std::optional<DebugSection> &debug_;
+	TaskSnapshot &into_;
+	PageCache cache_;
+	ObjectReader reader_;
+	std::optional<FutureLayout> layout_;
+	std::vector<Worker> workers_;
+	std::map<std::uint64_t, LoopState> states_;
+};
+
+Registry Reading::list() {
+	constexpr int tries = 4;
+	Registry registry;
+	for (int i = 0; i < tries; ++i) {
+		PageCache cache(view_.memory);
+		ObjectReader reader(cache, view_.offsets);
+		Registry next = read_registry(reader, cache, view_.runtime, view_.version.minor, debug_);
+		const bool more = next.tasks.size() >= registry.tasks.size();
+		if (more) {
+			registry = std::move(next);
+		}
+		if (!registry.overtaken || cache.exhausted()) {
+			break;
+		}
+	}
+	return registry;
+}
+
+// Threads that make a call of an executor: concurrent.futures' (Lib/concurrent/futures/thread.py, _WorkItem.run) and anyio's
+// (WorkerThread.run in its _backends/_asyncio.py).
+void Reading::read_workers() {
+	for (const ThreadState &thread : walk_threads(cache_, view_.offsets, view_.runtime)) {
+		Worker worker;
+		for (const PlacedFrame &placed : walk_frames(cache_, view_.offsets.frames, thread.address)) {
+			const SourceFrame frame = view_.codes.resolve(cache_, placed.frame);
+			const std::string_view name = std::string_view(frame.function).substr(frame.function.rfind('.') + 1);
+			const bool of_pool = frame.file.ends_with("/concurrent/futures/thread.py");
+			if (name != "run" || (!of_pool && !frame.file.ends_with("/anyio/_backends/_asyncio.py"))) {
+				continue;
+			}
+			std::vector<std::uint64_t> words(max_worker_words);
+			const std::size_t got =
+			    cache_.read_some(placed.address + view_.offsets.frame_locals, std::as_writable_bytes(std::span(words)));
+			words.resize(got / sizeof(std::uint64_t));
+			for (std::uint64_t &word : words) {
+				word &= view_.offsets.frames.pointer_mask;
+			}
+			if (of_pool && !words.empty()) {
+				words = {reader_.attribute(words.front(), "future").value_or(0)};
+			}
+			worker.words.insert(worker.words.end(), words.begin(), words.end());
+		}
+		if (worker.words.empty()) {
+			continue;
+		}
+		worker.tid = python_.tid_of(thread).value_or(0);
+		worker.thread = python_.named_frames(thread.address).name.value_or("");
+		workers_.push_back(std::move(worker));
+	}
+}
+
+std::vector<SourceFrame> Reading::frames_of(const AwaitChain &chain) {
+	std::vector<SourceFrame> frames;
+	frames.reserve(chain.links.size());
+	for (const ChainLink &link : chain.links) {
+		frames.push_back(view_.codes.resolve(cache_, link.at));
+	}
+	return frames;
+}
+
+// The thread's frames down to the task's own coroutine. Empty: it has gone on to another one.
+std::vector<SourceFrame> Reading::running_frames(const RawTask &raw, const RunningLoop &loop) {
+	const CoroutineLayout &coroutine = view_.offsets.coroutine;
+	const bool embedded = coroutine.form >= CoroutineForm::embedded_with_depth;
+	const std::uint64_t outermost = embedded ? raw.coro + coroutine.frame : reader_.word(raw.coro + coroutine.frame);
+	std::vector<SourceFrame> frames;
+	for (const PlacedFrame &placed : walk_frames(view_.memory, view_.offsets.frames, loop.thread.address)) {
+		frames.push_back(view_.codes.resolve(view_.memory, placed.frame));
+		if (placed.address == outermost) {
+			return frames;
+		}
+	}
+	return {};
+}
+
+Task Reading::task_of(const RawTask &raw, const std::vector<RunningLoop> &running) {
+	Task task;
+	task.id = raw.address;
+	task.name = raw.name;
+	task.coroutine = raw.coroutine;
+	task.changed = raw.changed;
+	const auto runs = std::ranges::find(running, raw.address, &RunningLoop::task);
+	if (runs != running.end()) {
+		task.state = TaskState::running;
+		task.stack = running_frames(raw, *runs);
+		task.changed = task.changed || task.stack.empty();
+	} else {
+		const auto frames = frames_of(raw.chain);
+		Futures futures(reader_, layout_);
+		WaitReader waits(reader_, futures);
+		task.waits_for = waits.read(raw, frames, states_[raw.loop], monotonic_ns(), workers_);
+		if (task.waits_for && task.waits_for->kind == WaitsForKind::ready) {
+			task.state = TaskState::ready;
+		}
+		task.stack.assign(frames.rbegin(), frames.rend());
+	}
+	if (const SourceFrame *culprit = innermost_application_frame(task.stack)) {
+		task.culprit = *culprit;
+	}
+	return task;
+}
+
+void Reading::add_callbacks(TaskLoop &loop, const LoopState &state) {
+	for (const LoopState::Callback &callback : state.callbacks) {
+		if (loop.callbacks.size() >= max_callbacks) {
+			break;
+		}
+		ReadyCallback ready;
+		if (callback.task != 0) {
+			ready.task = callback.task;
+		} else if (callback.code != 0) {
+			constexpr std::uint64_t first_unit = 0;
+			const bool index = view_.offsets.frames.instruction_is_index;
+			const std::uint64_t at = index ? first_unit : callback.code + view_.offsets.code_instructions.value_or(0);
+			ready.callback = view_.codes.resolve(cache_, {callback.code, at});
+		}
+		loop.callbacks.push_back(std::move(ready));
+	}
+}
+
+TaskLoop Reading::loop_of(std::uint64_t address, const std::vector<RunningLoop> &running) {
+	TaskLoop loop;
+	loop.framework = "asyncio";
+	loop.address = address;
+	loop.type = reader_.type_name(address);
+	const auto runs = std::ranges::find(running, address, &RunningLoop::loop);
+	if (runs != running.end()) {
+		loop.tid = python_.tid_of(runs->thread).value_or(0);
+		if (runs->task != 0) {
+			loop.running = runs->task;
+		}
+	}
+	Futures futures(reader_, layout_);
+	LoopState &state = states_[address] = read_loop_state(reader_, cache_, futures, address);
+	loop.ready = state.ready;
+	loop.timers = state.timers;
+	if (state.next_timer) {
+		constexpr double second = 1e9;
+		loop.next_timer_in_ns = static_cast<std::int64_t>(*state.next_timer * second) - static_cast<std::int64_t>(monotonic_ns());
+	}
+	add_callbacks(loop, state);
+	return loop;
+}
+
+void Reading::add_holders(TaskLoop &loop, const std::vector<const RawTask *> &raw) {
+	const auto is_held = [](const Task &task) {
+		const auto kind = task.waits_for ? task.waits_for->kind : WaitsForKind::future;
+		return kind == WaitsForKind::lock || kind == WaitsForKind::semaphore || kind == WaitsForKind::pool;
+	};
+	using What = std::pair<std::uint64_t, std::string>;
+	std::map<What, std::vector<TaskHolder>> holders;
+	constexpr std::size_t max_kinds = 64;
+	for (const Task &task : loop.tasks) {
+		if (is_held(task) && holders.size() < max_kinds) {
+			holders.try_emplace(What{task.waits_for->address, task.waits_for->type});
+		}
+	}
+	if (holders.empty()) {
+		return;
+	}
+	std::vector<std::vector<std::uint64_t>> inside(raw.size());
+	for (std::size_t i = 0; i < raw.size(); ++i) {
+		inside[i] = with_objects(reader_, raw[i]->chain);
+	}
+	for (auto &[what, found] : holders) {
+		WaitsFor wait;
+		const auto sample = std::ranges::find_if(loop.tasks, [&](const Task &task) {
+			return is_held(task) && What{task.waits_for->address, task.waits_for->type} == what;
+		});
+		wait.kind = sample->waits_for->kind;
+		wait.address = what.first;
+		wait.type = what.second;
+		for (std::size_t i = 0; i < raw.size() && found.size() < max_holders; ++i) {
+			const Task &task = loop.tasks[i];
+			// Who waits for it, or gave it up to wait for a notification, is inside the block, too, and has it not.
+			const bool waits_itself = task.waits_for && task.waits_for->kind != WaitsForKind::ready &&
+			                          (is_held(task) ? What{task.waits_for->address, task.waits_for->type} == what
+			                                         : task.waits_for->kind == WaitsForKind::condition &&
+			                                               reader_.attribute(task.waits_for->address, "_lock") == what.first);
+			const bool has = !waits_itself && std::ranges::any_of(inside[i], [&](std::uint64_t object) {
+				return stands_for(reader_, object, wait, wait.address);
+			});
+			if (has) {
+				found.push_back({task.id, task.name, task.culprit});
+			}
+		}
+	}
+	for (Task &task : loop.tasks) {
+		if (is_held(task)) {
+			if (const auto known = holders.find(What{task.waits_for->address, task.waits_for->type}); known != holders.end()) {
+				task.waits_for->holders = known->second;
+			}
+		}
+	}
+}
+
+void Reading::join(TaskLoop &loop, const std::vector<RawTask> &raw) {
+	std::vector<const RawTask *> its;
+	for (const RawTask &task : raw) {
+		if (task.loop == loop.address) {
+			its.push_back(&task);
+		}
+	}
+	std::unordered_map<TaskId, std::size_t> places;
+	for (std::size_t i = 0; i < loop.tasks.size(); ++i) {
+		places.emplace(loop.tasks[i].id, i);
+	}
+	for (const ReadyCallback &callback : loop.callbacks) {
+		if (const auto place = places.find(callback.task.value_or(0)); place != places.end()) {
+			Task &task = loop.tasks[place->second];
+			task.state = task.state == TaskState::pending ? TaskState::ready : task.state;
+		}
+	}
+	for (ReadyCallback &callback : loop.callbacks) {
+		const auto place = places.find(callback.task.value_or(0));
+		if (place != places.end() && !loop.tasks[place->second].stack.empty()) {
+			const Task &task = loop.tasks[place->second];
+			callback.callback = task.culprit ? *task.culprit : task.stack.back();
+		}
+	}
+	for (const Task &task : loop.tasks) {
+		for (const TaskId awaited : task.waits_for ? task.waits_for->tasks : std::vector<TaskId>()) {
+			if (const auto place = places.find(awaited); place != places.end()) {
+				loop.tasks[place->second].awaited_by.push_back(task.id);
+			}
+		}
+	}
+	add_holders(loop, its);
+}
+
+void Reading::read() {
+	const Registry registry = list();
+	into_.overtaken = into_.overtaken || registry.overtaken;
+	into_.left_out += registry.left_out;
+	if (registry.unknown && registry.imported) {
+		into_.notes.emplace_back(
+		    "this CPython does not say where it lists asyncio's tasks (no .AsyncioDebug section is mapped): those "
+		    "written in C are not shown");
+	}
+	const auto one = std::ranges::find_if(registry.tasks, [&](std::uint64_t task) { return is_c_task(reader_, task); });
+	if (one != registry.tasks.end()) {
+		layout_ = future_layout(view_.version.minor, reader_, *one, debug_);
+		if (!layout_) {
+			into_.notes.emplace_back("asyncio's tasks do not look as those of CPython " + view_.version.text() + " do: not read");
+		}
+	}
+	const std::vector<RawTask> raw = read_tasks(reader_, cache_, layout_, registry.tasks, into_.overtaken);
+	cache_.clear(); // what comes now is of the time after the chains were confirmed
+
+	std::vector<std::uint64_t> loops;
+	const auto add = [&](std::uint64_t loop) {
+		if (std::ranges::find(loops, loop) == loops.end() && loops.size() < max_loops && !reader_.type_name(loop).empty()) {
+			loops.push_back(loop);
+		}
+	};
+	for (const RunningLoop &running : registry.loops) {
+		add(running.loop);
+	}
+	for (const RawTask &task : raw) {
+		add(task.loop);
+	}
+	read_workers();
+	for (const std::uint64_t address : loops) {
+		TaskLoop loop = loop_of(address, registry.loops);
+		for (const RawTask &task : raw) {
+			if (task.loop == address) {
+				loop.tasks.push_back(task_of(task, registry.loops));
+			}
+		}
+		join(loop, raw);
+		into_.loops.push_back(std::move(loop));
+	}
+	if (cache_.exhausted()) {
+		into_.overtaken = true;
+		into_.notes.emplace_back("reading the tasks took too long and was broken off: some are not known");
+	}
+}
+
+} // namespace
+
+void TaskReader::find_lists(Interpreter &python) {
+	constexpr std::uint8_t first_with_section = 14;
+	const auto view = python.view();
+	if (!debug_ && view.version.minor >= first_with_section) {
+		debug_ = find_debug_section(proc_, pid_, view.memory, without_debug_);
+	}
+}
+
+void TaskReader::read(Interpreter &python, TaskSnapshot &into) {
+	find_lists(python);
+	Reading(python, debug_, into).read();
+}
+
+std::optional<TaskReader::Running> TaskReader::running(Interpreter &python, std::uint32_t tid) {
+	find_lists(python);
+	const auto view = python.view();
+	const auto now = [&]() -> std::optional<Running> {
+		PageCache cache(view.memory);
+		ObjectReader reader(cache, view.offsets);
+		const Registry registry = read_running(reader, view.runtime, view.version.minor, debug_);
+		for (const RunningLoop &running : registry.loops) {
+			if (running.task == 0 || python.tid_of(running.thread) != tid) {
+				continue;
+			}
+			std::optional<FutureLayout> layout = future_layout(view.version.minor, reader, running.task, debug_);
+			const auto head = Futures(reader, layout).head(running.task);
+			return head ? std::optional(Running{running.task, head->name, head->coroutine}) : std::nullopt;
+		}
+		return std::nullopt;
+	};
+	const auto first = now();
+	return first && now() == first ? first : std::nullopt;
+}
+
+} // namespace loopsnoop::runtimes::cpython::asyncio

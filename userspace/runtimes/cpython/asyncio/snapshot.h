@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "model/tasks.h"
+#include "process/procfs.h"
+#include "runtimes/cpython/asyncio/layout.h"
+#include "runtimes/cpython/interpreter.h"
+#include "runtimes/mapped_file.h"
+
+namespace loopsnoop::runtimes::cpython::asyncio {
+
+// Reads the asyncio tasks of one process from its memory while it runs. Keeps where they are listed, which takes longest to find.
+// One thread; for the process as it was when `python` was found.
+class TaskReader {
+public:
+	TaskReader(process::ProcFs proc, std::uint32_t pid) : proc_(std::move(proc)), pid_(pid) {}
+
+	// Adds the loops with their tasks to `into`, its notes, and whether it was overtaken. Descriptors are in the resources of
+	// what tasks wait for by number only. About 0.1 s for 10,000 tasks; 10 s at most, whatever the memory holds.
+	void read(Interpreter &python, TaskSnapshot &into);
+
+	// The task that a thread makes a step of at this moment. nullopt: none, or not known.
+	struct Running {
+		TaskId id = 0;
+		std::string name;
+		std::string coroutine;
+		bool operator==(const Running &) const = default;
+	};
+	[[nodiscard]] std::optional<Running> running(Interpreter &python, std::uint32_t tid);
+
+private:
+	void find_lists(Interpreter &python);
+
+	process::ProcFs proc_;
+	std::uint32_t pid_;
+	std::optional<DebugSection> debug_;
+	FilesWithout without_debug_;
+};
+
+} // namespace loopsnoop::runtimes::cpython::asyncio

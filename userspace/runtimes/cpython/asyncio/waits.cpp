@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtimes/cpython/asyncio/waits.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/application.h"
+#include "runtimes/cpython/asyncio/known_places.h"
+#include "runtimes/cpython/asyncio/registry.h"
+
+namespace loopsnoop::runtimes::cpython::asyncio {
+
+namespace {
+
+constexpr std::size_t max_tasks = 65'536;
+constexpr std::uint64_t after_head = 16;
+
+std::int64_t ends_in(double when, std::uint64_t now_ns) {
+	constexpr double second = 1e9;
+	constexpr double far = 9e18;
+	const double left = when * second - static_cast<double>(now_ns);
+	return std::isfinite(left) ? static_cast<std::int64_t>(std::clamp(left, -far, far)) : 0;
+}
+
+// A local of a function that a nested function uses, too, is a cell.
+std::uint64_t local(ObjectReader &reader, const ChainLink &link, std::size_t index) {
+	if (index >= link.locals) {
+		return 0;
+	}
+	const std::uint64_t word = link.words[index];
+	return reader.type_name(word) == "cell" ? reader.word(word + after_head) : word;
+}
+
+bool replaces(const KnownPlace &place, const std::optional<WaitsFor> &known) {
+	if (!known) {
+		// What counts only in place of something else says nothing by itself.
+		return !place.instead_of.front();
+	}
+	return std::ranges::any_of(place.instead_of, [&](const auto &kind) { return kind && *kind == known->kind; });
+}
+
+} // namespace
+
+std::vector<TaskId> WaitReader::tasks_among(std::uint64_t container) {
+	std::vector<TaskId> found;
+	for (const std::uint64_t item : reader_.items(container, max_tasks)) {
+		const bool is_task = is_c_task(reader_, item) || is_python_task(reader_, item);
+		if (is_task && futures_.state(item) == FutureState::pending) {
+			found.push_back(item);
+		}
+	}
+	std::ranges::sort(found);
+	return found;
+}
+
+std::uint64_t WaitReader::either(std::uint64_t object, std::string_view name, std::string_view other) {
+	const auto found = reader_.attribute(object, name);
+	return found ? *found : reader_.attribute(object, other).value_or(0);
+}
+
+void WaitReader::set_socket(WaitsFor &wait, std::uint64_t transport) {
+	// Lib/asyncio/selector_events.py; a transport of TLS has that of its socket in _ssl_protocol._transport or _transport.
+	for (int depth = 0; depth < 3 && transport != 0; ++depth) {
+		if (const auto fd = reader_.integer(reader_.attribute(transport, "_sock_fd").value_or(0))) {
+			SocketResource socket;
+			socket.fd = static_cast<int>(*fd);
+			wait.resource = Resource(std::move(socket));
+			return;
+		}
+		wait.address = wait.address == 0 ? transport : wait.address;
+		const auto protocol = reader_.attribute(transport, "_ssl_protocol");
+		transport = reader_.attribute(protocol.value_or(transport), "_transport").value_or(0);
+	}
+}
+
+std::optional<WaitsFor> WaitReader::by_frames(const RawTask &task, std::span<const SourceFrame> frames) {
+	std::optional<WaitsFor> found;
+	for (std::size_t i = std::min(frames.size(), task.chain.links.size()); i-- > 0;) {
+		const ChainLink &link = task.chain.links[i];
+		const std::uint64_t self = local(reader_, link, 0);
+		const KnownPlace *place = find_known_place(frames[i], [&](std::string_view type) { return reader_.is_a(self, type); });
+		if (place == nullptr || !replaces(*place, found)) {
+			if (place == nullptr && is_application_frame(frames[i])) {
+				break;
+			}
+			continue;
+		}
+		const std::uint64_t inner_address = found ? found->address : 0;
+		const auto waiters = found ? found->waiters : std::nullopt;
+		WaitsFor wait;
+		wait.kind = place->kind;
+		wait.type = place->type;
+		wait.waiters = waiters;
+		switch (place->through) {
+		case Through::self: wait.address = self; break;
+		case Through::tasks: wait.tasks = tasks_among(self); break;
+		case Through::group:
+			wait.address = self;
+			wait.tasks = tasks_among(reader_.attribute(self, "_tasks").value_or(0));
+			break;
+		case Through::transport: {
+			set_socket(wait, either(self, "_transport", "transport"));
+			break;
+		}
+		case Through::writer: {
+			const auto writer = reader_.attribute(self, "_stream_writer");
+			set_socket(wait, reader_.attribute(writer.value_or(self), "_transport").value_or(0));
+			break;
+		}
+		case Through::socket: {
+			const std::uint64_t socket = local(reader_, link, 1);
+			if (reader_.is_a(socket, "_socket.socket")) {
+				SocketResource resource;
+				resource.fd = reader_.memory().read_value<std::int32_t>(socket + after_head).value_or(-1);
+				wait.resource = Resource(std::move(resource));
+			}
+			break;
+		}
+		case Through::descriptor:
+			if (const auto fd = reader_.integer(local(reader_, link, 1))) {
+				SocketResource resource;
+				resource.fd = static_cast<int>(*fd);
+				wait.resource = Resource(std::move(resource));
+			}
+			break;
+		case Through::process:
+			if (const auto pid = reader_.integer(either(self, "_pid", "pid"))) {
+				wait.resource = Resource(ProcessResource{static_cast<std::uint32_t>(*pid), std::nullopt});
+			}
+			break;
+		case Through::inner:
+			if (!is_c_task(reader_, self) && !is_python_task(reader_, self)) {
+				continue; // since 3.12 it awaits a coroutine, which is further in
+			}
+			wait.tasks = {self};
+			break;
+		case Through::nothing: wait.address = inner_address; break;
+		}
+		found = std::move(wait);
+		add_waiters(*found);
+	}
+	return found;
+}
+
+void WaitReader::add_waiters(WaitsFor &wait) {
+	const char *attribute = nullptr;
+	switch (wait.kind) {
+	case WaitsForKind::lock:
+	case WaitsForKind::event:
+	case WaitsForKind::condition:
+	case WaitsForKind::semaphore: attribute = "_waiters"; break;
+	case WaitsForKind::queue_get: attribute = "_getters"; break;
+	case WaitsForKind::queue_put: attribute = "_putters"; break;
+	default: return;
+	}
+	if (const auto waiters = reader_.attribute(wait.address, attribute)) {
+		wait.waiters = reader_.size(*waiters);
+	}
+}
+
+WaitsFor WaitReader::by_future(std::uint64_t waiter) {
+	WaitsFor wait;
+	wait.address = waiter;
+	wait.type = reader_.type_name(waiter);
+	if (is_c_task(reader_, waiter) || is_python_task(reader_, waiter)) {
+		wait.kind = WaitsForKind::task;
+		wait.tasks = {waiter};
+	} else if (reader_.is_a(waiter, "_GatheringFuture")) {
+		wait.kind = WaitsForKind::tasks;
+		wait.type = "asyncio.gather";
+		wait.tasks = tasks_among(reader_.attribute(waiter, "_children").value_or(0));
+	}
+	return wait;
+}
+
+// Lib/asyncio/futures.py, _chain_future: the first callback of the future that a task awaits has the executor's in a cell.
+void WaitReader::executor_call(std::uint64_t waiter, std::span<const Worker> workers, WaitsFor &wait) {
+	const auto on_it = [&](std::uint64_t call) {
+		return std::ranges::find_if(
+		    workers, [&](const Worker &worker) { return std::ranges::find(worker.words, call) != worker.words.end(); });
+	};
+	auto worker = on_it(waiter); // anyio's
+	for (const std::uint64_t callback : futures_.callbacks(waiter)) {
+		if (reader_.callable_name(callback) != "_call_check_cancel") {
+			continue;
+		}
+		for (const std::uint64_t cell : reader_.closure(callback)) {
+			const auto state = reader_.attribute(cell, "_state");
+			if (cell == waiter || !state || !reader_.attribute(cell, "_condition")) {
+				continue;
+			}
+			wait.kind = WaitsForKind::executor;
+			wait.type = "an executor";
+			wait.address = cell;
+			wait.queued = reader_.text(*state, 16) == "PENDING";
+			worker = on_it(cell);
+		}
+	}
+	if (worker != workers.end()) {
+		wait.kind = WaitsForKind::executor;
+		wait.tid = worker->tid;
+		wait.thread = worker->thread;
+	}
+}
+
+std::optional<WaitsFor> WaitReader::read(const RawTask &task, std::span<const SourceFrame> frames, const LoopState &loop,
+                                         std::uint64_t now_ns, std::span<const Worker> workers) {
+	if (task.changed || task.chain.state == AwaitChain::State::running || task.chain.state == AwaitChain::State::unknown) {
+		return std::nullopt;
+	}
+	WaitsFor wait;
+	if (task.waiter == 0 || futures_.state(task.waiter) == FutureState::finished ||
+	    futures_.state(task.waiter) == FutureState::cancelled) {
+		wait.kind = WaitsForKind::ready;
+		wait.address = task.waiter;
+		return wait;
+	}
+	auto known = by_frames(task, frames);
+	wait = known ? std::move(*known) : by_future(task.waiter);
+	if (wait.kind == WaitsForKind::future || wait.kind == WaitsForKind::executor) {
+		executor_call(task.waiter, workers, wait);
+	}
+	const auto by_future = loop.ends_by_future.find(task.waiter);
+	const auto by_task = loop.ends_by_task.find(task.address);
+	if (by_future != loop.ends_by_future.end()) {
+		wait.ends_in_ns = ends_in(by_future->second, now_ns);
+	} else if (by_task != loop.ends_by_task.end()) {
+		wait.ends_in_ns = ends_in(by_task->second, now_ns);
+	}
+	if (wait.kind == WaitsForKind::future && by_future != loop.ends_by_future.end()) {
+		wait.kind = WaitsForKind::sleep;
+	}
+	return wait;
+}
+
+std::vector<std::uint64_t> with_objects(ObjectReader &reader, const AwaitChain &chain) {
+	const auto leaves = [&](std::uint64_t word) {
+		const std::string name = reader.callable_name(word);
+		return name == "__aexit__" || name == "__exit__";
+	};
+	std::vector<std::uint64_t> found;
+	for (std::size_t i = chain.links.size(); i-- > 0;) {
+		const ChainLink &link = chain.links[i];
+		for (std::size_t at = link.locals; at < link.words.size(); ++at) {
+			const std::uint64_t word = link.words[at];
+			const std::string_view type = reader.type_name(word);
+			if (type == "method" && leaves(word)) {
+				found.push_back(reader.self_of(word));
+			} else if (type == "function" && at + 1 < link.words.size() && leaves(word)) { // since 3.14
+				found.push_back(link.words[at + 1]);
+			}
+		}
+	}
+	return found;
+}
+
+bool stands_for(ObjectReader &reader, std::uint64_t object, const WaitsFor &wait, std::uint64_t pool) {
+	if (object == wait.address) {
+		return true;
+	}
+	if (wait.kind == WaitsForKind::lock) {
+		return reader.is_a(object, "Condition") && reader.attribute(object, "_lock") == wait.address;
+	}
+	if (wait.kind != WaitsForKind::pool) {
+		return false;
+	}
+	if (pool != 0) {
+		for (const char *attribute : {"pool", "_pool"}) { // asyncpg's PoolAcquireContext, aiopg's
+			if (reader.attribute(object, attribute) == pool) {
+				return true;
+			}
+		}
+		// contextlib.asynccontextmanager over a method of the pool
+		if (const auto generator = reader.attribute(object, "gen")) {
+			const AwaitChain chain = read_chain(reader, *generator);
+			return !chain.links.empty() && local(reader, chain.links.front(), 0) == pool;
+		}
+	}
+	// Of SQLAlchemy the pool itself is out of sight: it is used by synchronous code in a greenlet.
+	return wait.type == "SQLAlchemy's pool" && (reader.is_a(object, "AsyncConnection") || reader.is_a(object, "AsyncSession"));
+}
+
+} // namespace loopsnoop::runtimes::cpython::asyncio

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "model/stack.h"
+#include "model/tasks.h"
+#include "runtimes/cpython/asyncio/loop_state.h"
+#include "runtimes/cpython/asyncio/task.h"
+#include "runtimes/cpython/object_reader.h"
+
+namespace loopsnoop::runtimes::cpython::asyncio {
+
+// A thread of the process that makes an executor's call.
+struct Worker {
+	std::uint32_t tid = 0;
+	std::string thread;
+	std::vector<std::uint64_t> words; // what its frames hold: the future of the call is among it
+};
+
+// What a task waits for, by where it stands: the innermost frames are those of asyncio, or of a library, and `self` is their
+// first local. Not guessed: where nothing is recognised it is a future of nobody known. `frames`: of the chain's links, in their
+// order.
+class WaitReader {
+public:
+	WaitReader(ObjectReader &reader, Futures &futures) : reader_(reader), futures_(futures) {}
+
+	// nullopt: it runs, or its chain is not known.
+	[[nodiscard]] std::optional<WaitsFor> read(const RawTask &task, std::span<const SourceFrame> frames, const LoopState &loop,
+	                                           std::uint64_t now_ns, std::span<const Worker> workers);
+
+private:
+	[[nodiscard]] std::optional<WaitsFor> by_frames(const RawTask &task, std::span<const SourceFrame> frames);
+	[[nodiscard]] WaitsFor by_future(std::uint64_t waiter);
+	void executor_call(std::uint64_t waiter, std::span<const Worker> workers, WaitsFor &wait);
+	void add_waiters(WaitsFor &wait);
+	[[nodiscard]] std::vector<TaskId> tasks_among(std::uint64_t container);
+	[[nodiscard]] std::uint64_t either(std::uint64_t object, std::string_view name,
+	                                   std::string_view other); // attribute; 0: neither
+	void set_socket(WaitsFor &wait, std::uint64_t transport);
+
+	ObjectReader &reader_;
+	Futures &futures_;
+};
+
+// The objects that a task is inside `async with` of, innermost frame first: what is to leave them lies on its frames' stacks.
+[[nodiscard]] std::vector<std::uint64_t> with_objects(ObjectReader &reader, const AwaitChain &chain);
+// Whether being inside `async with` of `object` means to have (a part of) what `wait` is for.
+[[nodiscard]] bool stands_for(ObjectReader &reader, std::uint64_t object, const WaitsFor &wait, std::uint64_t pool);
+
+} // namespace loopsnoop::runtimes::cpython::asyncio
