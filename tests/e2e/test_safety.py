@@ -14,7 +14,7 @@ import urllib.request
 from harness import cgroup, match, places, servers, snoop, target, waiting
 from harness.prometheus import check_with_promtool, scrape
 
-SERVICE = places.ROOT / "scripts" / "service" / "loopsnoop.service"
+SERVICE = places.ROOT / "scripts" / "packaging" / "loopsnoop.service"
 # Order of include/uapi/linux/capability.h.
 CAPABILITIES = {"DAC_READ_SEARCH": 2, "KILL": 5, "SYS_PTRACE": 19, "SYS_ADMIN": 21, "SYS_NICE": 23, "SYSLOG": 34, "PERFMON": 38, "BPF": 39}
 CLIENTS = 200

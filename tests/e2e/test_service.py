@@ -10,8 +10,8 @@ import yaml
 
 from harness import places, waiting
 
-MADE = places.BUILD / "scripts" / "service"
-SERVICE = places.ROOT / "scripts" / "service"
+MADE = places.BUILD / "scripts" / "packaging"
+SERVICE = places.ROOT / "scripts" / "packaging"
 README = (places.ROOT / "README.md").read_text(encoding="utf-8")
 
 

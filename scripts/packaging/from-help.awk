@@ -93,7 +93,7 @@ function man_block(text) {
 }
 
 function man(    i, c, name) {
-	print ".\\\" Made by scripts/service/from-help.awk from the help texts."
+	print ".\\\" Made by scripts/packaging/from-help.awk from the help texts."
 	print ".TH LOOPSNOOP 1 \"\" \"loopsnoop " version "\" \"User Commands\""
 	print ".SH NAME"
 	name = first[""]
@@ -151,7 +151,7 @@ function subcommands(    i, out) {
 }
 
 function bash(    i, c) {
-	print "# Completion of loopsnoop for bash. Made by scripts/service/from-help.awk from the help texts."
+	print "# Completion of loopsnoop for bash. Made by scripts/packaging/from-help.awk from the help texts."
 	print "_loopsnoop() {"
 	print "\tlocal word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' each"
 	print "\tCOMPREPLY=()"
@@ -211,7 +211,7 @@ function zsh_options(c,    n, action, says, value) {
 
 function zsh(    i, c) {
 	print "#compdef loopsnoop"
-	print "# Completion of loopsnoop for zsh. Made by scripts/service/from-help.awk from the help texts."
+	print "# Completion of loopsnoop for zsh. Made by scripts/packaging/from-help.awk from the help texts."
 	print "_loopsnoop() {"
 	print "\tcase ${words[2]} in"
 	for (i = 1; i <= command_count; i++) {
@@ -236,7 +236,7 @@ function zsh(    i, c) {
 }
 
 function fish(    i, c, n, line, when) {
-	print "# Completion of loopsnoop for fish. Made by scripts/service/from-help.awk from the help texts."
+	print "# Completion of loopsnoop for fish. Made by scripts/packaging/from-help.awk from the help texts."
 	print "complete -c loopsnoop -f"
 	for (i = 1; i <= command_count; i++) {
 		c = commands[i]
