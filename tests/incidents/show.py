@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shows an incident to a person: what the team saw, and what loopsnoop says. Called by scripts/demo N.
+"""Shows an incident to a person: what the team saw, and what loopsnoop says. Called by scripts/demo [N].
 
-Usage: show.py NUMBER LOOPSNOOP
+Usage: show.py NUMBER|tour LOOPSNOOP
 """
 import contextlib
 import dataclasses
@@ -140,33 +140,70 @@ def run(loopsnoop, act, running):
         raise SystemExit(f"demo: loopsnoop ended with exit status {status}")
 
 
-def play(loopsnoop, act):
-    stages = importlib.import_module(f"stages.{act.stage}")
+@contextlib.contextmanager
+def scratch():
+    """A folder that is gone afterwards."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="loopsnoop-demo."))
     folder.chmod(0o755)  # PostgreSQL runs as another user below it
     try:
-        with stages.stage(folder, "broken", **act.settings) as running:
-            print(f"\n{act.seen}", flush=True)
-            run(loopsnoop, act, running)
-            if act.ask:
-                print(f"\n    Meanwhile: {scene.health(running.port)}")
-            print("\nThe lines that were put there on purpose; compare:")
-            for name in act.causes:
-                place = running.causes[name]
-                text = pathlib.Path(place.file).read_text(encoding="utf-8").splitlines()[place.line - 1]
-                print(f"    {place.file}:{place.line}: {text.split('  # <-')[0].strip()}")
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def compare(running, causes):
+    print("\nThe lines that were put there on purpose; compare:")
+    for name in causes:
+        place = running.causes[name]
+        text = pathlib.Path(place.file).read_text(encoding="utf-8").splitlines()[place.line - 1]
+        print(f"    {place.file}:{place.line}: {text.split('  # <-')[0].strip()}")
+
+
+def play(loopsnoop, act):
+    stages = importlib.import_module(f"stages.{act.stage}")
+    with scratch() as folder, stages.stage(folder, "broken", **act.settings) as running:
+        print(f"\n{act.seen}", flush=True)
+        run(loopsnoop, act, running)
+        if act.ask:
+            print(f"\n    Meanwhile: {scene.health(running.port)}")
+        compare(running, act.causes)
+
+
+def tour(loopsnoop):
+    """Incident 1 step by step: healthy, frozen, and what loopsnoop says when it is asked during the outage."""
+    (act,) = INCIDENTS[1]
+    stages = importlib.import_module(f"stages.{act.stage}")
+    print("\nStarting PostgreSQL, Redis and an order gateway (FastAPI on uvicorn, tests/incidents/middleware), all private to\n"
+          "this demo ...", flush=True)
+    with scratch() as folder, stages.stage(folder, "broken") as running:
+        print(f"    the gateway is process {running.pid}, on port {running.port}")
+        print("\nNobody orders yet. The health check, which uses neither database nor Redis:")
+        print(f"    {scene.health(running.port)}", flush=True)
+        running.begin()
+        time.sleep(1)
+        print("\nNow customers order, the database's disk is busy, and a report keeps Redis to itself. The same health check:")
+        print(f"    {scene.health(running.port, count=30)}")
+        log = (folder / "application.log").read_text()
+        complaints = sum(log.count(word) for word in ("ERROR", "WARNING", "Traceback"))
+        print(f"    The gateway's log holds {complaints or 'no'} errors or warnings.")
+        print("\nSo what blocks it? Asked from outside, without a restart:", flush=True)
+        running.begin = lambda: None  # it goes on already
+        run(loopsnoop, dataclasses.replace(act, seconds=15), running)
+        compare(running, act.causes)
+
+
 def main():
-    number, loopsnoop = int(sys.argv[1]), sys.argv[2]
-    for act in INCIDENTS[number]:
+    number, loopsnoop = sys.argv[1:]
+    if number == "tour":
+        tour(loopsnoop)
+        return
+    for act in INCIDENTS[int(number)]:
         play(loopsnoop, act)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_about: sys.exit(143))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, _frame: sys.exit(128 + number))
     try:
         main()
     except KeyboardInterrupt:
