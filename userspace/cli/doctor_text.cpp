@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/doctor_text.h"
 
-#include "output/printable.h"
+#include "base/escape.h"
 
 namespace loopsnoop::cli {
 
@@ -28,13 +28,13 @@ std::string doctor_text(const std::vector<doctor::Check> &checks, Verbosity verb
 			continue;
 		}
 		const std::string sentence = check.found + (check.advice.empty() ? "" : "; " + check.advice);
-		text += label(check.health, palette) + output::printable(sentence, most_columns) + "\n";
+		text += label(check.health, palette) + printable(sentence, most_columns) + "\n";
 		if (verbosity == Verbosity::verbose && !check.detail.empty()) {
-			text += "      " + palette.faint(output::printable(check.detail, most_columns)) + "\n";
+			text += "      " + palette.faint(printable(check.detail, most_columns)) + "\n";
 		}
 	}
 	const doctor::Conclusion conclusion = doctor::conclude(checks);
-	const std::string sentence = output::printable(conclusion.sentence, most_columns);
+	const std::string sentence = printable(conclusion.sentence, most_columns);
 	return text + (conclusion.works ? palette.strong(sentence) : palette.alarm(sentence)) + "\n";
 }
 

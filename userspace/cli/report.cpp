@@ -10,10 +10,10 @@
 #include <cstdio>
 #include <string>
 
+#include "base/escape.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "output/json_reader.h"
-#include "output/printable.h"
 #include "output/terminal.h"
 
 namespace loopsnoop::cli {
@@ -73,7 +73,7 @@ private:
 	std::size_t begin_ = 0;
 };
 
-void complain(std::string_view text) { fmt::print(stderr, "loopsnoop: {}\n", output::printable(text, output::path_columns * 2)); }
+void complain(std::string_view text) { fmt::print(stderr, "loopsnoop: {}\n", printable(text, shown_path_bytes * 2)); }
 
 // False when nobody reads stdout any more (`| head`).
 bool write_all(int fd, std::string_view text) {

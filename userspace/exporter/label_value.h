@@ -4,10 +4,15 @@
 #include <string>
 #include <string_view>
 
+#include "base/escape.h"
+
 namespace loopsnoop::exporter {
 
-// A string of the target as a label value: at most 200 bytes and a character, and UTF-8 whatever it held. Each byte that is none,
-// and each control character, is a "?": one label that is no UTF-8 makes Prometheus refuse the whole scrape.
-[[nodiscard]] std::string label_value(std::string_view text);
+// A string of the target as a label value, of at most 200 bytes and a character: one label that is no UTF-8 makes Prometheus
+// refuse the whole scrape.
+[[nodiscard]] inline std::string label_value(std::string_view text) {
+	constexpr std::size_t max_bytes = 200;
+	return with_question_marks(text, max_bytes);
+}
 
 } // namespace loopsnoop::exporter

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/duration.h"
+#include "base/escape.h"
 
 namespace loopsnoop::exporter {
 
@@ -27,7 +28,7 @@ th { font-weight: 600; color: var(--dim); white-space: nowrap; } .n { text-align
 bdi, code { overflow-wrap: anywhere; } td:last-child:not(.n) { min-width: 14em; }
 )css";
 
-std::string in_bdi(std::string_view text) { return fmt::format("<bdi>{}</bdi>", escaped(text)); }
+std::string in_bdi(std::string_view text) { return fmt::format("<bdi>{}</bdi>", html_escaped(text)); }
 
 std::string count(std::uint64_t number, std::string_view noun) {
 	return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
@@ -45,12 +46,12 @@ std::string place(const Culprit &culprit) {
 		return "<span class=dim>not known</span>";
 	}
 	const std::string where = line.empty() ? file : file + ":" + line;
-	return fmt::format("{} <code class=dim><bdi>{}</bdi></code>", in_bdi(function), escaped(where));
+	return fmt::format("{} <code class=dim><bdi>{}</bdi></code>", in_bdi(function), html_escaped(where));
 }
 
 std::string cause_cell(const Culprit &culprit) {
 	const Cause cause = std::get<Cause>(culprit);
-	return fmt::format("{} <span class=dim>{}</span>", name_of(cause), escaped(words_of(cause)));
+	return fmt::format("{} <span class=dim>{}</span>", name_of(cause), html_escaped(words_of(cause)));
 }
 
 // A table of cells that are HTML already. A heading that begins with "#" is of a column of numbers.
@@ -77,7 +78,7 @@ std::string time_cell(const std::string &at, const std::string &now) {
 		return "<span class=dim>not known</span>";
 	}
 	const std::string date = at.substr(0, day) == now.substr(0, day) ? "" : at.substr(0, day) + " ";
-	return escaped(date + at.substr(day + 1, to_ms));
+	return html_escaped(date + at.substr(day + 1, to_ms));
 }
 
 std::string stuck_section(const Overview &now) {
@@ -169,22 +170,6 @@ std::string lost_section(const Overview &now) {
 
 } // namespace
 
-std::string escaped(std::string_view text) {
-	std::string out;
-	out.reserve(text.size());
-	for (const char c : text) {
-		switch (c) {
-		case '&': out += "&amp;"; break;
-		case '<': out += "&lt;"; break;
-		case '>': out += "&gt;"; break;
-		case '"': out += "&quot;"; break;
-		case '\'': out += "&#39;"; break;
-		default: out += c;
-		}
-	}
-	return out;
-}
-
 std::string page(const Overview &now) {
 	const auto stuck = static_cast<std::uint64_t>(
 	    std::count_if(now.loops.begin(), now.loops.end(), [](const Overview::Loop &loop) { return loop.stuck_ns != 0; }));
@@ -198,7 +183,8 @@ std::string page(const Overview &now) {
 	out += fmt::format("<header><h1>loopsnoop {}</h1><span class=dim>as of {} UTC · stalls of {} or more, stuck after {} · <a "
 	                   "href=\"/metrics\">metrics</a>"
 	                   "</span></header>\n",
-	                   escaped(now.version), escaped(at), format_duration(now.threshold_ns), format_duration(now.hang_after_ns));
+	                   html_escaped(now.version), html_escaped(at), format_duration(now.threshold_ns),
+	                   format_duration(now.hang_after_ns));
 	if (now.loops.empty()) {
 		out += "<p class=\"state dim\">No loop is followed.</p>\n";
 	} else if (stuck == 0) {

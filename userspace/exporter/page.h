@@ -15,7 +15,4 @@ inline constexpr std::size_t max_loops_shown = 200;
 // in it is escaped, and cannot turn the direction of what stands beside it.
 [[nodiscard]] std::string page(const Overview &now);
 
-// Text to stand between tags or in a quoted attribute.
-[[nodiscard]] std::string escaped(std::string_view text);
-
 } // namespace loopsnoop::exporter

@@ -7,7 +7,7 @@
 
 #include "analysis/chain_words.h"
 #include "analysis/wait_graph.h"
-#include "output/printable.h"
+#include "base/escape.h"
 #include "output/words.h"
 
 namespace loopsnoop::output {
@@ -58,8 +58,8 @@ std::string chain_lines(const std::vector<const ThreadView *> &links, std::strin
 		}
 		const ThreadView &link = *links[i];
 		const FutexResource *lock = analysis::held_lock(link);
-		const std::string who = printable(analysis::name_words(link) + analysis::place_words(link), path_columns);
-		const std::string does = lock != nullptr ? held_by(*lock) : printable(analysis::doing_words(link), path_columns);
+		const std::string who = printable(analysis::name_words(link) + analysis::place_words(link), shown_path_bytes);
+		const std::string does = lock != nullptr ? held_by(*lock) : printable(analysis::doing_words(link), shown_path_bytes);
 		out += fmt::format("{}{}{} {}\n", inner, who, i == 0 ? "" : ", which", does);
 		inner += "  ";
 	}

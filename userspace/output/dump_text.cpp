@@ -10,8 +10,8 @@
 
 #include "analysis/wait_graph.h"
 #include "base/duration.h"
+#include "base/escape.h"
 #include "output/chain_text.h"
-#include "output/printable.h"
 #include "output/stack_text.h"
 #include "output/words.h"
 

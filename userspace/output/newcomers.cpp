@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "output/printable.h"
+#include "base/escape.h"
 #include "output/words.h"
 
 namespace loopsnoop::output {

@@ -8,8 +8,9 @@
 #include <cstddef>
 #include <vector>
 
+#include "base/columns.h"
+#include "base/escape.h"
 #include "model/application.h"
-#include "output/printable.h"
 #include "output/words.h"
 
 namespace loopsnoop::output {
@@ -36,7 +37,7 @@ Row row_of(const SourceFrame &frame, bool own) { return {printable(frame.functio
 Row row_of(const NativeFrame &frame, bool every_frame) {
 	Row row{frame.function ? printable(*frame.function) : fmt::format("{:#x}", frame.offset), {}, is_application_frame(frame)};
 	if (frame.module) {
-		row.place = printable(*frame.module, path_columns);
+		row.place = printable(*frame.module, shown_path_bytes);
 	}
 	if (frame.file) {
 		row.place = place_of(SourceFrame{{}, *frame.file, frame.line});

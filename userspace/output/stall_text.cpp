@@ -8,9 +8,9 @@
 
 #include "analysis/chain_words.h"
 #include "base/duration.h"
+#include "base/escape.h"
 #include "model/application.h"
 #include "output/chain_text.h"
-#include "output/printable.h"
 #include "output/stack_text.h"
 #include "output/words.h"
 
@@ -29,7 +29,7 @@ std::string waker_line(const Waker &waker, std::uint32_t own_pid) {
 	if (waker.pid == own_pid) {
 		const std::string place = waker.stack ? analysis::place_words(*waker.stack) : std::string();
 		return fmt::format("woken by {} (tid {}){}", waker.thread.empty() ? "a thread" : printable(waker.thread), waker.tid,
-		                   printable(place, path_columns));
+		                   printable(place, shown_path_bytes));
 	}
 	std::string text = fmt::format("woken by {} (pid {}", printable(waker.comm), waker.pid);
 	if (waker.tid != waker.pid) {
@@ -208,7 +208,7 @@ std::string stall_details(const Stall &stall, const StallStyle &style) {
 		out += fmt::format("  {}\n", note);
 	}
 	if (stall.advice) {
-		out += "  " + style.palette.good("advice: " + printable(*stall.advice, path_columns)) + '\n';
+		out += "  " + style.palette.good("advice: " + printable(*stall.advice, shown_path_bytes)) + '\n';
 	}
 	out += wait_section(stall, style);
 	out += gil_section(stall, style);
@@ -220,7 +220,7 @@ std::string stall_details(const Stall &stall, const StallStyle &style) {
 
 std::string identity(const Stall &stall) {
 	std::string key = fmt::format("{}|{}|", stall.pid, name_of(stall.cause));
-	const auto add = [&](std::string_view text) { key.append(text.substr(0, path_columns)).append("|"); };
+	const auto add = [&](std::string_view text) { key.append(text.substr(0, shown_path_bytes)).append("|"); };
 	if (stall.culprit) {
 		add(stall.culprit->function);
 		add(stall.culprit->file);

@@ -8,8 +8,9 @@
 #include <vector>
 
 #include "analysis/restarts.h"
+#include "base/columns.h"
 #include "base/duration.h"
-#include "output/printable.h"
+#include "base/escape.h"
 #include "output/words.h"
 
 namespace loopsnoop::output {
@@ -45,7 +46,7 @@ std::string restart_lines(const SessionSummary &summary, const Palette &palette)
 		const std::vector<std::string> sentences = analysis::restart_words(one);
 		for (const std::string &sentence : sentences) {
 			const bool first = &sentence == &sentences.front();
-			const std::string text = printable(sentence, path_columns * 4);
+			const std::string text = printable(sentence, shown_path_bytes * 4);
 			out += (first ? "  " + palette.strong(text) : "    " + text) + '\n';
 		}
 	}
@@ -140,7 +141,7 @@ std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what,
 	for (std::size_t i = 0; i < std::min(lines.size(), most_rows); i++) {
 		const LineTotals &line = lines[i];
 		rows.push_back({line.line.function.empty() ? "(place not known)" : words_for(line.line), std::string(name_of(line.cause)),
-		                line.on.empty() ? "-" : printable(line.on, path_columns), thousands(line.stalls),
+		                line.on.empty() ? "-" : printable(line.on, shown_path_bytes), thousands(line.stalls),
 		                format_duration(line.ns), format_duration(line.longest_ns), percent(line.ns, loop_ns)});
 	}
 	std::string out = table(rows, 3, palette);

@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <variant>
 
+#include "base/columns.h"
 #include "base/duration.h"
+#include "base/escape.h"
 #include "output/dump_text.h"
-#include "output/printable.h"
 #include "output/stall_text.h"
 #include "output/words.h"
 
@@ -100,7 +101,7 @@ void TextReport::status(const Status &status) {
 }
 
 void TextReport::note(std::string_view text) {
-	line(printable(text, path_columns * 4));
+	line(printable(text, shown_path_bytes * 4));
 	flush();
 }
 
@@ -139,7 +140,7 @@ void TextReport::add(const SessionStart &session) {
 	     palette_.faint(fmt::format(", {} on {}, Linux {}", clock_.date(session.start_ns), printable(session.host),
 	                                printable(session.kernel))));
 	for (const std::string &missing : session.missing) {
-		line("  missing: " + printable(missing, path_columns));
+		line("  missing: " + printable(missing, shown_path_bytes));
 	}
 	for (const NotFollowed &one : session.not_followed) {
 		line("  not followed: " + not_followed_words(one));

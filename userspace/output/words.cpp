@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/duration.h"
+#include "base/escape.h"
 #include "model/application.h"
-#include "output/printable.h"
 
 namespace loopsnoop::output {
 
@@ -40,7 +40,7 @@ std::string lock_name(const FutexResource &futex) {
 
 struct ResourceWords {
 	std::string operator()(const FileResource &file) const {
-		const std::string name = file.path ? printable(*file.path, path_columns) : file.fd ? fd_words(file.fd) : "a file";
+		const std::string name = file.path ? printable(*file.path, shown_path_bytes) : file.fd ? fd_words(file.fd) : "a file";
 		return file.holder ? fmt::format("{}, locked by {} (pid {})", name, printable(file.holder->comm), file.holder->pid)
 		                   : name;
 	}
@@ -50,7 +50,7 @@ struct ResourceWords {
 			text = "socket";
 		}
 		if (socket.path) {
-			text += fmt::format(" socket {}", printable(*socket.path, path_columns));
+			text += fmt::format(" socket {}", printable(*socket.path, shown_path_bytes));
 		} else if (socket.remote) {
 			text += ' ' + printable(*socket.remote);
 		} else if (socket.local) {
@@ -66,7 +66,7 @@ struct ResourceWords {
 		return text;
 	}
 	std::string operator()(const PipeResource &pipe) const {
-		std::string text = pipe.path ? "FIFO " + printable(*pipe.path, path_columns) : "a pipe";
+		std::string text = pipe.path ? "FIFO " + printable(*pipe.path, shown_path_bytes) : "a pipe";
 		if (!pipe.path && pipe.fd) {
 			text = "pipe " + fd_words(pipe.fd);
 		}
@@ -108,7 +108,7 @@ struct ResourceWords {
 
 // "audit.py:57", as a summary would name the line whatever it does with the path before it.
 std::string short_place(const SourceFrame &frame) {
-	const std::string name = printable(name_of_file(frame.file), path_columns);
+	const std::string name = printable(name_of_file(frame.file), shown_path_bytes);
 	return frame.line ? fmt::format("{}:{}", name, *frame.line) : name;
 }
 
@@ -129,7 +129,7 @@ std::string_view name_of_file(std::string_view path) {
 std::string words_for(const Resource &resource) { return std::visit(ResourceWords{}, resource.is); }
 
 std::string place_of(const SourceFrame &frame) {
-	const std::string file = printable(frame.file, path_columns);
+	const std::string file = printable(frame.file, shown_path_bytes);
 	return frame.line ? fmt::format("{}:{}", file, *frame.line) : file;
 }
 
@@ -272,7 +272,7 @@ std::string headline(const Stall &stall) {
 			text += ": " + words_for(*wait->resource);
 		}
 	} else {
-		text = printable(stall.summary, 4 * path_columns);
+		text = printable(stall.summary, 4 * shown_path_bytes);
 		if (!text.starts_with("blocked")) {
 			text.insert(0, blocked + ": ");
 		}

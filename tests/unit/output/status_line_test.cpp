@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/columns.h"
 #include "catch.h"
 #include "examples.h"
-#include "output/printable.h"
 #include "output/text.h"
 
 using namespace loopsnoop;

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <span>
 
-#include "runtimes/utf8.h"
+#include "base/utf8.h"
 
 namespace loopsnoop::runtimes::cpython {
 
@@ -15,7 +15,7 @@ void append(std::string &text, std::uint32_t c) {
 	if (c >= 0xdc80 && c <= 0xdcff) { // surrogateescape, PEP 383
 		text += static_cast<char>(c - 0xdc00);
 	} else {
-		append_utf8(text, c);
+		utf8::append(text, c);
 	}
 }
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "runtimes/utf8.h"
+#include "base/utf8.h"
 
 namespace loopsnoop::runtimes::v8 {
 
@@ -17,7 +17,7 @@ constexpr std::uint32_t most_position = 64U << 20U;    // a script that is longe
 constexpr std::size_t piece = 64UL << 10U;             // bytes read at once
 constexpr std::int32_t external_data = sizeof(void *); // from the resource on: where its characters are (v8.h, ExternalString)
 
-std::string utf8(std::span<const std::uint16_t> units) {
+std::string to_utf8(std::span<const std::uint16_t> units) {
 	std::string text;
 	for (std::size_t i = 0; i < units.size(); i++) {
 		std::uint32_t code = units[i];
@@ -25,7 +25,7 @@ std::string utf8(std::span<const std::uint16_t> units) {
 		if (pair) {
 			code = 0x10000U + ((code & 0x3ffU) << 10U) + (units[++i] & 0x3ffU);
 		}
-		append_utf8(text, code);
+		utf8::append(text, code);
 	}
 	return text;
 }
@@ -126,7 +126,7 @@ std::optional<std::string> Heap::text(std::uint64_t string, std::uint32_t most) 
 	} else if (!memory_.read(found->address, std::as_writable_bytes(std::span(units)))) {
 		return std::nullopt;
 	}
-	return utf8(units);
+	return to_utf8(units);
 }
 
 std::optional<int> Heap::lines_before(std::uint64_t string, std::uint32_t position) const {
