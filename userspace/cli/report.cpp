@@ -13,7 +13,7 @@
 #include "base/escape.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
-#include "output/json_reader.h"
+#include "output/json.h"
 #include "output/terminal.h"
 
 namespace loopsnoop::cli {

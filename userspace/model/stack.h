@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/special_members.h"
@@ -46,5 +47,13 @@ struct Stack {
 };
 
 enum class StackFrom : std::uint8_t { none, captured, live };
+[[nodiscard]] constexpr std::string_view name_of(StackFrom from) {
+	switch (from) {
+	case StackFrom::captured: return "captured";
+	case StackFrom::live: return "live";
+	case StackFrom::none: break;
+	}
+	return "";
+}
 
 } // namespace loopsnoop

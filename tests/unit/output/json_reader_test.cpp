@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "output/json_reader.h"
-
 #include "catch.h"
 #include "examples.h"
 #include "output/json.h"
@@ -77,7 +75,7 @@ TEST_CASE("malformed lines give an error that says what and where") {
 	CHECK(problem_of(R"({"type":"exit","pid":1,"status":9999999999})") == "exit.status: not a 32-bit number");
 	CHECK(problem_of(R"({"type":"exit","pid":1,"signal":9})") == "exit.signal: not a string");
 	CHECK(problem_of(R"({"type":"summary","duration_ns":1,"loops":{}})") == "summary.loops: not a list");
-	CHECK(problem_of(R"({"type":"session","start_ns":1,"argv":["a",1]})") == "session.argv: not a string");
+	CHECK(problem_of(R"({"type":"session","start_ns":1,"argv":["a",1]})") == "session.argv[1]: not a string");
 	const std::string stall = R"({"type":"stall","id":1,"phase":"ended","start_ns":1,"duration_ns":2,"pid":3,"tid":4,)";
 	CHECK(problem_of(R"({"type":"stall","id":1,"phase":"begun","start_ns":1,"duration_ns":2,"pid":3,"tid":4})") ==
 	      "stall.phase: neither \"ongoing\" nor \"ended\"");

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "model/stall.h"
+#include "output/record_traits.h"
+#include "output/stack_fields.h"
+
+// Fields of a stall and of its parts; see record_fields.h.
+namespace loopsnoop::output {
+
+template <typename Visitor, Is<CausePart> T> void fields(Visitor &v, T &part) {
+	v.field("ns", part.ns);
+	v.field("count", part.count);
+}
+
+// By the causes' names, without those that did not occur. What newer versions call a cause of its own adds up in `other`.
+template <typename Visitor, Is<Breakdown> T> void fields(Visitor &v, T &breakdown) {
+	if constexpr (Visitor::reading) {
+		v.each([&](const std::string &name, auto &one) {
+			CausePart part;
+			fields(one, part);
+			CausePart &sum = part_of(breakdown, cause_named(name).value_or(Cause::other));
+			sum.ns += part.ns;
+			sum.count += part.count;
+		});
+	} else {
+		for (std::size_t i = 0; i < cause_count; i++) {
+			const CausePart &part = breakdown.at(i);
+			v.field_if(part.ns != 0 || part.count != 0, cause_texts.at(i).name, part);
+		}
+	}
+}
+
+template <typename Visitor, Is<Waker> T> void fields(Visitor &v, T &waker) {
+	v.field("pid", waker.pid);
+	v.field("tid", waker.tid);
+	v.field("comm", waker.comm);
+	v.field("thread", waker.thread);
+	v.either("context", waker.interrupt, "interrupt", "thread", Unknown::is_false);
+	v.field("stack", waker.stack);
+}
+
+template <typename Visitor, Is<Wait> T> void fields(Visitor &v, T &wait) {
+	v.field("cause", wait.cause);
+	v.field("syscall", wait.syscall);
+	v.field("start_ns", wait.start_ns);
+	v.field("duration_ns", wait.duration_ns);
+	v.field("run_delay_ns", wait.run_delay_ns);
+	v.field("count", wait.count);
+	v.field("ongoing", wait.ongoing);
+	v.field("resource", wait.resource);
+	v.field("stack", wait.stack);
+	v.field("stack_from", wait.stack_from);
+	v.field("waker", wait.waker);
+}
+
+template <typename Visitor, Is<CpuPart> T> void fields(Visitor &v, T &part) {
+	v.field("samples", part.samples);
+	v.field("ns", part.ns);
+	v.field("stack", part.stack);
+}
+
+template <typename Visitor, Is<GilHolding> T> void fields(Visitor &v, T &holder) {
+	v.field("tid", holder.tid);
+	v.field("thread", holder.thread);
+	v.field("samples", holder.samples);
+	v.field("ns", holder.ns);
+	v.constant("how", "inferred");
+	v.or_null("stack", holder.stack);
+}
+
+template <typename Visitor, Is<GilStory> T> void fields(Visitor &v, T &gil) {
+	v.field("ns", gil.ns);
+	v.field("count", gil.count);
+	v.field("holders", gil.holders);
+}
+
+template <typename Visitor, Is<ThreadView> T> void fields(Visitor &v, T &thread) {
+	v.field("tid", thread.tid);
+	v.field("thread", thread.thread);
+	v.field("state", thread.state);
+	v.field("waited_ns", thread.waited_ns);
+	v.field("cause", thread.cause);
+	v.field("syscall", thread.syscall);
+	v.field("resource", thread.resource);
+	v.field("holds_gil", thread.holds_gil);
+	v.field("stack", thread.stack);
+	v.optional("moved", thread.moved);
+}
+
+template <typename Visitor, Is<Listener> T> void fields(Visitor &v, T &listener) {
+	v.field("address", listener.address);
+	v.field("waiting", listener.waiting);
+}
+
+template <typename Visitor, Is<Startup> T> void fields(Visitor &v, T &startup) {
+	v.field("listening", startup.listening);
+	v.field("process_age_ns", startup.process_age_ns);
+}
+
+template <typename Visitor, Is<PoolWait> T> void fields(Visitor &v, T &pool) {
+	v.field("name", pool.pool);
+	v.field("users", pool.users);
+	v.field("waiters", pool.waiters);
+	v.constant("how", "inferred");
+}
+
+template <typename Visitor, Is<PeerSnapshot> T> void fields(Visitor &v, T &peer) {
+	v.field("pid", peer.pid);
+	v.field("comm", peer.comm);
+	v.field("waits_for_us", peer.waits_for_us);
+	v.field("thread", peer.thread);
+}
+
+template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
+	v.required("id", stall.id);
+	v.either("phase", stall.ongoing, "ongoing", "ended", Unknown::is_error);
+	v.required("start_ns", stall.start_ns);
+	v.field("started_at", stall.started_at);
+	v.required("duration_ns", stall.duration_ns);
+	v.field("truncated", stall.truncated);
+	v.required("pid", stall.pid);
+	v.required("tid", stall.tid);
+	v.field("comm", stall.comm);
+	v.field("thread", stall.thread);
+	v.field("cause", stall.cause);
+	v.field("breakdown", stall.breakdown);
+	v.field("culprit", stall.culprit);
+	v.field("summary", stall.summary);
+	v.optional("advice", stall.advice);
+	v.optional("goes_on", stall.goes_on);
+	v.optional("no_loop_yet", stall.no_loop_yet);
+	v.field("waits", stall.waits);
+	v.field("cpu", stall.cpu);
+	v.optional("gil", stall.gil);
+	v.field("throttled_ns", stall.throttled_ns);
+	v.optional("startup", stall.startup);
+	v.optional("pool", stall.pool);
+	v.optional("peer", stall.peer);
+	v.optional("threads", stall.threads);
+	v.optional("deadlock", stall.deadlock);
+}
+
+} // namespace loopsnoop::output
