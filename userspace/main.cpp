@@ -16,7 +16,7 @@ namespace {
 using namespace loopsnoop;
 
 struct Run {
-	int operator()(const cli::FollowOptions &options) const { return cli::run_follow(options); }
+	int operator()(const Settings &settings) const { return cli::run_follow(settings); }
 	int operator()(const cli::ReportOptions &options) const { return cli::run_report(options); }
 	int operator()(const cli::DoctorOptions &options) const { return cli::run_doctor(options); }
 	int operator()(const cli::DumpOptions &options) const { return cli::run_dump(options); }

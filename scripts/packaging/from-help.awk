@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Makes the man page or a shell's completion out of the help texts: awk -v kind=man|bash|zsh|fish -v version=… -f from-help.awk.
 # Input: the help of loopsnoop, then of each subcommand, each after a line "@command NAME" (NAME empty for loopsnoop itself). So there is
-# one list of options, userspace/cli/help.cpp. Options are lines "  -x, --long META  words (default: …)", continued at column 29.
+# one list of options, where the command line declares them. Options are lines "  -x, --long META  words", continued at column 31.
 
-function shape(line) { return line ~ /^ +(-[A-Za-z], )?--[a-z-]+/ }
+function shape(line) { return line ~ /^(  -[A-Za-z], |      )--[a-z-]+/ }
 
 # Splits a line of an option into short_, long_, meta_ and words_.
 function read_option(line,    head, parts, n, i) {

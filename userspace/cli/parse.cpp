@@ -1,114 +1,122 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdint>
+#include <array>
 #include <exception>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "cli/help.h"
+#include "cli/command.h"
 #include "cli/options.h"
-#include "cli/parse_follow.h"
 #include "cli/values.h"
-#include "cli/words.h"
 
 namespace loopsnoop::cli {
 
 namespace {
 
-Parsed parse_report(std::vector<std::string> arguments) {
-	Words words(std::move(arguments));
-	if (std::optional<Exit> exit = words.read()) {
-		return *exit;
-	}
-	if (words.help()) {
-		return say(report_help());
-	}
-	const std::vector<std::string> files = words.rest();
-	if (files.size() != 1 || files.front().empty()) {
-		return wrong(files.empty() ? "report needs a FILE, as --json wrote it (- for standard input)" : "report reads one FILE");
-	}
-	return ReportOptions{files.front(), words.verbosity()};
-}
+constexpr std::array subcommands{report_command, doctor_command, dump_command};
 
-// The one process that doctor and dump look at; nullopt in the value: none given.
-Result<std::optional<std::uint32_t>> one_pid(const Value &value, const Words &words) {
-	if (const std::vector<std::string> rest = words.rest(); !rest.empty()) {
-		return Error{fmt::format("'{}' is not expected here; give the process as -p PID", rest.front()), {}, 0, {}};
-	}
-	std::vector<std::uint32_t> pids;
-	for (const std::string &text : value.given) {
-		if (Result<void> added = add_ids("--pid", text, pids); !added) {
-			return added.error();
+Exit unknown_option(const CLI::App &app, const std::string &word) {
+	std::vector<std::string> names;
+	for (const CLI::Option *option : app.get_options()) {
+		for (const std::string &name : option->get_lnames()) {
+			names.push_back("--" + name);
 		}
 	}
-	if (pids.size() > 1) {
-		return Error{"--pid: one process at a time", {}, 0, {}};
+	const std::string name = word.substr(0, word.find('='));
+	if (const std::optional<std::string> meant = nearest(name, names); meant && name.starts_with("--")) {
+		return wrong(fmt::format("unknown option {}; did you mean {}?", name, *meant));
 	}
-	return pids.empty() ? std::optional<std::uint32_t>{} : pids.front();
+	return wrong(fmt::format("unknown option {}", name));
 }
 
-Parsed parse_doctor(std::vector<std::string> arguments) {
-	Words words(std::move(arguments));
-	Value pid;
-	words.option(pid, "-p,--pid", "PID");
-	if (std::optional<Exit> exit = words.read()) {
-		return *exit;
+// CLI11's complaints begin with the option's name; about a missing or a second value it says how many it counted.
+Exit explain(const CLI::ParseError &failure) {
+	const std::string text = failure.what();
+	if (failure.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) {
+		const bool too_many = text.find("At Most") != std::string::npos;
+		return wrong(fmt::format("{} {}", text.substr(0, text.find(':')), too_many ? "is given twice" : "needs a value"));
 	}
-	if (words.help()) {
-		return say(doctor_help());
-	}
-	const Result<std::optional<std::uint32_t>> process = one_pid(pid, words);
-	if (!process) {
-		return wrong(process.error().what);
-	}
-	return DoctorOptions{*process, words.verbosity()};
+	return wrong(text);
 }
 
-Parsed parse_dump(std::vector<std::string> arguments) {
-	Words words(std::move(arguments));
-	Value pid;
-	bool json = false;
-	words.option(pid, "-p,--pid", "PID");
-	words.flag("-j,--json", json);
-	if (std::optional<Exit> exit = words.read()) {
-		return *exit;
+// Also where something else is wrong: who asks for help does not know better yet.
+bool asks_for_help(const Command &command) { return command.app->get_option("--help")->count() > 0; }
+
+Parsed finish(const Command &command) {
+	for (const std::string &word : command.app->remaining()) {
+		if (word.size() > 1 && word.front() == '-') {
+			return unknown_option(*command.app, word);
+		}
+		return wrong(fmt::format("'{}' is not expected here; {}", word, command.stray));
 	}
-	if (words.help()) {
-		return say(dump_help());
+	return command.finish();
+}
+
+Parsed parse_words(std::vector<std::string> argv) {
+	// What comes after "--" is another program's.
+	FollowWords follow;
+	follow.argv = argv;
+	argv.erase(argv.begin());
+	const auto separator = std::find(argv.begin(), argv.end(), "--");
+	follow.separated = separator != argv.end();
+	if (follow.separated) {
+		follow.command.assign(separator + 1, argv.end());
+		argv.erase(separator, argv.end());
 	}
-	const Result<std::optional<std::uint32_t>> process = one_pid(pid, words);
-	if (!process) {
-		return wrong(process.error().what);
+
+	CLI::App root;
+	std::vector<Command> commands;
+	for (const auto &make : subcommands) {
+		commands.push_back(make(root));
+		follow.subcommands.push_back(commands.back().synopsis);
 	}
-	if (!process.value()) {
-		return wrong("dump needs a process: -p PID");
+	const bool nothing = argv.empty() && !follow.separated;
+	commands.push_back(follow_command(root, std::move(follow)));
+	const Command &main = commands.back();
+	if (nothing) {
+		return Exit{2, main.help(), true};
 	}
-	return DumpOptions{*process.value(), json, words.verbosity()};
+	std::optional<Exit> failed;
+	try {
+		std::reverse(argv.begin(), argv.end()); // CLI11 takes them last first
+		root.parse(argv);
+	} catch (const CLI::ParseError &failure) {
+		failed = explain(failure);
+	}
+	const auto chosen =
+	    std::find_if(commands.begin(), commands.end() - 1, [](const Command &command) { return command.app->parsed(); });
+	if (asks_for_help(*chosen) || asks_for_help(main)) {
+		return show(chosen->help());
+	}
+	if (failed) {
+		return *failed;
+	}
+	const auto main_options = root.get_options();
+	if (chosen->app != &root &&
+	    std::any_of(main_options.begin(), main_options.end(), [](const CLI::Option *option) { return option->count() > 0; })) {
+		return wrong(fmt::format("options of {0} go after it: loopsnoop {0} ...", chosen->app->get_name()));
+	}
+	return finish(*chosen);
 }
 
 } // namespace
 
+Exit wrong(std::string_view line) { return Exit{2, fmt::format("loopsnoop: {} (loopsnoop --help shows how)\n", line), true}; }
+
+Exit show(std::string text) { return Exit{0, std::move(text), false}; }
+
 Parsed parse(int argc, const char *const *argv) {
-	const std::vector<std::string> arguments(argv, argv + std::max(argc, 0));
-	if (arguments.size() < 2) {
-		return Exit{2, follow_help(false), true};
+	std::vector<std::string> words(argv, argv + std::max(argc, 0));
+	if (words.empty()) {
+		words.emplace_back("loopsnoop");
 	}
 	try {
-		const std::vector<std::string> after(arguments.begin() + 2, arguments.end());
-		if (arguments[1] == "report") {
-			return parse_report(after);
-		}
-		if (arguments[1] == "doctor") {
-			return parse_doctor(after);
-		}
-		if (arguments[1] == "dump") {
-			return parse_dump(after);
-		}
-		return parse_follow(arguments);
+		return parse_words(std::move(words));
 	} catch (const std::exception &failure) { // CLI11 throws on what it was not made for
 		return wrong(failure.what());
 	}

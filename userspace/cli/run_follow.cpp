@@ -25,39 +25,6 @@ namespace loopsnoop::cli {
 
 namespace {
 
-constexpr std::uint32_t discovery_loops = 1024;
-
-session::FollowSettings settings_of(const FollowOptions &options) {
-	session::FollowSettings settings;
-	settings.pids = options.pids;
-	settings.tids = options.tids;
-	settings.command = options.command;
-	settings.children = options.children;
-	if (options.discovers()) {
-		settings.discovery = discovery::DiscoverySettings{options.comms, options.cgroups, options.children};
-		settings.max_loops = discovery_loops;
-	}
-	if (options.max_loops != 0) {
-		settings.max_loops = options.max_loops;
-	}
-	settings.threshold_ns = options.threshold_ns;
-	settings.hang_after_ns = options.hang_after_ns;
-	settings.duration_ns = options.duration_ns;
-	settings.stack_bytes = options.stack_bytes;
-	settings.verbose = options.verbosity == Verbosity::verbose;
-	settings.argv = options.argv;
-	if (options.without.tracefs) {
-		settings.without.insert("tracefs");
-	}
-	if (options.without.file_tracepoints) {
-		settings.without.insert("file-tracepoints");
-	}
-	if (options.without.cpu_samples) {
-		settings.without.insert("cpu-samples");
-	}
-	return settings;
-}
-
 int fail(const Error &error) {
 	fmt::print(stderr, "loopsnoop: {}\n", error.describe());
 	return 1;
@@ -70,19 +37,19 @@ int status_of_command(int wait_status) {
 
 } // namespace
 
-int run_follow(const FollowOptions &options) {
+int run_follow(const Settings &settings) {
 	std::unique_ptr<exporter::Exporter> metrics;
-	if (options.listen) {
-		auto started = exporter::Exporter::start({options.listen->host, options.listen->port, options.listen_hosts,
-		                                          std::string(version()), options.threshold_ns, options.hang_after_ns});
+	if (settings.listen) {
+		auto started = exporter::Exporter::start({settings.listen->host, settings.listen->port, settings.listen_hosts,
+		                                          std::string(version()), settings.threshold_ns, settings.hang_after_ns});
 		if (!started) {
 			return fail(started.error());
 		}
 		metrics = std::move(*started);
 	}
 	std::optional<LineWriter> json;
-	if (options.json) {
-		auto opened = LineWriter::open(*options.json);
+	if (settings.json) {
+		auto opened = LineWriter::open(*settings.json);
 		if (!opened) {
 			return fail(opened.error());
 		}
@@ -91,7 +58,7 @@ int run_follow(const FollowOptions &options) {
 	const bool json_on_stdout = json && json->fd() == STDOUT_FILENO;
 	LineWriter terminal = LineWriter::on(json_on_stdout ? STDERR_FILENO : STDOUT_FILENO);
 	bool text_read = true;
-	output::TextReport text(text_options(output::text_options_for(terminal.fd()), options.verbosity),
+	output::TextReport text(text_options(output::text_options_for(terminal.fd()), settings.verbosity),
 	                        [&](std::string_view lines) { text_read = terminal.write(lines) && text_read; });
 
 	session::Outputs outputs;
@@ -124,11 +91,11 @@ int run_follow(const FollowOptions &options) {
 		text.set_columns(output::text_options_for(terminal.fd()).columns);
 		return true;
 	};
-	const auto ended = session::follow(settings_of(options), outputs);
-	if (ended && ended->stalls == 0 && options.duration_ns && *options.duration_ns < options.threshold_ns) {
+	const auto ended = session::follow(settings, outputs);
+	if (ended && ended->stalls == 0 && settings.duration_ns && *settings.duration_ns < settings.threshold_ns) {
 		text.note(fmt::format(
 		    "--duration, {}, is shorter than any stall of {} or more (a bare number is milliseconds: -d 60s is a minute)",
-		    format_duration(*options.duration_ns), format_duration(options.threshold_ns)));
+		    format_duration(*settings.duration_ns), format_duration(settings.threshold_ns)));
 	}
 	if (ended) {
 		text.finish(); // of a session that could not begin there is nothing to tell but why
@@ -145,7 +112,7 @@ int run_follow(const FollowOptions &options) {
 	if (ended->command_status && status_of_command(*ended->command_status) != 0) {
 		return status_of_command(*ended->command_status);
 	}
-	return options.fail_on_stall && ended->stalls > 0 ? stall_status : 0;
+	return settings.fail_on_stall && ended->stalls > 0 ? stall_status : 0;
 }
 
 } // namespace loopsnoop::cli

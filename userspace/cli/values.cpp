@@ -16,9 +16,7 @@ namespace loopsnoop::cli {
 
 namespace {
 
-constexpr std::uint32_t most_pid = 4'194'304; // PID_MAX_LIMIT of 64-bit kernels, <linux/threads.h>
-constexpr std::uint32_t page_bytes = 4096;
-constexpr std::uint32_t most_stack_bytes = 65536;
+constexpr std::uint32_t max_pid = 4'194'304; // PID_MAX_LIMIT of 64-bit kernels, <linux/threads.h>
 
 // Decimal digits and nothing else.
 template <typename T> std::optional<T> whole_number(std::string_view text) {
@@ -55,8 +53,8 @@ Result<void> add_ids(std::string_view option, std::string_view text, std::vector
 		const std::size_t comma = text.find(',');
 		const std::string_view one = text.substr(0, comma);
 		const std::optional<std::uint32_t> id = whole_number<std::uint32_t>(one);
-		if (!id || *id == 0 || *id > most_pid) {
-			return wrong(fmt::format("{}: '{}' is not a {} id (a number from 1 to {})", option, one, noun, most_pid));
+		if (!id || *id == 0 || *id > max_pid) {
+			return wrong(fmt::format("{}: '{}' is not a {} id (a number from 1 to {})", option, one, noun, max_pid));
 		}
 		if (std::find(ids.begin(), ids.end(), *id) != ids.end()) {
 			return wrong(fmt::format("{}: {} {} is named twice", option, noun, *id));
@@ -75,27 +73,18 @@ Result<std::uint64_t> duration_between(std::string_view option, std::string_view
 		return wrong(
 		    fmt::format("{}: '{}' is not a duration (500us, 20ms, 1.5s, 2m; a bare number is milliseconds)", option, text));
 	}
-	if (*ns < range.least_ns || *ns > range.most_ns) {
+	if (*ns < range.min_ns || *ns > range.max_ns) {
 		return wrong(fmt::format("{}: {} is out of range ({})", option, text, range.words));
 	}
 	return *ns;
 }
 
-Result<std::uint32_t> stack_bytes(std::string_view text) {
-	const std::optional<std::uint32_t> bytes = whole_number<std::uint32_t>(text);
-	if (!bytes || *bytes < page_bytes || *bytes > most_stack_bytes) {
-		return wrong(fmt::format("--stack-bytes: '{}' is not a number from {} to {}", text, page_bytes, most_stack_bytes));
+Result<std::uint32_t> number_between(std::string_view option, std::string_view text, std::uint32_t min, std::uint32_t max) {
+	const std::optional<std::uint32_t> number = whole_number<std::uint32_t>(text);
+	if (!number || *number < min || *number > max) {
+		return wrong(fmt::format("{}: '{}' is not a number from {} to {}", option, text, min, max));
 	}
-	return (*bytes + page_bytes - 1) / page_bytes * page_bytes;
-}
-
-Result<std::uint32_t> loop_count(std::string_view text) {
-	constexpr std::uint32_t most = 4096; // what the kernel side searches for a free place
-	const std::optional<std::uint32_t> loops = whole_number<std::uint32_t>(text);
-	if (!loops || *loops == 0 || *loops > most) {
-		return wrong(fmt::format("--max-loops: '{}' is not a number from 1 to {}", text, most));
-	}
-	return *loops;
+	return *number;
 }
 
 Result<ListenAddress> listen_address(std::string_view text) {
@@ -121,19 +110,6 @@ Result<ListenAddress> listen_address(std::string_view text) {
 		return wrong(fmt::format("--listen: '{}' is not a port (1 to 65535)", port_text));
 	}
 	return ListenAddress{std::move(host), *port};
-}
-
-Result<void> leave_out(std::string_view feature, Without &without) {
-	if (feature == "tracefs") {
-		without.tracefs = true;
-	} else if (feature == "file-tracepoints") {
-		without.file_tracepoints = true;
-	} else if (feature == "cpu-samples") {
-		without.cpu_samples = true;
-	} else {
-		return wrong(fmt::format("--without: '{}' is not a feature (tracefs, file-tracepoints, cpu-samples)", feature));
-	}
-	return {};
 }
 
 std::optional<std::string> nearest(std::string_view text, const std::vector<std::string> &names) {

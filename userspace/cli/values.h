@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "cli/options.h"
+#include "model/settings.h"
 
 namespace loopsnoop::cli {
 
@@ -18,23 +18,17 @@ namespace loopsnoop::cli {
 [[nodiscard]] Result<void> add_ids(std::string_view option, std::string_view text, std::vector<std::uint32_t> &ids);
 
 struct DurationRange {
-	std::uint64_t least_ns = 0;
-	std::uint64_t most_ns = 0;
+	std::uint64_t min_ns = 0;
+	std::uint64_t max_ns = 0;
 	std::string_view words; // "1us to 1h"
 };
 [[nodiscard]] Result<std::uint64_t> duration_between(std::string_view option, std::string_view text, const DurationRange &range);
 
-// 4096 to 65536, rounded up to pages of 4096.
-[[nodiscard]] Result<std::uint32_t> stack_bytes(std::string_view text);
-
-// 1 to 4096.
-[[nodiscard]] Result<std::uint32_t> loop_count(std::string_view text);
+[[nodiscard]] Result<std::uint32_t> number_between(std::string_view option, std::string_view text, std::uint32_t min,
+                                                   std::uint32_t max);
 
 // "9464", ":9464" and "localhost:9464" are loopback; "0.0.0.0:9464", "[::]:9464" must be given in full.
 [[nodiscard]] Result<ListenAddress> listen_address(std::string_view text);
-
-// Sets the switch of one feature name.
-[[nodiscard]] Result<void> leave_out(std::string_view feature, Without &without);
 
 // The name of `names` that `text` was probably meant to be.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view text, const std::vector<std::string> &names);

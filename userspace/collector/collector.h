@@ -15,14 +15,15 @@
 #include "model/event.h"
 #include "model/loss.h"
 #include "model/python_layout.h"
+#include "model/settings.h"
 
 namespace loopsnoop::collector {
 
 struct CollectorOptions {
-	std::uint64_t threshold_ns = 100'000'000;
-	std::uint32_t stack_bytes = 65536; // a multiple of 4096, at most 65536
-	std::uint32_t max_loops =
-	    64; // loop threads followed at once, 4096 at most; each costs stack_bytes and 12 KiB of kernel memory
+	std::uint64_t threshold_ns = Settings::default_threshold_ns;
+	std::uint32_t stack_bytes = Settings::default_stack_bytes; // a multiple of 4096, at most 65536
+	// Loop threads followed at once, 4096 at most; each costs stack_bytes and 12 KiB of kernel memory.
+	std::uint32_t max_loops = Settings::default_max_loops;
 	std::set<std::string> without; // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
 	bool discover = false;         // tells of threads that poll like a loop and are not followed
 	bool process_history = false;  // what becomes of processes followed with their children: see `activity`

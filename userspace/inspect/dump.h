@@ -6,12 +6,13 @@
 
 #include "base/result.h"
 #include "model/dump.h"
+#include "model/settings.h"
 
 namespace loopsnoop::inspect {
 
 struct DumpSettings {
 	std::uint32_t pid = 0;
-	std::uint32_t stack_bytes = 65536; // of user stack read of each thread
+	std::uint32_t stack_bytes = Settings::default_stack_bytes; // of user stack read of each thread
 };
 
 // One look at every thread of a process, whatever it is doing; no hook is attached, the process is not stopped. The Error is one

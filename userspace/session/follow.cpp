@@ -42,8 +42,8 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 		return requests.error();
 	}
 	prepared.requests = std::move(*requests);
-	if (settings.discovery) {
-		auto created = discovery::Discovery::create(*settings.discovery, prepared.proc);
+	if (settings.discovers()) {
+		auto created = discovery::Discovery::create({settings.comms, settings.cgroups, settings.children}, prepared.proc);
 		if (!created) {
 			return created.error();
 		}
@@ -62,7 +62,7 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	options.discover = prepared.discovery.has_value();
 	options.without = settings.without;
 	options.process_history = settings.children;
-	options.verbose = settings.verbose;
+	options.verbose = settings.verbosity == Verbosity::verbose;
 	auto collector = collector::Collector::start(options);
 	if (!collector) {
 		return collector.error();

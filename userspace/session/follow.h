@@ -12,25 +12,12 @@
 #include "discovery/discovery.h"
 #include "model/event.h"
 #include "model/session.h"
+#include "model/settings.h"
 #include "output/text.h"
 
 namespace loopsnoop::session {
 
-struct FollowSettings {
-	std::vector<std::uint32_t> pids;
-	std::vector<std::uint32_t> tids;
-	std::vector<std::string> command;
-	bool children = false;
-	std::optional<discovery::DiscoverySettings> discovery; // processes that nobody named are looked for, too
-	std::uint32_t max_loops = 64;                          // loop threads followed at once
-	std::uint64_t threshold_ns = 0;
-	std::uint64_t hang_after_ns = 0;
-	std::optional<std::uint64_t> duration_ns;
-	std::uint32_t stack_bytes = 65536;
-	std::set<std::string> without;
-	bool verbose = false;
-	std::vector<std::string> argv;
-};
+using FollowSettings = Settings;
 
 // The kernel's tables at one moment.
 struct LiveNumbers {

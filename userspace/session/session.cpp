@@ -40,7 +40,7 @@ SessionStart session_start(const FollowSettings &settings, const collector::Coll
 	start.threshold_ns = settings.threshold_ns;
 	start.argv = settings.argv;
 	start.missing = collector.missing();
-	start.discovery = settings.discovery.has_value();
+	start.discovery = settings.discovers();
 	return start;
 }
 

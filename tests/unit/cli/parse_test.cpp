@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "base/version.h"
 #include "catch.h"
-#include "cli/help.h"
 #include "cli/options.h"
 
 using namespace loopsnoop;
@@ -31,13 +31,13 @@ Parsed parse_line(const std::string &line) {
 	return parse_words(words);
 }
 
-FollowOptions follow(const std::string &line) {
+Settings follow(const std::string &line) {
 	const Parsed parsed = parse_line(line);
 	INFO(line);
 	if (const Exit *exit = std::get_if<Exit>(&parsed); exit != nullptr) {
 		FAIL(exit->text);
 	}
-	return std::get<FollowOptions>(parsed);
+	return std::get<Settings>(parsed);
 }
 
 // The complaint about a wrong command line, without what is the same in all.
@@ -59,13 +59,15 @@ std::string wrong(const std::string &line) {
 } // namespace
 
 TEST_CASE("defaults are the contract's") {
-	const FollowOptions options = follow("-p 4711");
+	const Settings options = follow("-p 4711");
 	CHECK(options.pids == std::vector<std::uint32_t>{4711});
 	CHECK(options.tids.empty());
 	CHECK(options.command.empty());
 	CHECK_FALSE(options.children);
 	CHECK(options.threshold_ns == 100'000'000);
 	CHECK(options.hang_after_ns == 1'000'000'000);
+	CHECK(options.stuck_after_ns == 10'000'000'000);
+	CHECK(options.max_loops == 64);
 	CHECK_FALSE(options.duration_ns.has_value());
 	CHECK_FALSE(options.json.has_value());
 	CHECK_FALSE(options.listen.has_value());
@@ -76,7 +78,7 @@ TEST_CASE("defaults are the contract's") {
 }
 
 TEST_CASE("every option is taken, short and long") {
-	const FollowOptions options = follow(
+	const Settings options = follow(
 	    "--pid 1 -p2 -p 3,4 --tid=5 -t 6 --children --threshold 20ms --hang-after 2s --duration 1m --json=out.jsonl "
 	    "--listen 0.0.0.0:9464 --stack-bytes 4097 --fail-on-stall --verbose --without cpu-samples --without file-tracepoints");
 	CHECK(options.pids == std::vector<std::uint32_t>{1, 2, 3, 4});
@@ -91,24 +93,26 @@ TEST_CASE("every option is taken, short and long") {
 	CHECK(options.stack_bytes == 8192);
 	CHECK(options.fail_on_stall);
 	CHECK(options.verbosity == Verbosity::verbose);
-	CHECK(options.without.cpu_samples);
-	CHECK(options.without.file_tracepoints);
-	CHECK_FALSE(options.without.tracefs);
+	CHECK(options.without == std::set<std::string>{"cpu-samples", "file-tracepoints"});
 	CHECK(follow("-p 1 -T 5 -d 1.5s -q").verbosity == Verbosity::quiet);
 	CHECK(follow("-p 1 -T 5").threshold_ns == 5'000'000);
 	CHECK(follow("-p 1 -T 500us").threshold_ns == 500'000);
 	CHECK(follow("-t 77").tids == std::vector<std::uint32_t>{77});
 	CHECK(follow("-p 1 -T 5s").hang_after_ns == 5'000'000'000);
+	CHECK(follow("-p 1 --stuck-after 0").stuck_after_ns == 0);
+	CHECK(follow("-p 1 --stuck-after 1m").stuck_after_ns == 60'000'000'000);
 }
 
 TEST_CASE("what to look for on the host") {
-	const FollowOptions all = follow("--all");
+	const Settings all = follow("--all");
 	CHECK(all.all);
 	CHECK(all.discovers());
 	CHECK(all.stack_bytes == 16384);
+	CHECK(all.max_loops == 1024);
+	CHECK(follow("--comm x --max-loops 7").max_loops == 7);
 	CHECK(follow("--all --stack-bytes 65536").stack_bytes == 65536);
 	CHECK(follow("--all --max-loops 4096").max_loops == 4096);
-	const FollowOptions some = follow("--comm ^nginx$ --comm node --cgroup /system.slice/x.service --cgroup=y -p 7 --children");
+	const Settings some = follow("--comm ^nginx$ --comm node --cgroup /system.slice/x.service --cgroup=y -p 7 --children");
 	CHECK_FALSE(some.all);
 	CHECK(some.discovers());
 	CHECK(some.comms == std::vector<std::string>{"^nginx$", "node"});
@@ -129,20 +133,21 @@ TEST_CASE("the option --json takes a file or none") {
 	CHECK(follow("-p 1 -j=out.jsonl").json == "out.jsonl");
 	CHECK(follow("-p 1 -jout.jsonl").json == "out.jsonl");
 	CHECK(follow("-p 1 --json=out=1").json == "out=1");
+	CHECK(follow("-p 1 --json=").json == "-");
 	CHECK(follow("-qj -p 1").json == "-");
 	CHECK(follow("-p 1 --json true").json == "true");
-	const FollowOptions command = follow("-j -- true");
+	const Settings command = follow("-j -- true");
 	CHECK(command.json == "-");
 	CHECK(command.command == std::vector<std::string>{"true"});
 }
 
 TEST_CASE("a command is kept as it is") {
-	const FollowOptions options = follow("-T 20ms -- python3 -p -j --help -- x --unknown");
+	const Settings options = follow("-T 20ms -- python3 -p -j --help -- x --unknown");
 	CHECK(options.command == std::vector<std::string>{"python3", "-p", "-j", "--help", "--", "x", "--unknown"});
 	CHECK(options.pids.empty());
 	CHECK(options.threshold_ns == 20'000'000);
 	const Parsed blank = parse_words({"--", "sh", "-c", "", "a b"});
-	CHECK(std::get<FollowOptions>(blank).command == std::vector<std::string>{"sh", "-c", "", "a b"});
+	CHECK(std::get<Settings>(blank).command == std::vector<std::string>{"sh", "-c", "", "a b"});
 }
 
 TEST_CASE("addresses to listen on") {
@@ -162,10 +167,10 @@ TEST_CASE("a wrong command line gets one line that says what is wrong") {
 	}
 	CHECK(wrong("-t x -p 1") == "--tid: 'x' is not a thread id (a number from 1 to 4194304)");
 	CHECK(wrong("-p 5 -p 5") == "--pid: process 5 is named twice");
-	CHECK(wrong("-p 5 -- true") == "--pid and -- COMMAND exclude each other: follow a running process or start one");
+	CHECK(wrong("-p 5 -- true") == "--pid and -- COMMAND exclude each other: follow what runs already, or start a program");
 	CHECK(wrong("-t 5 -- true").starts_with("--tid and -- COMMAND exclude each other"));
 	CHECK(wrong("-q") == "nothing to follow; give -p PID, --all for the whole host, or -- COMMAND to start a program");
-	CHECK(wrong("--all -- true") == "--all and -- COMMAND exclude each other: follow what runs on this host or start a program");
+	CHECK(wrong("--all -- true").starts_with("--all and -- COMMAND exclude each other"));
 	CHECK(wrong("--comm x -- true").starts_with("--comm and -- COMMAND exclude each other"));
 	CHECK(wrong("--cgroup / -- true").starts_with("--cgroup and -- COMMAND exclude each other"));
 	CHECK(wrong("--comm [") == "--comm: cannot read the regular expression ('['); Invalid regular expression");
@@ -185,9 +190,9 @@ TEST_CASE("a wrong command line gets one line that says what is wrong") {
 	CHECK(wrong("-p 1 --hang-after 0").starts_with("--hang-after: 0 is out of range"));
 	CHECK(wrong("-p 1 -T 5s --hang-after 1s") ==
 	      "--hang-after is shorter than --threshold: what is not a stall yet is not reported");
+	CHECK(wrong("-p 1 --listen-host x") == "--listen-host requires --listen");
 	CHECK(wrong("-p 1 -T 5ms -T 6ms") == "--threshold is given twice");
 	CHECK(wrong("-p 1 -j a -j b") == "--json is given twice");
-	CHECK(wrong("-p 1 --json=") == "--json needs a value");
 	for (const char *bytes : {"0", "4095", "65537", "-1", "16k", "99999999999"}) {
 		CHECK(wrong(std::string("-p 1 --stack-bytes ") + bytes).ends_with("is not a number from 4096 to 65536"));
 	}
@@ -195,7 +200,7 @@ TEST_CASE("a wrong command line gets one line that says what is wrong") {
 	CHECK(wrong("-p 1 --fail-on-stal") == "unknown option --fail-on-stal; did you mean --fail-on-stall?");
 	CHECK(wrong("-p 1 --frobnicate=3") == "unknown option --frobnicate");
 	CHECK(wrong("-p 1 -z") == "unknown option -z");
-	CHECK(wrong("-p 1 -q -v") == "--quiet and --verbose exclude each other");
+	CHECK(wrong("-p 1 -q -v") == "--verbose excludes --quiet");
 	CHECK(wrong("-p 1 --without bpf") == "--without: 'bpf' is not a feature (tracefs, file-tracepoints, cpu-samples)");
 	CHECK(wrong("-p 1 --" + std::string(100'000, 'x')).starts_with("unknown option --xxx"));
 }
@@ -205,12 +210,14 @@ TEST_CASE("subcommands") {
 	CHECK(std::get<ReportOptions>(parse_line("report -v -")).file == "-");
 	CHECK(std::get<ReportOptions>(parse_line("report -v -")).verbosity == Verbosity::verbose);
 	CHECK(wrong("report") == "report needs a FILE, as --json wrote it (- for standard input)");
-	CHECK(wrong("report a b") == "report reads one FILE");
+	CHECK(wrong("report a b") == "'b' is not expected here; report reads one FILE");
 	CHECK(wrong("report -p 1 a") == "unknown option -p");
 	CHECK_FALSE(std::get<DoctorOptions>(parse_line("doctor")).pid.has_value());
 	CHECK(std::get<DoctorOptions>(parse_line("doctor -p 5")).pid == 5U);
 	CHECK(wrong("doctor 5") == "'5' is not expected here; give the process as -p PID");
-	CHECK(wrong("doctor -p 5 -p 6") == "--pid: one process at a time");
+	CHECK(wrong("doctor -p 5 -p 6") == "--pid is given twice");
+	CHECK(wrong("doctor -p 5,6") == "--pid: one process at a time");
+	CHECK(wrong("-v report a") == "options of report go after it: loopsnoop report ...");
 	CHECK(std::get<DumpOptions>(parse_line("dump -p 5 --json")).pid == 5U);
 	CHECK(std::get<DumpOptions>(parse_line("dump -p 5 --json")).json);
 	CHECK_FALSE(std::get<DumpOptions>(parse_line("dump -p 5")).json);
@@ -237,15 +244,16 @@ TEST_CASE("help and version") {
 }
 
 TEST_CASE("the help names every option with its unit, and fits a terminal") {
-	const std::string help = follow_help(true);
-	for (const char *option :
-	     {"-p, --pid PID", "-t, --tid TID", "--children", "-T, --threshold DURATION", "--hang-after DURATION",
-	      "-d, --duration DURATION", "-j, --json [FILE]", "--listen ADDR:PORT", "--stack-bytes BYTES", "--fail-on-stall",
-	      "-q, --quiet", "-v, --verbose", "--version", "-h, --help", "--without FEATURE", "100ms", "65536", "until Ctrl-C"}) {
+	const auto help_of = [](const std::string &line) { return std::get<Exit>(parse_line(line)).text; };
+	const std::string help = help_of("-v -h");
+	for (const char *option : {"-p, --pid PID", "-t, --tid TID", "--children", "-T, --threshold DURATION",
+	                           "--hang-after DURATION", "--stuck-after DURATION", "-d, --duration DURATION", "-j, --json [FILE]",
+	                           "--listen ADDR:PORT", "--stack-bytes BYTES", "--fail-on-stall", "-q, --quiet", "-v, --verbose",
+	                           "--version", "-h, --help", "--without FEATURE", "100ms", "65536", "until Ctrl-C"}) {
 		INFO(option);
 		CHECK(help.find(option) != std::string::npos);
 	}
-	for (const std::string &text : {help, report_help(), doctor_help(), dump_help()}) {
+	for (const std::string &text : {help, help_of("report -h"), help_of("doctor -h"), help_of("dump -h")}) {
 		std::istringstream lines(text);
 		for (std::string line; std::getline(lines, line);) {
 			INFO(line);
