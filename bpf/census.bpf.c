@@ -12,7 +12,7 @@ int census(struct bpf_iter__task *ctx)
 	bool main_thread;
 	u32 state;
 
-	if (!task || !runs_user_code(task) || BPF_CORE_READ(task, flags) & 4) /* PF_EXITING */
+	if (!task || !runs_user_code(task) || BPF_CORE_READ(task, flags) & PF_EXITING)
 		return 0;
 	main_thread = BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid);
 	entry.poll_fd = -1;

@@ -6,7 +6,14 @@
 
 #define O_WRONLY 01
 #define O_RDWR 02
-#define NR_RENAME 82
+
+#define SIGHUP 1
+#define SIGINT 2
+#define SIGQUIT 3
+#define SIGABRT 6
+#define SIGKILL 9
+#define SIGSEGV 11
+#define SIGTERM 15
 
 struct kernel_siginfo;
 
@@ -57,12 +64,12 @@ int on_open_enter(struct ls_sys_enter *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct ls_thread *thread = thread_of(task);
-	struct pt_regs *regs;
+	u64 args[6];
 
 	if (!thread)
 		return 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	return regs->dx & (O_WRONLY | O_RDWR) ? note_write(thread, (const char *)regs->si) : 0;
+	read_arguments((struct pt_regs *)bpf_task_pt_regs(task), args);
+	return args[2] & (O_WRONLY | O_RDWR) ? note_write(thread, (const char *)args[1]) : 0;
 }
 
 /* What a file is called in the end counts: it is often written under another name first. */
@@ -71,12 +78,12 @@ int on_rename_enter(struct ls_sys_enter *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct ls_thread *thread = thread_of(task);
-	struct pt_regs *regs;
+	u64 args[6];
 
 	if (!thread)
 		return 0;
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	return note_write(thread, (const char *)(ctx->id == NR_RENAME ? regs->si : regs->r10));
+	read_arguments((struct pt_regs *)bpf_task_pt_regs(task), args);
+	return note_write(thread, (const char *)(ctx->id == LS_NR_RENAME ? args[1] : args[3]));
 }
 
 SEC("?tracepoint")
@@ -96,7 +103,16 @@ int on_accept_exit(struct ls_sys_exit *ctx)
 
 static __always_inline bool ends_processes(int number)
 {
-	return number == 1 || number == 2 || number == 3 || number == 6 || number == 9 || number == 11 || number == 15;
+	switch (number) {
+	case SIGHUP:
+	case SIGINT:
+	case SIGQUIT:
+	case SIGABRT:
+	case SIGKILL:
+	case SIGSEGV:
+	case SIGTERM: return true;
+	default: return false;
+	}
 }
 
 SEC("?tp_btf/signal_generate")

@@ -90,7 +90,7 @@ int look(struct bpf_iter__task *ctx)
 	target = bpf_map_lookup_elem(&targets, &process);
 	if (!target)
 		return 0;
-	if (!task->mm || BPF_CORE_READ(task, flags) & 4) /* PF_EXITING */
+	if (!task->mm || BPF_CORE_READ(task, flags) & PF_EXITING)
 		return 0;
 	view = bpf_map_lookup_elem(&views, &zero);
 	if (!view)
@@ -111,10 +111,10 @@ int look(struct bpf_iter__task *ctx)
 		if (asleep) {
 			thread->off_ns = now;
 			if (call.shape == LS_SHAPE_EPOLL || call.shape == LS_SHAPE_URING)
-				adopt_asleep(task, thread, &call, BPF_CORE_READ(regs, sp), LS_RANK_STRONG);
+				adopt_asleep(task, thread, &call, stack_pointer(regs), LS_RANK_STRONG);
 		}
 	} else if (asleep && target->adopt_tid == thread->tid) {
-		adopt_asleep(task, thread, &call, BPF_CORE_READ(regs, sp), target->adopt_rank);
+		adopt_asleep(task, thread, &call, stack_pointer(regs), target->adopt_rank);
 	}
 	if (thread->slot < 0 &&
 	    ((adopted && thread->tid == process && (target->flags & (LS_TARGET_FOUND | LS_TARGET_SERVER)) != LS_TARGET_FOUND) ||
@@ -133,14 +133,14 @@ int look(struct bpf_iter__task *ctx)
 	view->syscall = call.nr;
 	for (u32 i = 0; i < 6; i++)
 		view->args[i] = call.args[i];
-	view->fs_base = BPF_CORE_READ(task, thread.fsbase);
+	view->thread_pointer = LS_THREAD_POINTER(task);
 	view->start_boottime_ns = BPF_CORE_READ(task, start_boottime);
 	view->shape = call.shape;
 	view->cause = loop ? loop->off_cause : thread->off_cause;
 	view->on_cpu = BPF_CORE_READ(task, on_cpu);
 	view->adopted = adopted;
 	bpf_core_read_str(view->comm, LS_COMM_BYTES, &task->comm);
-	read_registers(regs, &view->regs);
+	read_register_file(regs, view->regs.r);
 	view->kernel_frames = 0;
 	if (asleep) {
 		bytes = bpf_get_task_stack(task, view->kernel, sizeof(view->kernel), 0);

@@ -79,7 +79,7 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 		loop->flags &= ~LS_LOOP_IN_OWN_POLL; /* the one before has ended */
 	if (!call_polls(call))
 		return 0;
-	sp = BPF_CORE_READ((struct pt_regs *)bpf_task_pt_regs(task), sp);
+	sp = stack_pointer((struct pt_regs *)bpf_task_pt_regs(task));
 	if (loop && (is_own_poll(loop, call, sp) || is_own_poll_shifted(loop, slot, call->nr, sp))) {
 		learn_poll_place(loop, slot);
 		enter_own_poll(slot, loop, now, call->shape);
@@ -227,7 +227,7 @@ int BPF_PROG(on_any_enter, struct pt_regs *regs, long id)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(on_any_exit, struct pt_regs *regs, long ret)
 {
-	if (shape_of((s64)BPF_CORE_READ(regs, orig_ax)) < LS_SHAPE_POLL)
+	if (shape_of(syscall_of(regs)) < LS_SHAPE_POLL)
 		return 0;
 	return poll_exit(bpf_get_current_task_btf(), ret);
 }

@@ -82,11 +82,11 @@ int on_sample(void *ctx)
 	sample->python_frames = 0;
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
-	sample->syscall = (s32)BPF_CORE_READ(regs, orig_ax);
-	read_registers(regs, &sample->regs);
+	sample->syscall = (s32)syscall_of(regs);
+	read_register_file(regs, sample->regs.r);
 	if (config)
-		walk_python(config, config->tstate, loop->fs_base, sample);
-	copy_stack(sample, loop->fs_base);
+		walk_python(config, config->tstate, loop->thread_pointer, sample);
+	copy_stack(sample, loop->thread_pointer);
 	/* Only the kernel's own frames when it was in the kernel: empty while it computes in user space. */
 	bytes = bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
 	sample->kernel_frames = bytes > 0 ? (u32)bytes / 8 : 0;
@@ -96,7 +96,7 @@ int on_sample(void *ctx)
 
 /* struct bpf_perf_event_data (linux/bpf_perf_event.h), whose header brings types that are here in a form of their own. */
 struct ls_fault_context {
-	u64 registers[21];
+	u64 registers[LS_PT_REGS_WORDS];
 	u64 sample_period;
 	u64 address;
 };

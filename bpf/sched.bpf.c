@@ -25,7 +25,7 @@ static __always_inline bool in_own_poll(struct ls_loop *loop, struct pt_regs *re
 {
 	if (!(loop->flags & LS_LOOP_IN_OWN_POLL))
 		return false;
-	if (shape_of((s64)regs->orig_ax) >= LS_SHAPE_POLL)
+	if (shape_of(syscall_of(regs)) >= LS_SHAPE_POLL)
 		return true;
 	loop->flags &= ~LS_LOOP_IN_OWN_POLL;
 	return false;
@@ -73,7 +73,7 @@ static __always_inline int loop_away(struct task_struct *task, s32 slot, struct 
 		loop->off_cause = LS_CAUSE_none;
 		goto out;
 	}
-	loop->off_syscall = (s32)regs->orig_ax;
+	loop->off_syscall = (s32)syscall_of(regs);
 	if (task_stopped(task, state) || !count_with_last(slot, loop, regs)) {
 		read_call(regs, &call);
 		loop->off_cause = cause_of_sleep(task, state, config, &call);
@@ -144,7 +144,7 @@ static __noinline int capture_waker(struct task_struct *current, s32 slot, struc
 	struct ls_wait *capture;
 	struct pt_regs *regs;
 	u32 cpu = bpf_get_smp_processor_id();
-	u64 fs_base;
+	u64 thread_pointer;
 
 	if (!current || !loop || !wait)
 		return 0;
@@ -175,13 +175,13 @@ static __noinline int capture_waker(struct task_struct *current, s32 slot, struc
 	capture->fds = capture->fds_total = 0;
 	capture->path[0] = 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(current);
-	read_registers(regs, &capture->regs);
-	fs_base = BPF_CORE_READ(current, thread.fsbase);
+	read_register_file(regs, capture->regs.r);
+	thread_pointer = LS_THREAD_POINTER(current);
 	config = config_of(slot, loop);
 	/* The interpreter that is known is the loop's. */
 	if (config && loop->waker.pid == loop->pid)
-		walk_python(config, find_thread_state(config, fs_base), fs_base, capture);
-	copy_stack(capture, fs_base);
+		walk_python(config, find_thread_state(config, thread_pointer), thread_pointer, capture);
+	copy_stack(capture, thread_pointer);
 	emit_capture(capture);
 	return 0;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The contract between kernel and user side: what is in the ring buffer; tables.h has the rest.
  * Plain C, fixed widths, explicit padding. Times are bpf_ktime_get_ns(): CLOCK_MONOTONIC. Pids are those of loopsnoop's own
- * pid namespace. Little-endian, x86-64. */
+ * pid namespace. Little-endian. */
 #pragma once
 
 #include <linux/types.h>
 
+#include "arch/arch.h"
 #include "kinds.h"
 #include "sizes.h"
 
@@ -14,8 +15,8 @@ struct ls_part {
 	__u64 count;
 };
 
-struct ls_regs { /* DWARF numbering: rax rdx rcx rbx rsi rdi rbp rsp r8..r15 rip */
-	__u64 r[17];
+struct ls_regs { /* by DWARF number: see arch/ */
+	__u64 r[LS_REGISTERS];
 };
 
 struct ls_fd {
@@ -60,7 +61,7 @@ struct ls_header {
 	__u32 tid;
 };
 
-/* LS_RECORD_WAIT, LS_RECORD_SAMPLE, LS_RECORD_WAKER: stack_bytes bytes of user stack follow, from regs.r[7] upward. Of a waker
+/* LS_RECORD_WAIT, LS_RECORD_SAMPLE, LS_RECORD_WAKER: stack_bytes bytes of user stack follow, from the stack pointer upward. Of a waker
  * the header and start_ns are the wait's; the registers, frames and the stack are those of the thread in `waker`. */
 struct ls_wait {
 	struct ls_header h;

@@ -64,7 +64,7 @@ struct ls_loop {
 	__u32 off_cause;
 	__s32 off_syscall;
 	__u64 call_start_ns; /* of a hooked call, 0: none */
-	__u64 fs_base;
+	__u64 thread_pointer;
 	/* The wait record in the capture table covers waits in a row of one stack. */
 	__u32 group; /* 1: there is a group in the capture table */
 	__u32 slept; /* 1: the running iteration's account has more than time on the run queue */
@@ -120,7 +120,7 @@ struct ls_look {
 	__u64 switches;
 	__s64 syscall;
 	__u64 args[6];
-	__u64 fs_base;
+	__u64 thread_pointer;
 	__u64 start_boottime_ns;
 	__u8 cause;
 	__u8 shape;

@@ -70,7 +70,7 @@ static __noinline s32 open_loop(struct task_struct *task, struct ls_thread *thre
 	loop->wake_ns = thread->wake_ns;
 	loop->off_cause = LS_CAUSE_none;
 	loop->off_syscall = -1;
-	loop->fs_base = BPF_CORE_READ(task, thread.fsbase);
+	loop->thread_pointer = LS_THREAD_POINTER(task);
 	loop->group = 0;
 	loop->tokens = knobs.capture_burst;
 	loop->tokens_ns = now;
@@ -186,17 +186,19 @@ LS_FUNCTION u32 rank_of_poll(u64 task, struct ls_call *call)
 	return is_connected_socket(task, fds.fd[0]) ? LS_RANK_SINGLE : LS_RANK_FEW;
 }
 
+#define IORING_ENTER_GETEVENTS 1
+
 /* io_uring_enter(fd, to_submit, min_complete, flags, …): a poll call only when it waits. */
 static __always_inline bool call_polls(struct ls_call *call)
 {
 	if (call->shape == LS_SHAPE_URING)
-		return call->nr != 426 || ((call->args[3] & 1) && call->args[2]); /* IORING_ENTER_GETEVENTS */
+		return call->nr != LS_NR_IO_URING_ENTER || ((call->args[3] & IORING_ENTER_GETEVENTS) && call->args[2]);
 	return call->shape == LS_SHAPE_EPOLL || call->shape == LS_SHAPE_POLL || call->shape == LS_SHAPE_SELECT;
 }
 
 static __always_inline s32 poll_fd_of(struct ls_call *call)
 {
-	return call->shape == LS_SHAPE_EPOLL || (call->shape == LS_SHAPE_URING && call->nr == 426) ? (s32)call->args[0] : -1;
+	return call->shape == LS_SHAPE_EPOLL || (call->shape == LS_SHAPE_URING && call->nr == LS_NR_IO_URING_ENTER) ? (s32)call->args[0] : -1;
 }
 
 static __always_inline bool is_own_poll(struct ls_loop *loop, struct ls_call *call, u64 sp)
@@ -215,7 +217,7 @@ LS_FUNCTION int learn_poll_place(struct ls_loop *loop, s32 slot)
 {
 	if (!loop || loop->rank == LS_RANK_STRONG)
 		return 0;
-	loop->poll_place = python_place(config_of(slot, loop), loop->fs_base);
+	loop->poll_place = python_place(config_of(slot, loop), loop->thread_pointer);
 	return 0;
 }
 
@@ -223,7 +225,7 @@ LS_FUNCTION int is_own_poll_shifted(struct ls_loop *loop, s32 slot, u64 nr, u64 
 {
 	if (!loop || !loop->rank || loop->poll_syscall != (u32)nr || !loop->poll_place)
 		return 0;
-	if (python_place(config_of(slot, loop), loop->fs_base) != loop->poll_place)
+	if (python_place(config_of(slot, loop), loop->thread_pointer) != loop->poll_place)
 		return 0;
 	loop->poll_sp = sp;
 	return 1;

@@ -5,28 +5,6 @@
 
 #include "syscall.bpf.h"
 
-/* `regs` as bpf_task_pt_regs() gives it. */
-static __always_inline void read_registers(struct pt_regs *regs, struct ls_regs *out)
-{
-	out->r[0] = regs->ax;
-	out->r[1] = regs->dx;
-	out->r[2] = regs->cx;
-	out->r[3] = regs->bx;
-	out->r[4] = regs->si;
-	out->r[5] = regs->di;
-	out->r[6] = regs->bp;
-	out->r[7] = regs->sp;
-	out->r[8] = regs->r8;
-	out->r[9] = regs->r9;
-	out->r[10] = regs->r10;
-	out->r[11] = regs->r11;
-	out->r[12] = regs->r12;
-	out->r[13] = regs->r13;
-	out->r[14] = regs->r14;
-	out->r[15] = regs->r15;
-	out->r[16] = regs->ip;
-}
-
 #define PYTHON_FRAME_UNREADABLE (~0ULL)
 
 /* One interpreter frame; returns the address of the next outer one. A function of its own, so that the verifier walks its body
@@ -67,19 +45,19 @@ static __always_inline u64 thread_of_state(struct ls_slot_config *config, u64 ts
 
 /* The PyThreadState of any thread of the process that runs now. Who hands a lock over has the GIL, mostly; the others are looked
  * for in the interpreter's list, latest first. 0: none, or too far down that list. */
-LS_FUNCTION u64 find_thread_state(struct ls_slot_config *config, u64 fs_base)
+LS_FUNCTION u64 find_thread_state(struct ls_slot_config *config, u64 thread_pointer)
 {
 	u64 tstate = 0;
 
-	if (!config || !config->python || !fs_base)
+	if (!config || !config->python || !thread_pointer)
 		return 0;
 	if (config->gil_last_holder && !bpf_probe_read_user(&tstate, 8, (void *)config->gil_last_holder) && tstate &&
-	    thread_of_state(config, tstate) == fs_base)
+	    thread_of_state(config, tstate) == thread_pointer)
 		return tstate;
 	if (!config->threads_head || bpf_probe_read_user(&tstate, 8, (void *)config->threads_head))
 		return 0;
 	for (u32 i = 0; i < THREAD_STATES_MAX && tstate; i++) {
-		if (thread_of_state(config, tstate) == fs_base)
+		if (thread_of_state(config, tstate) == thread_pointer)
 			return tstate;
 		if (bpf_probe_read_user(&tstate, 8, (void *)(tstate + config->tstate_next)))
 			return 0;
@@ -88,13 +66,13 @@ LS_FUNCTION u64 find_thread_state(struct ls_slot_config *config, u64 fs_base)
 }
 
 /* CPython's frames, innermost first. The layout comes from user space; every read may fail, and a thread state that is not this
- * thread's any more is told by its thread_id, which is pthread_self(), the thread's fs base. */
-LS_FUNCTION u32 walk_python(struct ls_slot_config *config, u64 tstate, u64 fs_base, struct ls_wait *out)
+ * thread's any more is told by its thread_id, which is pthread_self(), the thread's pointer register. */
+LS_FUNCTION u32 walk_python(struct ls_slot_config *config, u64 tstate, u64 thread_pointer, struct ls_wait *out)
 {
 	u64 frame = 0;
 	u32 n = 0;
 
-	if (!config || !out || !config->python || !tstate || thread_of_state(config, tstate) != fs_base)
+	if (!config || !out || !config->python || !tstate || thread_of_state(config, tstate) != thread_pointer)
 		return 0;
 	if (bpf_probe_read_user(&frame, 8, (void *)(tstate + config->tstate_frame)))
 		return 0;
@@ -112,11 +90,11 @@ LS_FUNCTION u32 walk_python(struct ls_slot_config *config, u64 tstate, u64 fs_ba
 }
 
 /* Tells the interpreter's innermost frame, and the function it runs, from others; 0: not known. */
-LS_FUNCTION u64 python_place(struct ls_slot_config *config, u64 fs_base)
+LS_FUNCTION u64 python_place(struct ls_slot_config *config, u64 thread_pointer)
 {
 	u64 frame = 0, code = 0;
 
-	if (!config || !config->python || !config->tstate || thread_of_state(config, config->tstate) != fs_base)
+	if (!config || !config->python || !config->tstate || thread_of_state(config, config->tstate) != thread_pointer)
 		return 0;
 	if (bpf_probe_read_user(&frame, 8, (void *)(config->tstate + config->tstate_frame)))
 		return 0;
@@ -136,11 +114,11 @@ LS_FUNCTION u64 capture_key(struct ls_wait *wait)
 
 	if (!wait)
 		return 0;
-	bpf_probe_read_user(words, sizeof(words), (void *)wait->regs.r[7]);
+	bpf_probe_read_user(words, sizeof(words), (void *)wait->regs.r[LS_REGISTER_SP]);
 	for (u32 i = 0; i < 8; i++)
 		key = (key ^ words[i]) * 1099511628211ULL;
-	for (u32 i = 3; i < 17; i++) {
-		if (i == 4 || (i >= 8 && i <= 11)) /* rsi: buffers; r8..r11: overwritten by calls */
+	for (u32 i = 0; i < LS_REGISTERS; i++) {
+		if (!(LS_KEY_REGISTERS >> i & 1))
 			continue;
 		key = (key ^ wait->regs.r[i]) * 1099511628211ULL;
 	}
@@ -153,7 +131,7 @@ LS_FUNCTION u64 capture_key(struct ls_wait *wait)
 
 /* The first piece ends at a page boundary, so that the last page of a stack is had whole. The count is kept in the record only:
  * in a register the verifier would go on with each of its possible values apart. */
-static __noinline int copy_stack(struct ls_wait *wait, u64 fs_base)
+static __noinline int copy_stack(struct ls_wait *wait, u64 thread_pointer)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	u8 *to = (u8 *)(wait + 1);
@@ -163,7 +141,7 @@ static __noinline int copy_stack(struct ls_wait *wait, u64 fs_base)
 	if (!wait)
 		return 0;
 	wait->stack_bytes = 0;
-	sp = wait->regs.r[7];
+	sp = wait->regs.r[LS_REGISTER_SP];
 	first = LS_PAGE_BYTES - (sp & (LS_PAGE_BYTES - 1));
 	if (first > LS_PAGE_BYTES || first == 0)
 		return 0;
@@ -175,7 +153,7 @@ static __noinline int copy_stack(struct ls_wait *wait, u64 fs_base)
 	/* Pages inside the stack may never have been touched (CPython's select() has 50 KiB of arrays there) and cannot be read: they
 	 * are zeros, and what lies above them counts. The end is known: the thread's control block lies at the top of its stack, the
 	 * main thread's is in mm. */
-	end = fs_base > sp && fs_base - sp < (64 << 20) ? fs_base : BPF_CORE_READ(task, mm, start_stack);
+	end = thread_pointer > sp && thread_pointer - sp < (64 << 20) ? thread_pointer : BPF_CORE_READ(task, mm, start_stack);
 	for (u32 i = 0; i < LS_STACK_BYTES_MAX / LS_PAGE_BYTES && (i + 1) * LS_PAGE_BYTES <= knobs.stack_bytes; i++) {
 		u32 at = first + i * LS_PAGE_BYTES;
 

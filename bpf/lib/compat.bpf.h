@@ -39,6 +39,7 @@ static __always_inline bool task_stopped(struct task_struct *task, u32 state)
 	return (state & (TASK_STOPPED | TASK_TRACED | TASK_FROZEN)) || (task->jobctl & JOBCTL_TRAP_FREEZE);
 }
 
+#define PF_EXITING 0x00000004
 #define PF_IO_WORKER 0x00000010
 #define PF_USER_WORKER 0x00004000 /* since 6.4 */
 #define PF_KTHREAD 0x00200000

@@ -143,7 +143,7 @@ static __noinline int discover(struct task_struct *task, u32 nr)
 	if (!poller)
 		return 0; /* as above: the census */
 	now = bpf_ktime_get_ns();
-	if (weak ? !weak_poll_returns(poller, &call, BPF_CORE_READ(regs, sp), now) : !epoll_returns(poller, &call))
+	if (weak ? !weak_poll_returns(poller, &call, stack_pointer(regs), now) : !epoll_returns(poller, &call))
 		return 0;
 	judge(task, poller);
 	return tell_candidate(task, &call, weak, now);

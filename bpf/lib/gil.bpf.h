@@ -9,20 +9,6 @@
 /* Shorter ones are the holder's way out after it was asked for the GIL; they are neither time nor news. */
 #define LS_GIL_WAIT_MIN_NS 100000
 
-/* Before 3.11 the interpreter does not keep it: glibc does, in struct pthread.tid (nptl/descr.h, x86-64; at 720 from 2.11
- * to 2.42). Its control block names itself twice (tcbhead_t.tcb and .self, sysdeps/x86_64/nptl/tls.h), those of other C libraries
- * do not. */
-static __always_inline u32 tid_of_control_block(u64 thread_id)
-{
-	u64 head[3] = {};
-	u32 tid = 0;
-
-	if (bpf_probe_read_user(head, sizeof(head), (void *)thread_id) || head[0] != thread_id || head[2] != thread_id)
-		return 0;
-	bpf_probe_read_user(&tid, sizeof(tid), (void *)(thread_id + 720));
-	return tid;
-}
-
 LS_FUNCTION int look_at_gil_holder(struct ls_slot_config *config, struct ls_gil_wait *out)
 {
 	u64 tstate = 0, frame = 0;
@@ -43,7 +29,7 @@ LS_FUNCTION int look_at_gil_holder(struct ls_slot_config *config, struct ls_gil_
 		return 0;
 	if (config->tstate_native_id)
 		bpf_probe_read_user(&out->native_id, 4, (void *)(tstate + config->tstate_native_id));
-	else
+	else /* before 3.11 the interpreter does not keep it */
 		out->native_id = tid_of_control_block(out->thread_id);
 	bpf_probe_read_user(&frame, 8, (void *)(tstate + config->tstate_frame));
 	if (config->through_cframe && frame && bpf_probe_read_user(&frame, 8, (void *)(frame + config->cframe_current_frame)))

@@ -24,6 +24,8 @@ typedef _Bool bool;
 #define false 0
 #endif
 
+#include "arch/arch.h"
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 /* Whole (include/linux/pid.h): pid.numbers is indexed by a variable, and its elements are as far apart as this says. */
@@ -35,10 +37,6 @@ struct upid {
 struct pid {
 	unsigned int level;
 	struct upid numbers[0];
-};
-
-struct pt_regs {
-	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
 };
 
 struct qstr {
@@ -193,10 +191,6 @@ struct mm_struct {
 
 struct sched_entity {
 	unsigned char sched_delayed; /* since 6.12: 152e11f6df29 */
-};
-
-struct thread_struct {
-	unsigned long fsbase;
 };
 
 struct bpf_local_storage;

@@ -39,14 +39,14 @@ static __always_inline bool same_unseen_call(struct ls_wait *wait, s64 nr, u64 f
  * it has its cause, and nothing more has to be read for it. False: it has to be looked at. */
 static __always_inline bool count_with_last(s32 slot, struct ls_loop *loop, struct pt_regs *regs)
 {
-	s64 nr = (s64)regs->orig_ax;
+	s64 nr = syscall_of(regs);
 	u8 shape;
 	struct ls_wait *wait;
 
 	if (!loop->group || has_token(loop, loop->off_ns))
 		return false;
 	wait = capture_of(slot);
-	if (!wait || !same_unseen_call(wait, nr, regs->di))
+	if (!wait || !same_unseen_call(wait, nr, first_argument(regs)))
 		return false;
 	/* These name their descriptors in memory; and the one before may have been stopped in the call that this one only waits in.
 	 */
@@ -78,7 +78,7 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 
 	if (loop->group &&
 	    (!captured || !(wait->flags & LS_WAIT_CAPTURED) || wait->syscall != (s32)call->nr || wait->cause != loop->off_cause ||
-	     wait->regs.r[7] != BPF_CORE_READ(pt, sp) || wait->regs.r[16] != BPF_CORE_READ(pt, ip))) {
+	     wait->regs.r[LS_REGISTER_SP] != stack_pointer(pt) || wait->regs.r[LS_REGISTER_IP] != instruction_pointer(pt))) {
 		/* Surely another stack. Without tokens: same call and place count as the same. */
 		if (!captured && wait->cause == loop->off_cause && same_unseen_call(wait, call->nr, call->args[0]))
 			return 0;
@@ -105,9 +105,9 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 		probe->python_frames = 0;
 		probe->cause = loop->off_cause;
 		probe->syscall = (s32)call->nr;
-		read_registers(pt, &probe->regs);
+		read_register_file(pt, probe->regs.r);
 		if (config)
-			walk_python(config, config->tstate, loop->fs_base, probe);
+			walk_python(config, config->tstate, loop->thread_pointer, probe);
 		stack_key = capture_key(probe);
 		if (stack_key == old_key && counted)
 			return 0;
@@ -132,12 +132,12 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 	wait->result = 0;
 	describe_call(task, call, wait);
 	if (captured) {
-		read_registers(pt, regs);
+		read_register_file(pt, regs->r);
 		config = config_of(slot, loop);
 		if (config)
-			walk_python(config, config->tstate, loop->fs_base, wait);
+			walk_python(config, config->tstate, loop->thread_pointer, wait);
 		key = capture_key(wait);
-		copy_stack(wait, loop->fs_base);
+		copy_stack(wait, loop->thread_pointer);
 		wait->flags |= LS_WAIT_CAPTURED;
 	}
 	wait->key = key;
@@ -209,8 +209,8 @@ static __always_inline int loop_back(struct task_struct *task, s32 slot, struct 
 		return 0;
 	begin_change(loop);
 	/* A program that has only just begun (exec) had no thread pointer when its slot was opened. */
-	if (task && !loop->fs_base)
-		loop->fs_base = BPF_CORE_READ(task, thread.fsbase);
+	if (task && !loop->thread_pointer)
+		loop->thread_pointer = LS_THREAD_POINTER(task);
 	if (loop->off_ns && loop->iteration_ns && loop->off_cause != LS_CAUSE_none) {
 		end_wait(task, slot, loop, now);
 	} else if ((loop->flags & LS_LOOP_IN_OWN_POLL) && loop->off_ns && !loop->iteration_ns) {

@@ -2,9 +2,10 @@
 /* Knobs, maps and per-thread state shared by all programs. Weak, so that every object file has them and the linker keeps one. */
 #pragma once
 
+#include "kernel.bpf.h" /* first: arch/ needs its types */
+
 #include "abi/knobs.h"
 #include "abi/tables.h"
-#include "kernel.bpf.h"
 
 const volatile struct ls_knobs knobs __weak SEC(".rodata") = {};
 const volatile __u8 shapes[LS_SYSCALLS] __weak SEC(".rodata") = {};

@@ -4,6 +4,9 @@
 
 #include "descriptor.bpf.h"
 
+#define TIMER_ABSTIME 1
+#define CLOCK_MONOTONIC 1
+
 /* The first descriptors a poll call waits on; -1: unused. */
 struct ls_fd_list {
 	s32 fd[LS_FDS];
@@ -26,17 +29,10 @@ static __always_inline u8 shape_of(s64 nr)
 	return shapes[index & (LS_SYSCALLS - 1)];
 }
 
-/* `regs` as bpf_task_pt_regs() gives it: a pointer the verifier knows, so that plain loads do, where a helper's call each would
- * cost ten times as much. */
 static __always_inline void read_call(struct pt_regs *regs, struct ls_call *call)
 {
-	call->nr = (s64)regs->orig_ax;
-	call->args[0] = regs->di;
-	call->args[1] = regs->si;
-	call->args[2] = regs->dx;
-	call->args[3] = regs->r10;
-	call->args[4] = regs->r8;
-	call->args[5] = regs->r9;
+	call->nr = syscall_of(regs);
+	read_arguments(regs, call->args);
 	call->shape = shape_of(call->nr);
 }
 
@@ -174,7 +170,7 @@ LS_FUNCTION u64 requested_sleep(struct ls_call *call, u32 no_fds)
 	case LS_SHAPE_POLL:
 		if (!no_fds)
 			return ~0ULL;
-		if (call->nr == 7) /* poll: milliseconds, in the register */
+		if (call->nr == LS_NR_POLL) /* poll: milliseconds, in the register */
 			return (s32)call->args[2] < 0 ? ~0ULL : (u64)(u32)call->args[2] * 1000000;
 		pointer = call->args[2]; /* ppoll */
 		break;
@@ -182,7 +178,7 @@ LS_FUNCTION u64 requested_sleep(struct ls_call *call, u32 no_fds)
 		if (!no_fds)
 			return ~0ULL;
 		pointer = call->args[4];
-		scale = call->nr == 23 ? 1000 : 1; /* select: microseconds; pselect6: nanoseconds */
+		scale = call->nr == LS_NR_SELECT ? 1000 : 1; /* select: microseconds; pselect6: nanoseconds */
 		break;
 	default: return ~0ULL;
 	}
@@ -190,10 +186,10 @@ LS_FUNCTION u64 requested_sleep(struct ls_call *call, u32 no_fds)
 		return ~0ULL;
 	u64 ns = (u64)time[0] * 1000000000 + (u64)time[1] * scale;
 
-	if (call->shape == LS_SHAPE_SLEEP2 && (call->args[1] & 1)) { /* TIMER_ABSTIME */
+	if (call->shape == LS_SHAPE_SLEEP2 && (call->args[1] & TIMER_ABSTIME)) {
 		u64 now = bpf_ktime_get_ns();
 
-		if (call->args[0] != 1) /* CLOCK_MONOTONIC */
+		if (call->args[0] != CLOCK_MONOTONIC)
 			return ~0ULL;
 		return ns > now ? ns - now : 0;
 	}
