@@ -8,18 +8,12 @@ static __always_inline int enter_call(struct task_struct *task)
 	struct ls_thread *thread;
 	struct ls_loop *loop;
 	s32 slot;
-	u64 now;
 
 	if (!task)
 		return 0;
-	loop = loop_of(task, &slot, &thread);
-	/* Not idle, or its switch back was not traced. */
-	if (!loop || !(loop->iteration_ns | loop->off_ns))
-		return 0;
-	now = bpf_ktime_get_ns();
-	catch_up_loop(task, slot, loop, now);
-	if (loop->iteration_ns)
-		loop->call_start_ns = now;
+	loop = running_loop(task, &slot, &thread);
+	if (loop && loop->iteration_ns)
+		loop->call_start_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
@@ -33,10 +27,9 @@ static __always_inline int exit_call(struct task_struct *task, s32 nr, s64 ret)
 
 	if (!task)
 		return 0;
-	loop = loop_of(task, &slot, &thread);
+	loop = running_loop(task, &slot, &thread);
 	if (!loop || !loop->call_start_ns)
 		return 0;
-	catch_up_untimed(task, slot, loop);
 	start = loop->call_start_ns;
 	loop->call_start_ns = 0;
 	if (!loop->group)

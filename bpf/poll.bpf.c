@@ -14,7 +14,7 @@ static __always_inline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 no
 		return 0;
 	begin_change(loop);
 	if (loop->iteration_ns && !end_healthy_iteration(loop, now))
-		end_iteration(slot, loop, now, 0);
+		end_iteration(slot, loop, now, LS_ENDED_BY_POLL);
 	if (!loop->idle_ns)
 		loop->idle_ns = now;
 	loop->flags |= LS_LOOP_IN_OWN_POLL;
@@ -117,10 +117,9 @@ static __always_inline int poll_exit(struct task_struct *task, s64 ret)
 
 	if (!task)
 		return 0;
-	loop = loop_of(task, &slot, &thread);
+	loop = running_loop(task, &slot, &thread);
 	if (!loop || !(loop->flags & LS_LOOP_IN_OWN_POLL))
 		return 0;
-	catch_up_untimed(task, slot, loop);
 	begin_change(loop);
 	loop->flags &= ~LS_LOOP_IN_OWN_POLL;
 	if (ret == -ERESTART_RESTARTBLOCK)
@@ -178,10 +177,9 @@ static __noinline int restart(struct task_struct *task)
 
 	if (!task)
 		return 0;
-	loop = loop_of(task, &slot, &thread);
+	loop = running_loop(task, &slot, &thread);
 	if (!loop)
 		return 0;
-	catch_up_untimed(task, slot, loop);
 	loop->flags &= ~LS_LOOP_IN_OWN_POLL;
 	return loop->flags & LS_LOOP_RESTART ? enter_own_poll(slot, loop, bpf_ktime_get_ns(), LS_SHAPE_RESTART) : 0;
 }

@@ -36,6 +36,21 @@ static __always_inline void fill_totals(struct ls_life *record, struct ls_loop *
 	record->longest_ns = loop->longest_ns;
 }
 
+/* The last iteration of a loop whose thread ends, or becomes another program. 0: it is none. */
+static __always_inline struct ls_loop *end_loop_time(struct task_struct *task, struct ls_thread *thread, u64 now, u32 ended_by)
+{
+	struct ls_loop *loop;
+
+	catch_up(task, thread, now);
+	loop = loop_at(thread->slot);
+	if (loop) {
+		begin_change(loop);
+		end_iteration(thread->slot, loop, now, ended_by);
+		end_change(loop);
+	}
+	return loop;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -92,13 +107,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	thread->tid = pid_of(task);
 	thread->rival_count = 0;
 	thread->rival_sp = 0;
-	catch_up(task, thread, now);
-	loop = loop_at(thread->slot);
-	if (loop) {
-		begin_change(loop);
-		end_iteration(thread->slot, loop, now, 2);
-		end_change(loop);
-	}
+	loop = end_loop_time(task, thread, now, LS_ENDED_BY_EXEC);
 	record = reserve_life(LS_RECORD_EXEC, thread, now);
 	if (record) {
 		bpf_core_read_str(record->comm, LS_COMM_BYTES, &task->comm);
@@ -133,13 +142,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 		return 0;
 	now = bpf_ktime_get_ns();
 	group_dead = BPF_CORE_READ(task, signal, live.counter) <= 0;
-	catch_up(task, thread, now);
-	loop = loop_at(thread->slot);
-	if (loop) {
-		begin_change(loop);
-		end_iteration(thread->slot, loop, now, 1);
-		end_change(loop);
-	}
+	loop = end_loop_time(task, thread, now, LS_ENDED_BY_EXIT);
 	/* A thread that is nobody's loop ends without a word: there may be thousands of them. */
 	if (loop || group_dead) {
 		record = reserve_life(LS_RECORD_EXIT, thread, now);

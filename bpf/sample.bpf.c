@@ -64,22 +64,11 @@ int on_sample(void *ctx)
 	sample = bpf_map_lookup_elem(&scratch, &cpu);
 	if (!sample)
 		return 0;
-	fill_header(&sample->h, LS_RECORD_SAMPLE, thread->slot, loop, now);
-	sample->iteration = loop->iteration;
-	sample->start_ns = now;
+	init_capture(sample, LS_RECORD_SAMPLE, thread->slot, loop, now, now);
 	sample->end_ns = now;
-	sample->off_ns = 0;
-	sample->run_delay_ns = 0;
 	sample->count = weight;
-	sample->key = 0;
 	sample->cause = LS_CAUSE_cpu;
 	sample->flags = LS_WAIT_CAPTURED;
-	sample->call_ns = sample->calls = 0;
-	sample->fault_address = 0;
-	sample->result = 0;
-	sample->fds = sample->fds_total = 0;
-	sample->path[0] = 0;
-	sample->python_frames = 0;
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
 
 	sample->syscall = (s32)syscall_of(regs);

@@ -94,7 +94,7 @@ static __always_inline int went_away(struct task_struct *task, u32 state)
 
 	if (!task)
 		return 0;
-	loop = loop_of(task, &slot, &thread);
+	loop = running_loop(task, &slot, &thread);
 	if (!loop) {
 		if (thread && thread->off_ns) /* its switch back was not traced */
 			thread->wake_ns = 0;
@@ -102,7 +102,6 @@ static __always_inline int went_away(struct task_struct *task, u32 state)
 			thread->off_ns = bpf_ktime_get_ns();
 		return 0;
 	}
-	catch_up_untimed(task, slot, loop);
 	return loop_away(task, slot, loop, state);
 }
 
@@ -155,25 +154,12 @@ static __noinline int capture_waker(struct task_struct *current, s32 slot, struc
 	capture = bpf_map_lookup_elem(&scratch, &cpu);
 	if (!capture)
 		return 0;
-	fill_header(&capture->h, LS_RECORD_WAKER, slot, loop, loop->wake_ns);
-	capture->iteration = loop->iteration;
-	capture->start_ns = wait->start_ns;
+	init_capture(capture, LS_RECORD_WAKER, slot, loop, wait->start_ns, loop->wake_ns);
 	capture->end_ns = loop->wake_ns;
-	capture->off_ns = capture->run_delay_ns = 0;
 	capture->count = 1;
-	capture->key = 0;
-	capture->syscall = -1;
 	capture->cause = wait->cause;
-	capture->shape = LS_SHAPE_OTHER;
 	capture->flags = LS_WAIT_CAPTURED;
-	capture->call_ns = capture->calls = 0;
-	capture->fault_address = 0;
-	capture->result = 0;
 	capture->waker = loop->waker;
-	capture->waker_ns = 0;
-	capture->waker_frames = capture->kernel_frames = capture->python_frames = 0;
-	capture->fds = capture->fds_total = 0;
-	capture->path[0] = 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(current);
 	read_register_file(regs, capture->regs.r);
 	thread_pointer = LS_THREAD_POINTER(current);

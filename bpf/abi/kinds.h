@@ -66,6 +66,12 @@ enum ls_loop_flags {
 	LS_LOOP_LEFT_CPU = 32,     /* in its own poll call, while IN_OWN_POLL: asleep or preempted */
 };
 
+enum ls_ended_by {
+	LS_ENDED_BY_POLL = 0, /* its own poll call */
+	LS_ENDED_BY_EXIT = 1, /* of the thread or the process */
+	LS_ENDED_BY_EXEC = 2,
+};
+
 enum ls_wait_flags {
 	LS_WAIT_CAPTURED = 1, /* registers and stack are there */
 	LS_WAIT_PYTHON = 2,   /* the Python frames were walked */

@@ -119,7 +119,7 @@ struct ls_iteration {
 	__u64 start_ns;
 	__u64 end_ns;
 	__u32 flags;    /* enum ls_loop_flags as they were */
-	__u32 ended_by; /* 0: poll call; 1: the thread or process ended; 2: exec */
+	__u32 ended_by; /* enum ls_ended_by */
 	struct ls_part account[LS_CAUSES];
 };
 

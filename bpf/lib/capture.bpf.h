@@ -169,6 +169,30 @@ static __noinline int copy_stack(struct ls_wait *wait, u64 thread_pointer)
 	return 0;
 }
 
+/* A capture of its own begins: whose it is and since when, and nothing that was left by the one before. */
+static __always_inline void init_capture(struct ls_wait *out, u16 type, s32 slot, struct ls_loop *loop, u64 start, u64 now)
+{
+	fill_header(&out->h, type, slot, loop, now);
+	out->iteration = loop->iteration;
+	out->start_ns = start;
+	out->end_ns = 0;
+	out->off_ns = out->run_delay_ns = 0;
+	out->count = 0;
+	out->key = 0;
+	out->syscall = -1;
+	out->cause = LS_CAUSE_none;
+	out->shape = LS_SHAPE_OTHER;
+	out->flags = 0;
+	out->fault_address = 0;
+	out->call_ns = out->calls = 0;
+	out->result = 0;
+	out->waker_ns = 0;
+	out->waker_frames = out->kernel_frames = out->python_frames = 0;
+	out->fds = out->fds_total = 0;
+	out->stack_bytes = 0;
+	out->path[0] = 0;
+}
+
 /* With as much of the stack as was copied. */
 static __always_inline void emit_capture(struct ls_wait *capture)
 {

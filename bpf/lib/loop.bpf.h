@@ -113,23 +113,9 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 			return 0;
 		close_group(slot, loop, 0);
 	}
-	wait->iteration = loop->iteration;
-	wait->start_ns = now;
-	wait->end_ns = 0;
-	wait->off_ns = 0;
-	wait->run_delay_ns = 0;
-	wait->count = 0;
+	init_capture(wait, LS_RECORD_WAIT, slot, loop, now, now);
 	wait->syscall = (s32)call->nr;
 	wait->cause = loop->off_cause;
-	wait->flags = 0;
-	wait->kernel_frames = 0;
-	wait->python_frames = 0;
-	wait->stack_bytes = 0;
-	wait->waker_frames = 0;
-	wait->waker_ns = 0;
-	wait->fault_address = 0;
-	wait->call_ns = wait->calls = 0;
-	wait->result = 0;
 	describe_call(task, call, wait);
 	if (captured) {
 		read_register_file(pt, regs->r);
@@ -141,7 +127,6 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 		wait->flags |= LS_WAIT_CAPTURED;
 	}
 	wait->key = key;
-	fill_header(&wait->h, LS_RECORD_WAIT, slot, loop, now);
 	loop->group = 1;
 	return 0;
 }
@@ -261,11 +246,15 @@ static __always_inline void catch_up_loop(struct task_struct *task, s32 slot, st
 		late_back(slot, loop, now, run_queue_time(task));
 }
 
-/* The same, of a hook that may need no time: a clock read takes as long as all else there. */
-static __always_inline void catch_up_untimed(struct task_struct *task, s32 slot, struct ls_loop *loop)
+/* The loop of the thread that runs here, caught up with, as loop_of() has it. The clock is read only if need be: that takes as
+ * long as all else in most hooks. */
+static __always_inline struct ls_loop *running_loop(struct task_struct *task, s32 *slot, struct ls_thread **thread)
 {
-	if (loop->off_ns)
-		late_back(slot, loop, bpf_ktime_get_ns(), run_queue_time(task));
+	struct ls_loop *loop = loop_of(task, slot, thread);
+
+	if (loop && loop->off_ns)
+		late_back(*slot, loop, bpf_ktime_get_ns(), run_queue_time(task));
+	return loop;
 }
 
 static __always_inline void catch_up(struct task_struct *task, struct ls_thread *thread, u64 now)
