@@ -12,7 +12,7 @@ static __always_inline int enter_call(struct task_struct *task)
 	if (!task)
 		return 0;
 	loop = running_loop(task, &slot, &thread);
-	if (loop && loop->iteration_ns)
+	if (loop && loop->iteration_start_ns)
 		loop->call_start_ns = bpf_ktime_get_ns();
 	return 0;
 }
@@ -32,7 +32,7 @@ static __always_inline int exit_call(struct task_struct *task, s32 nr, s64 ret)
 		return 0;
 	start = loop->call_start_ns;
 	loop->call_start_ns = 0;
-	if (!loop->group)
+	if (!loop->open_run)
 		return 0;
 	wait = capture_of(slot);
 	if (!wait || wait->syscall != nr || wait->end_ns < start)

@@ -13,13 +13,13 @@ static __always_inline int enter_own_poll(s32 slot, struct ls_loop *loop, u64 no
 	if (!loop)
 		return 0;
 	begin_change(loop);
-	if (loop->iteration_ns && !end_healthy_iteration(loop, now))
+	if (loop->iteration_start_ns && !end_healthy_iteration(loop, now))
 		end_iteration(slot, loop, now, LS_ENDED_BY_POLL);
-	if (!loop->idle_ns)
-		loop->idle_ns = now;
+	if (!loop->idle_since_ns)
+		loop->idle_since_ns = now;
 	loop->flags |= LS_LOOP_IN_OWN_POLL;
 	loop->flags &= ~(LS_LOOP_RESTART | LS_LOOP_PROVISIONAL | LS_LOOP_LEFT_CPU);
-	loop->rival_count = 0;
+	loop->candidate_poll_count = 0;
 	if (shape == LS_SHAPE_EPOLL)
 		begin_iteration(loop, now);
 	end_change(loop);
@@ -43,9 +43,9 @@ static __noinline bool becomes_loop(struct task_struct *task, struct ls_thread *
 		return rank >= LS_RANK_SINGLE;
 	if (rank < LS_RANK_FEW)
 		return false;
-	again = thread->rival_sp == sp && thread->rival_syscall == nr;
-	thread->rival_sp = sp;
-	thread->rival_syscall = nr;
+	again = thread->candidate_poll_sp == sp && thread->candidate_poll_syscall == nr;
+	thread->candidate_poll_sp = sp;
+	thread->candidate_poll_syscall = nr;
 	main_thread = thread->tid == thread->pid;
 	/* Nobody asked for this process: what a shell or a pager does at its terminal, in poll() on one descriptor, is no loop. */
 	if (target && (target->flags & LS_TARGET_FOUND))
@@ -98,7 +98,8 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	}
 	if (!loop || (!loop->rank && !claim_rank(loop, rank)))
 		return 0;
-	/* The time until now was an iteration of whatever came before (start-up, the previous loop). It is told after the loop. */
+	/* The time until now was an iteration of whatever came before (start-up, the previous loop). It is reported after the loop.
+	 */
 	begin_change(loop);
 	set_own_poll(loop, call, sp, rank);
 	end_change(loop);
@@ -125,8 +126,9 @@ static __always_inline int poll_exit(struct task_struct *task, s64 ret)
 	if (ret == -ERESTART_RESTARTBLOCK)
 		loop->flags |= LS_LOOP_RESTART;
 	/* After a sleep it began with the wake-up. Without one there was something to do all the time. */
-	if (!loop->iteration_ns)
-		begin_iteration(loop, (loop->flags & LS_LOOP_LEFT_CPU) || !loop->idle_ns ? bpf_ktime_get_ns() : loop->idle_ns);
+	if (!loop->iteration_start_ns)
+		begin_iteration(loop,
+		                (loop->flags & LS_LOOP_LEFT_CPU) || !loop->idle_since_ns ? bpf_ktime_get_ns() : loop->idle_since_ns);
 	end_change(loop);
 	return 0;
 }
@@ -141,7 +143,7 @@ static __always_inline int known_poll_enter(struct task_struct *task, s64 nr, s3
 
 	if (!task)
 		return 0;
-	slot = quick_slot(task);
+	slot = cached_slot(task);
 	loop = loop_at(slot);
 	/* First a healthy loop, which comes by here all the time: its own epoll descriptor again. */
 	if (loop && loop->rank == LS_RANK_STRONG && loop->poll_fd >= 0 && shape_of(nr) == LS_SHAPE_EPOLL && loop->poll_fd == fd) {

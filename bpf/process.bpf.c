@@ -105,8 +105,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	now = bpf_ktime_get_ns();
 	/* An exec by another thread than the main one gives that thread the main thread's number. */
 	thread->tid = pid_of(task);
-	thread->rival_count = 0;
-	thread->rival_sp = 0;
+	thread->candidate_poll_count = 0;
+	thread->candidate_poll_sp = 0;
 	loop = end_loop_time(task, thread, now, LS_ENDED_BY_EXEC);
 	record = reserve_life(LS_RECORD_EXEC, thread, now);
 	if (record) {

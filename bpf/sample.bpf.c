@@ -6,7 +6,7 @@
 #define SAMPLES_AT_ONCE 8
 
 /* How many periods of CPU time the sample stands for that may be taken now; 0: none may. With a short period, which finds short
- * stalls, a long one is told by fewer samples: each stands for those that were passed over before it. */
+ * stalls, a long one gets fewer samples: each stands for those that were passed over before it. */
 static __always_inline u32 sample_weight(u32 slot, const struct ls_loop *loop, u64 now)
 {
 	u64 burst = (u64)SAMPLES_AT_ONCE * knobs.sample_token_ns;
@@ -53,7 +53,7 @@ int on_sample(void *ctx)
 		return 0;
 	now = bpf_ktime_get_ns();
 	catch_up(task, thread, now);
-	if (!loop->iteration_ns || now - loop->iteration_ns < knobs.threshold_ns / 4)
+	if (!loop->iteration_start_ns || now - loop->iteration_start_ns < knobs.threshold_ns / 4)
 		return 0;
 	config = config_of(thread->slot, loop);
 	if (config && config->ignore)
@@ -102,7 +102,7 @@ int on_major_fault(struct ls_fault_context *ctx)
 	if (!thread)
 		return 0;
 	loop = loop_at(thread->slot);
-	if (!loop || !loop->group)
+	if (!loop || !loop->open_run)
 		return 0;
 	wait = capture_of(thread->slot);
 	if (wait && wait->cause == LS_CAUSE_page_fault)

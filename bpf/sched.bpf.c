@@ -52,13 +52,13 @@ static __always_inline int loop_away(struct task_struct *task, s32 slot, struct 
 	healthy = polls && state != TASK_RUNNING && !task_stopped(task, state);
 	if (healthy) {
 		loop->off_cause = LS_CAUSE_none;
-		if (loop->iteration_ns)
+		if (loop->iteration_start_ns)
 			withdraw_iteration(loop);
-		loop->off_ns = loop->idle_ns ? loop->idle_ns : bpf_ktime_get_ns();
+		loop->off_since_ns = loop->idle_since_ns ? loop->idle_since_ns : bpf_ktime_get_ns();
 		goto out;
 	}
 	now = bpf_ktime_get_ns();
-	loop->off_ns = now;
+	loop->off_since_ns = now;
 	config = config_of(slot, loop);
 	if (config && config->ignore)
 		goto out;
@@ -67,9 +67,9 @@ static __always_inline int loop_away(struct task_struct *task, s32 slot, struct 
 		goto out;
 	}
 	/* A stopped loop serves nobody, wherever it was stopped. */
-	if ((loop->flags & LS_LOOP_IN_OWN_POLL) && !loop->iteration_ns)
+	if ((loop->flags & LS_LOOP_IN_OWN_POLL) && !loop->iteration_start_ns)
 		begin_iteration(loop, now);
-	if (!loop->iteration_ns) {
+	if (!loop->iteration_start_ns) {
 		loop->off_cause = LS_CAUSE_none;
 		goto out;
 	}
@@ -96,10 +96,10 @@ static __always_inline int went_away(struct task_struct *task, u32 state)
 		return 0;
 	loop = running_loop(task, &slot, &thread);
 	if (!loop) {
-		if (thread && thread->off_ns) /* its switch back was not traced */
-			thread->wake_ns = 0;
+		if (thread && thread->off_since_ns) /* its switch back was not traced */
+			thread->woken_at_ns = 0;
 		if (thread)
-			thread->off_ns = bpf_ktime_get_ns();
+			thread->off_since_ns = bpf_ktime_get_ns();
 		return 0;
 	}
 	return loop_away(task, slot, loop, state);
@@ -116,7 +116,7 @@ static __always_inline int came_back(struct task_struct *task)
 	loop = loop_of(task, &slot, &thread);
 	if (!loop) {
 		if (thread)
-			thread->off_ns = thread->wake_ns = 0;
+			thread->off_since_ns = thread->woken_at_ns = 0;
 		return 0;
 	}
 	return loop_back(task, slot, loop, bpf_ktime_get_ns());
@@ -147,15 +147,15 @@ static __noinline int capture_waker(struct task_struct *current, s32 slot, struc
 
 	if (!current || !loop || !wait)
 		return 0;
-	if (!take_token(loop, loop->wake_ns)) {
+	if (!take_token(loop, loop->woken_at_ns)) {
 		count_loss(LS_LOSS_capture_budget);
 		return 0;
 	}
 	capture = bpf_map_lookup_elem(&scratch, &cpu);
 	if (!capture)
 		return 0;
-	init_capture(capture, LS_RECORD_WAKER, slot, loop, wait->start_ns, loop->wake_ns);
-	capture->end_ns = loop->wake_ns;
+	init_capture(capture, LS_RECORD_WAKER, slot, loop, wait->start_ns, loop->woken_at_ns);
+	capture->end_ns = loop->woken_at_ns;
 	capture->count = 1;
 	capture->cause = wait->cause;
 	capture->flags = LS_WAIT_CAPTURED;
@@ -176,14 +176,14 @@ static __noinline int capture_waker(struct task_struct *current, s32 slot, struc
  * only just being traced on its own CPU may have begun a new row: then what is kept of the old one says nothing. */
 static __always_inline bool may_be_longest(struct ls_loop *loop, struct ls_wait *wait)
 {
-	u64 off = *(volatile u64 *)&loop->off_ns;
+	u64 off = *(volatile u64 *)&loop->off_since_ns;
 	u64 changes;
 
 	barrier();
 	changes = *(volatile u64 *)&loop->changes;
-	if (!off || (changes & 1) || !loop->group)
+	if (!off || (changes & 1) || !loop->open_run)
 		return true;
-	return loop->wake_ns > off ? loop->wake_ns - off >= wait->waker_ns : !wait->waker_ns;
+	return loop->woken_at_ns > off ? loop->woken_at_ns - off >= wait->waker_ns : !wait->waker_ns;
 }
 
 /* Runs where the waker runs, so it may be on another CPU than the thread it wakes: it writes nothing but the wake-up. */
@@ -202,14 +202,14 @@ static __always_inline int woken(void *ctx, struct task_struct *task)
 		return 0;
 	loop = loop_of(task, &slot, &thread);
 	if (!loop) {
-		if (thread && !thread->wake_ns)
-			thread->wake_ns = bpf_ktime_get_ns();
+		if (thread && !thread->woken_at_ns)
+			thread->woken_at_ns = bpf_ktime_get_ns();
 		return 0;
 	}
-	if (loop->wake_ns)
+	if (loop->woken_at_ns)
 		return 0;
-	loop->wake_ns = bpf_ktime_get_ns();
-	if (!loop->iteration_ns)
+	loop->woken_at_ns = bpf_ktime_get_ns();
+	if (!loop->iteration_start_ns)
 		return 0;
 	wait = capture_of(slot);
 	if (!wait || !may_be_longest(loop, wait))
@@ -221,7 +221,7 @@ static __always_inline int woken(void *ctx, struct task_struct *task)
 	bpf_core_read_str(loop->waker.process_comm, LS_COMM_BYTES, &current->group_leader->comm);
 	/* The sleeper cannot touch its capture now, nor its tokens. Its waker's stacks are dear, so only for waits worth it, and of
 	 * those in a row only for the longest so far. */
-	if (!loop->group || !loop->off_ns || loop->wake_ns - loop->off_ns < knobs.floor_ns)
+	if (!loop->open_run || !loop->off_since_ns || loop->woken_at_ns - loop->off_since_ns < knobs.floor_ns)
 		return 0;
 	bytes = bpf_get_stack(ctx, wait->waker_kernel, sizeof(wait->waker_kernel), 0);
 	wait->waker_frames = bytes > 0 ? (u32)bytes / 8 : 0;

@@ -13,6 +13,6 @@ struct ls_knobs {
 	__u32 token_ns;    /* refill of a thread's token bucket: one each so many ns */
 	__u32 capture_burst;
 	__u32 sample_token_ns; /* of a thread: one sample each so many ns, after a burst of some; 0: all of them */
-	__u32 discover;        /* 1: threads that nobody follows are told when they poll like a loop */
+	__u32 discover;        /* 1: threads that nobody follows are reported when they poll like a loop */
 	__u32 pad;
 };

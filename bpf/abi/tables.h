@@ -56,26 +56,26 @@ struct ls_loop {
 	__u64 poll_place; /* of poll() and select() in CPython: the innermost frame and its code; 0: not known */
 	__u64 followed_ns;
 	__u64 iteration;
-	__u64 iteration_ns; /* start of the running iteration, 0: idle in its own poll call */
-	__u64 idle_ns;      /* start of the idle time, 0: not idle */
-	__u64 off_ns;       /* off CPU since, 0: on CPU */
-	__u64 wake_ns;      /* woken at, 0: not */
-	__u64 queued_ns;    /* the kernel's own account of its run-queue time when it went off CPU */
+	__u64 iteration_start_ns; /* start of the running iteration, 0: idle in its own poll call */
+	__u64 idle_since_ns;      /* 0: not idle */
+	__u64 off_since_ns;       /* off CPU since, 0: on CPU */
+	__u64 woken_at_ns;        /* 0: not woken */
+	__u64 queued_ns;          /* the kernel's own account of its run-queue time when it went off CPU */
 	__u32 off_cause;
 	__s32 off_syscall;
 	__u64 call_start_ns; /* of a hooked call, 0: none */
 	__u64 thread_pointer;
 	/* The wait record in the capture table covers waits in a row of one stack. */
-	__u32 group; /* 1: there is a group in the capture table */
-	__u32 slept; /* 1: the running iteration's account has more than time on the run queue */
+	__u32 open_run; /* 1: there is a run of waits in the capture table */
+	__u32 slept;    /* 1: the running iteration's account has more than time on the run queue */
 	__u64 tokens;
 	__u64 tokens_ns;
-	__u64 small_ns; /* waited since a wait with a stack was last sent */
-	__u64 rival_sp; /* another poll call that might be the thread's own */
-	__u64 rival_ns;
-	__u32 rival_syscall;
-	__s32 rival_fd;
-	__u32 rival_count;
+	__u64 small_ns;          /* waited since a wait with a stack was last sent */
+	__u64 candidate_poll_sp; /* another poll call, which might be its own */
+	__u64 candidate_poll_since_ns;
+	__u32 candidate_poll_syscall;
+	__s32 candidate_poll_fd;
+	__u32 candidate_poll_count;
 	__u32 kernel_pid; /* the thread's number as the kernel has it */
 	struct ls_waker waker;
 	/* Totals since it is followed. */
@@ -110,13 +110,13 @@ struct ls_census {
 };
 
 /* One thread as the iterator saw it. */
-struct ls_look {
+struct ls_snapshot {
 	__u32 pid;
 	__u32 tid;
 	__u32 slot;  /* 0xffffffff: none */
 	__u32 state; /* task state bits, 0: runnable */
 	__u64 now_ns;
-	__u64 off_ns; /* off CPU since; 0: running, or not known */
+	__u64 off_since_ns; /* off CPU since; 0: running, or not known */
 	__u64 switches;
 	__s64 syscall;
 	__u64 args[6];
@@ -125,7 +125,7 @@ struct ls_look {
 	__u8 cause;
 	__u8 shape;
 	__u8 on_cpu;
-	__u8 adopted; /* this look began to follow it */
+	__u8 adopted; /* this snapshot began to follow it */
 	__u32 kernel_frames;
 	char comm[LS_COMM_BYTES];
 	struct ls_regs regs;
@@ -140,7 +140,7 @@ struct ls_write {
 };
 
 /* Of one process that is followed with its children, while it lives and until user space has read it. */
-struct ls_deeds {
+struct ls_activity {
 	__u64 accepted; /* connections */
 	__u64 writes;   /* all; the last LS_WRITES are kept, number n at n % LS_WRITES */
 	__u64 signal_ns;
@@ -164,7 +164,7 @@ enum ls_target_flags {
 struct ls_target {
 	__u32 flags;
 	__u32 forced_tid; /* --tid, 0: none */
-	__u32 adopt_tid;  /* the next look takes the poll call this thread sleeps in for its own, 0: none */
+	__u32 adopt_tid;  /* the next snapshot takes the poll call this thread sleeps in for its own, 0: none */
 	__u32 adopt_rank;
 };
 

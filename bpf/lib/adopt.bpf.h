@@ -64,17 +64,17 @@ static __noinline s32 open_loop(struct task_struct *task, struct ls_thread *thre
 	loop->poll_place = 0;
 	loop->followed_ns = now;
 	loop->iteration = 0;
-	loop->iteration_ns = 0;
-	loop->idle_ns = 0;
-	loop->off_ns = thread->off_ns;
-	loop->wake_ns = thread->wake_ns;
+	loop->iteration_start_ns = 0;
+	loop->idle_since_ns = 0;
+	loop->off_since_ns = thread->off_since_ns;
+	loop->woken_at_ns = thread->woken_at_ns;
 	loop->off_cause = LS_CAUSE_none;
 	loop->off_syscall = -1;
 	loop->thread_pointer = LS_THREAD_POINTER(task);
-	loop->group = 0;
+	loop->open_run = 0;
 	loop->tokens = knobs.capture_burst;
 	loop->tokens_ns = now;
-	loop->rival_count = 0;
+	loop->candidate_poll_count = 0;
 	loop->iterations = loop->busy_ns = loop->idle_total_ns = loop->longest_ns = loop->run_delay_ns = 0;
 	reset_account(loop);
 	for (u32 i = 0; i < LS_CAUSES; i++)
@@ -96,7 +96,7 @@ static __noinline int announce_loop(struct task_struct *task, struct ls_thread *
 		return 0;
 	barrier();
 	*(volatile s32 *)&thread->slot = slot;
-	quick_slots[(u32)task->pid % LS_QUICK_SLOTS] = (u64)(u32)task->pid << 32 | (u32)slot;
+	slot_cache[(u32)task->pid % LS_SLOT_CACHE] = (u64)(u32)task->pid << 32 | (u32)slot;
 	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 	if (!record) {
 		count_loss(LS_LOSS_ringbuf_full);
@@ -117,14 +117,14 @@ static __noinline int announce_loop(struct task_struct *task, struct ls_thread *
 /* The thread runs, and is no loop any more. */
 static __always_inline void close_loop(struct ls_thread *thread, struct ls_loop *loop)
 {
-	u64 *quick = &quick_slots[loop->kernel_pid % LS_QUICK_SLOTS];
+	u64 *cached = &slot_cache[loop->kernel_pid % LS_SLOT_CACHE];
 
-	if (*quick == ((u64)loop->kernel_pid << 32 | (u32)thread->slot))
-		*quick = 0;
-	thread->off_ns = thread->wake_ns = 0;
+	if (*cached == ((u64)loop->kernel_pid << 32 | (u32)thread->slot))
+		*cached = 0;
+	thread->off_since_ns = thread->woken_at_ns = 0;
 	begin_change(loop);
 	loop->flags = 0;
-	loop->off_ns = loop->iteration_ns = loop->idle_ns = 0;
+	loop->off_since_ns = loop->iteration_start_ns = loop->idle_since_ns = 0;
 	loop->generation++;
 	end_change(loop);
 	thread->slot = LS_NO_SLOT;
@@ -198,7 +198,9 @@ static __always_inline bool call_polls(struct ls_call *call)
 
 static __always_inline s32 poll_fd_of(struct ls_call *call)
 {
-	return call->shape == LS_SHAPE_EPOLL || (call->shape == LS_SHAPE_URING && call->nr == LS_NR_IO_URING_ENTER) ? (s32)call->args[0] : -1;
+	return call->shape == LS_SHAPE_EPOLL || (call->shape == LS_SHAPE_URING && call->nr == LS_NR_IO_URING_ENTER)
+	           ? (s32)call->args[0]
+	           : -1;
 }
 
 static __always_inline bool is_own_poll(struct ls_loop *loop, struct ls_call *call, u64 sp)
@@ -245,14 +247,14 @@ static __always_inline void set_own_poll(struct ls_loop *loop, struct ls_call *c
 	loop->poll_fd = poll_fd_of(call);
 	loop->poll_sp = sp;
 	loop->poll_place = 0;
-	loop->rival_count = 0;
+	loop->candidate_poll_count = 0;
 }
 
-/* A rival is taken for the thread's own poll call once it came that often in a row, without the old one in between: soon when
+/* A candidate is taken for the thread's own poll call once it came that often in a row, without the old one in between: soon when
  * it lies further out in the stack than the old one, late when it lies deeper, as calls made inside callbacks do. */
-#define RIVAL_OUTER_COUNT 3
-#define RIVAL_INNER_COUNT 64
-#define RIVAL_INNER_NS 2000000000ULL
+#define CANDIDATE_OUTER_COUNT 3
+#define CANDIDATE_INNER_COUNT 64
+#define CANDIDATE_INNER_NS 2000000000ULL
 
 /* Whether a poll call that is not the thread's own so far should become it. One sighting is not enough: a callback's poll call
  * can have any stack pointer, only the loop's own comes back every time around. */
@@ -268,14 +270,14 @@ LS_FUNCTION int supersedes(u64 task, struct ls_loop *loop, struct ls_call *call,
 		return false;
 	if (rank == LS_RANK_STRONG && loop->poll_fd >= 0 && call->shape == LS_SHAPE_EPOLL && !is_open_epoll(task, loop->poll_fd))
 		return true; /* the old loop is closed */
-	if (loop->rival_sp != sp || loop->rival_syscall != (u32)call->nr) {
-		loop->rival_sp = sp;
-		loop->rival_syscall = (u32)call->nr;
-		loop->rival_count = 0;
-		loop->rival_ns = now;
+	if (loop->candidate_poll_sp != sp || loop->candidate_poll_syscall != (u32)call->nr) {
+		loop->candidate_poll_sp = sp;
+		loop->candidate_poll_syscall = (u32)call->nr;
+		loop->candidate_poll_count = 0;
+		loop->candidate_poll_since_ns = now;
 	}
-	loop->rival_count++;
+	loop->candidate_poll_count++;
 	if (sp >= loop->poll_sp)
-		return loop->rival_count >= RIVAL_OUTER_COUNT;
-	return loop->rival_count >= RIVAL_INNER_COUNT && now - loop->rival_ns >= RIVAL_INNER_NS;
+		return loop->candidate_poll_count >= CANDIDATE_OUTER_COUNT;
+	return loop->candidate_poll_count >= CANDIDATE_INNER_COUNT && now - loop->candidate_poll_since_ns >= CANDIDATE_INNER_NS;
 }

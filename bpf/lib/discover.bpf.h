@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Threads that nobody follows, and poll. Each is told to user space once in a program's life, which says whether its process is
+/* Threads that nobody follows, and poll. Each is judged to user space once in a program's life, which says whether its process is
  * to be followed; from then on its poll calls cost one more load, and its switches nothing: what was kept of it is gone but for
  * its number. A thread that never polls leaves nothing here. */
 #pragma once
 
 #include "adopt.bpf.h"
 
-#define LS_TOLD 16384
+#define LS_JUDGED 16384
 
 /* The threads that need no more looking at, by their number, as the kernel has it, modulo the size; 0: none. Of two that share a
  * place the first one has it, and the other is known by its task storage. */
-__u32 told[LS_TOLD] __weak SEC(".bss");
+__u32 judged[LS_JUDGED] __weak SEC(".bss");
 
 struct ls_poller {
 	u64 sp;
 	u64 since_ns;
 	u32 syscall;
 	u32 count;
-	u32 judged; /* 1: as those in `told` */
+	u32 judged; /* 1: as those in `judged` */
 	u32 polled; /* 1: an epoll call was made, of `fd` */
 	s32 fd;
 	u32 pad;
@@ -30,12 +30,12 @@ struct {
 	__type(value, struct ls_poller);
 } pollers __weak SEC(".maps");
 
-static __always_inline u32 *told_place(struct task_struct *task) { return &told[(u32)task->pid % LS_TOLD]; }
+static __always_inline u32 *judged_place(struct task_struct *task) { return &judged[(u32)task->pid % LS_JUDGED]; }
 
 /* The thread has been looked at for the last time. */
 static __always_inline void judge(struct task_struct *task, struct ls_poller *poller)
 {
-	u32 *place = told_place(task);
+	u32 *place = judged_place(task);
 
 	poller->judged = 1;
 	if (!*place) {
@@ -47,7 +47,7 @@ static __always_inline void judge(struct task_struct *task, struct ls_poller *po
 /* It has ended, or has become another program. */
 static __always_inline void forget_candidate(struct task_struct *task)
 {
-	u32 *place = told_place(task);
+	u32 *place = judged_place(task);
 
 	if (*place == (u32)task->pid)
 		*place = 0;
@@ -87,7 +87,7 @@ static __always_inline bool epoll_returns(struct ls_poller *poller, struct ls_ca
 	return again;
 }
 
-static __noinline int tell_candidate(struct task_struct *task, struct ls_call *call, u32 weak, u64 now)
+static __noinline int announce_candidate(struct task_struct *task, struct ls_call *call, u32 weak, u64 now)
 {
 	struct ls_candidate *record;
 	struct task_struct *leader;
@@ -125,7 +125,7 @@ static __noinline int discover(struct task_struct *task, u32 nr)
 
 	if (!task)
 		return 0;
-	if (*told_place(task) == (u32)task->pid)
+	if (*judged_place(task) == (u32)task->pid)
 		return 0;
 	poller = bpf_task_storage_get(&pollers, task, 0, 0);
 	if (poller && poller->judged)
@@ -146,5 +146,5 @@ static __noinline int discover(struct task_struct *task, u32 nr)
 	if (weak ? !weak_poll_returns(poller, &call, stack_pointer(regs), now) : !epoll_returns(poller, &call))
 		return 0;
 	judge(task, poller);
-	return tell_candidate(task, &call, weak, now);
+	return announce_candidate(task, &call, weak, now);
 }

@@ -9,7 +9,7 @@
 /* Shorter ones are the holder's way out after it was asked for the GIL; they are neither time nor news. */
 #define LS_GIL_WAIT_MIN_NS 100000
 
-LS_FUNCTION int look_at_gil_holder(struct ls_slot_config *config, struct ls_gil_wait *out)
+LS_FUNCTION int read_gil_holder(struct ls_slot_config *config, struct ls_gil_wait *out)
 {
 	u64 tstate = 0, frame = 0;
 	s32 locked = 0;
@@ -52,14 +52,14 @@ static __noinline int begin_gil_wait(s32 slot, struct ls_loop *loop, struct ls_s
 {
 	struct ls_gil_wait *wait = gil_wait_of(slot);
 
-	if (!wait || !loop || !config || loop->off_ns - loop->iteration_ns < knobs.threshold_ns / 4)
+	if (!wait || !loop || !config || loop->off_since_ns - loop->iteration_start_ns < knobs.threshold_ns / 4)
 		return 0;
 	wait->h.type = 0;
-	if (!look_at_gil_holder(config, wait))
+	if (!read_gil_holder(config, wait))
 		return 0;
-	fill_header(&wait->h, LS_RECORD_GIL, slot, loop, loop->off_ns);
+	fill_header(&wait->h, LS_RECORD_GIL, slot, loop, loop->off_since_ns);
 	wait->iteration = loop->iteration;
-	wait->start_ns = loop->off_ns;
+	wait->start_ns = loop->off_since_ns;
 	return 0;
 }
 
@@ -72,7 +72,7 @@ static __noinline int end_gil_wait(s32 slot, struct ls_loop *loop, u64 waited_ns
 		return 0;
 	wait->off_ns = waited_ns;
 	frames = wait->python_frames;
-	if (wait->start_ns == loop->off_ns && waited_ns >= LS_GIL_WAIT_MIN_NS && frames <= LS_PYTHON_FRAMES)
+	if (wait->start_ns == loop->off_since_ns && waited_ns >= LS_GIL_WAIT_MIN_NS && frames <= LS_PYTHON_FRAMES)
 		emit(wait, sizeof(*wait) - (LS_PYTHON_FRAMES - frames) * sizeof(wait->python[0]), LS_LOSS_ringbuf_full);
 	wait->h.type = 0;
 	return 0;

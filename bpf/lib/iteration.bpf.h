@@ -25,18 +25,18 @@ static __always_inline struct ls_wait *capture_of(s32 slot)
 	return bpf_map_lookup_elem(&captures, &key);
 }
 
-/* Sends the group of waits in the capture table, if it is worth it, and empties it. */
-LS_FUNCTION int close_group(s32 slot, struct ls_loop *loop, u32 certain)
+/* Sends the run of waits in the capture table, if it is worth it, and empties it. */
+LS_FUNCTION int close_run(s32 slot, struct ls_loop *loop, u32 certain)
 {
 	struct ls_wait *wait = capture_of(slot);
 	u64 now = bpf_ktime_get_ns();
 	u64 floor = knobs.floor_ns;
 
-	if (!loop || !wait || !loop->group)
+	if (!loop || !wait || !loop->open_run)
 		return 0;
-	loop->group = 0;
+	loop->open_run = 0;
 	/* Short waits add up: an iteration that is suspicious already sends more of them. */
-	if (certain || (loop->iteration_ns && now - loop->iteration_ns >= knobs.threshold_ns / 2))
+	if (certain || (loop->iteration_start_ns && now - loop->iteration_start_ns >= knobs.threshold_ns / 2))
 		floor /= 8;
 	/* Of many that are too short each, one with a stack is sent in a while and stands for them: an fsync loop sleeps in little
 	 * pieces, each from a slightly different place, and more often than stacks are taken. */
@@ -100,9 +100,9 @@ static __always_inline u64 book_iteration(struct ls_loop *loop, u64 *now)
 	}
 	/* Switched away after the clock was read, by a kernel that lets programs of system calls be preempted (seen with 7.2): then
 	 * the parts have time that the whole has not. */
-	if (off > *now - loop->iteration_ns)
+	if (off > *now - loop->iteration_start_ns)
 		*now = bpf_ktime_get_ns();
-	duration = *now - loop->iteration_ns;
+	duration = *now - loop->iteration_start_ns;
 	loop->account[LS_CAUSE_cpu].ns = duration > off ? duration - off : 0;
 	loop->account[LS_CAUSE_cpu].count = 1;
 	book(&loop->total[LS_CAUSE_cpu], loop->account[LS_CAUSE_cpu].ns, 1);
@@ -122,20 +122,20 @@ static __always_inline void clear_booked(struct ls_loop *loop)
 /* An iteration begins at `start`. */
 static __always_inline void begin_iteration(struct ls_loop *loop, u64 start)
 {
-	loop->iteration_ns = start;
+	loop->iteration_start_ns = start;
 	loop->small_ns = 0;
 	loop->iteration++;
-	if (loop->idle_ns && start > loop->idle_ns)
-		loop->idle_total_ns += start - loop->idle_ns;
-	loop->idle_ns = 0;
+	if (loop->idle_since_ns && start > loop->idle_since_ns)
+		loop->idle_total_ns += start - loop->idle_since_ns;
+	loop->idle_since_ns = 0;
 }
 
 /* What was taken for an iteration was none: the thread went to sleep in the same poll call. */
 static __always_inline void withdraw_iteration(struct ls_loop *loop)
 {
 	clear_booked(loop);
-	loop->idle_ns = loop->iteration_ns;
-	loop->iteration_ns = 0;
+	loop->idle_since_ns = loop->iteration_start_ns;
+	loop->iteration_start_ns = 0;
 }
 
 static __always_inline void count_iteration(struct ls_loop *loop, u64 duration)
@@ -149,9 +149,9 @@ static __always_inline void count_iteration(struct ls_loop *loop, u64 duration)
 
 static __always_inline void leave_iteration(struct ls_loop *loop)
 {
-	loop->group = 0;
+	loop->open_run = 0;
 	loop->flags &= ~(LS_LOOP_BEFORE_ATTACH | LS_LOOP_PROVISIONAL);
-	loop->iteration_ns = 0;
+	loop->iteration_start_ns = 0;
 	clear_booked(loop);
 }
 
@@ -177,19 +177,19 @@ LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended
 {
 	u64 duration;
 
-	if (!loop || !loop->iteration_ns)
+	if (!loop || !loop->iteration_start_ns)
 		return 0;
 	duration = book_iteration(loop, &now);
 	count_iteration(loop, duration);
 	if (duration >= knobs.threshold_ns) {
 		struct ls_iteration *record;
 
-		close_group(slot, loop, 1);
+		close_run(slot, loop, 1);
 		record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 		if (record) {
 			fill_header(&record->h, LS_RECORD_ITERATION, slot, loop, now);
 			record->iteration = loop->iteration;
-			record->start_ns = loop->iteration_ns;
+			record->start_ns = loop->iteration_start_ns;
 			record->flags = loop->flags;
 			record->ended_by = ended_by;
 			fill_account(record, loop, now);
@@ -207,7 +207,7 @@ LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended
 static __always_inline bool end_healthy_iteration(struct ls_loop *loop, u64 now)
 {
 	u64 queued = loop->account[LS_CAUSE_runqueue].ns;
-	u64 duration = now - loop->iteration_ns;
+	u64 duration = now - loop->iteration_start_ns;
 
 	if (loop->slept || duration >= knobs.threshold_ns || queued > duration)
 		return false;

@@ -43,7 +43,7 @@ static __always_inline bool count_with_last(s32 slot, struct ls_loop *loop, stru
 	u8 shape;
 	struct ls_wait *wait;
 
-	if (!loop->group || has_token(loop, loop->off_ns))
+	if (!loop->open_run || has_token(loop, loop->off_since_ns))
 		return false;
 	wait = capture_of(slot);
 	if (!wait || !same_unseen_call(wait, nr, first_argument(regs)))
@@ -63,7 +63,7 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 {
 	struct ls_wait *wait = capture_of(slot);
 	struct ls_slot_config *config;
-	u64 now = loop ? loop->off_ns : 0;
+	u64 now = loop ? loop->off_since_ns : 0;
 	u64 key = 0, old_key;
 	bool captured;
 
@@ -72,24 +72,24 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 	captured = take_token(loop, now);
 	if (!captured)
 		count_loss(LS_LOSS_capture_budget);
-	/* The running group's key is needed after the registers of this wait have taken its place. */
-	old_key = loop->group ? wait->key : 0;
+	/* The open run's key is needed after the registers of this wait have taken its place. */
+	old_key = loop->open_run ? wait->key : 0;
 	struct ls_regs *regs = &wait->regs;
 
-	if (loop->group &&
+	if (loop->open_run &&
 	    (!captured || !(wait->flags & LS_WAIT_CAPTURED) || wait->syscall != (s32)call->nr || wait->cause != loop->off_cause ||
 	     wait->regs.r[LS_REGISTER_SP] != stack_pointer(pt) || wait->regs.r[LS_REGISTER_IP] != instruction_pointer(pt))) {
 		/* Surely another stack. Without tokens: same call and place count as the same. */
 		if (!captured && wait->cause == loop->off_cause && same_unseen_call(wait, call->nr, call->args[0]))
 			return 0;
-		close_group(slot, loop, 0);
+		close_run(slot, loop, 0);
 		old_key = 0;
 	}
-	if (loop->group && wait->args[0] != call->args[0]) {
-		close_group(slot, loop, 0);
+	if (loop->open_run && wait->args[0] != call->args[0]) {
+		close_run(slot, loop, 0);
 		old_key = 0;
 	}
-	if (loop->group) {
+	if (loop->open_run) {
 		/* Perhaps the same: the frames decide. They are read over the old ones: equal when the key is. */
 		u64 counted = wait->off_ns;
 		u64 stack_key;
@@ -111,7 +111,7 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 		stack_key = capture_key(probe);
 		if (stack_key == old_key && counted)
 			return 0;
-		close_group(slot, loop, 0);
+		close_run(slot, loop, 0);
 	}
 	init_capture(wait, LS_RECORD_WAIT, slot, loop, now, now);
 	wait->syscall = (s32)call->nr;
@@ -127,7 +127,7 @@ static __noinline int begin_wait(u64 task, struct pt_regs *pt, s32 slot, struct 
 		wait->flags |= LS_WAIT_CAPTURED;
 	}
 	wait->key = key;
-	loop->group = 1;
+	loop->open_run = 1;
 	return 0;
 }
 
@@ -140,7 +140,7 @@ static __always_inline int end_wait(struct task_struct *task, s32 slot, struct l
 
 	if (!loop)
 		return 0;
-	off = now - loop->off_ns;
+	off = now - loop->off_since_ns;
 	cause = loop->off_cause;
 	if (cause >= LS_CAUSES)
 		return 0;
@@ -150,9 +150,9 @@ static __always_inline int end_wait(struct task_struct *task, s32 slot, struct l
 		loop->run_delay_ns += off;
 		return 0;
 	}
-	if (loop->wake_ns) {
+	if (loop->woken_at_ns) {
 		/* The waker may have been there before the switch was traced. */
-		delay = now - (loop->wake_ns > loop->off_ns ? loop->wake_ns : loop->off_ns);
+		delay = now - (loop->woken_at_ns > loop->off_since_ns ? loop->woken_at_ns : loop->off_since_ns);
 		loop->account[LS_CAUSE_runqueue].ns += delay;
 		loop->account[LS_CAUSE_runqueue].count++;
 		loop->run_delay_ns += delay;
@@ -163,7 +163,7 @@ static __always_inline int end_wait(struct task_struct *task, s32 slot, struct l
 	if (cause == LS_CAUSE_gil)
 		end_gil_wait(slot, loop, off - delay);
 	wait = capture_of(slot);
-	if (!loop->group || !wait)
+	if (!loop->open_run || !wait)
 		return 0;
 	loop->small_ns += off;
 	wait->end_ns = now;
@@ -171,7 +171,7 @@ static __always_inline int end_wait(struct task_struct *task, s32 slot, struct l
 	wait->run_delay_ns += delay;
 	wait->count++;
 	/* The longest one's waker stands for them all, as on_waking has it. */
-	if (loop->wake_ns && off - delay >= wait->waker_ns) {
+	if (loop->woken_at_ns && off - delay >= wait->waker_ns) {
 		wait->waker = loop->waker;
 		wait->waker_ns = off - delay;
 		wait->flags |= LS_WAIT_WAKER;
@@ -196,13 +196,13 @@ static __always_inline int loop_back(struct task_struct *task, s32 slot, struct 
 	/* A program that has only just begun (exec) had no thread pointer when its slot was opened. */
 	if (task && !loop->thread_pointer)
 		loop->thread_pointer = LS_THREAD_POINTER(task);
-	if (loop->off_ns && loop->iteration_ns && loop->off_cause != LS_CAUSE_none) {
+	if (loop->off_since_ns && loop->iteration_start_ns && loop->off_cause != LS_CAUSE_none) {
 		end_wait(task, slot, loop, now);
-	} else if ((loop->flags & LS_LOOP_IN_OWN_POLL) && loop->off_ns && !loop->iteration_ns) {
+	} else if ((loop->flags & LS_LOOP_IN_OWN_POLL) && loop->off_since_ns && !loop->iteration_start_ns) {
 		/* The loop has something to do from the moment it was woken. */
-		u64 woken = loop->wake_ns > loop->off_ns ? loop->wake_ns : loop->off_ns;
+		u64 woken = loop->woken_at_ns > loop->off_since_ns ? loop->woken_at_ns : loop->off_since_ns;
 
-		if (loop->wake_ns) {
+		if (loop->woken_at_ns) {
 			begin_iteration(loop, woken);
 			loop->account[LS_CAUSE_runqueue].ns = now - woken;
 			loop->account[LS_CAUSE_runqueue].count = 1;
@@ -213,8 +213,8 @@ static __always_inline int loop_back(struct task_struct *task, s32 slot, struct 
 			begin_iteration(loop, now); /* it slept, and nobody saw who woke it */
 		}
 	}
-	loop->off_ns = 0;
-	loop->wake_ns = 0;
+	loop->off_since_ns = 0;
+	loop->woken_at_ns = 0;
 	end_change(loop);
 	return 0;
 }
@@ -226,10 +226,10 @@ LS_FUNCTION int late_back(s32 slot, struct ls_loop *loop, u64 now, u64 queued)
 
 	if (!loop)
 		return 0;
-	if (loop->wake_ns)
-		back = loop->wake_ns > loop->off_ns ? loop->wake_ns : loop->off_ns;
+	if (loop->woken_at_ns)
+		back = loop->woken_at_ns > loop->off_since_ns ? loop->woken_at_ns : loop->off_since_ns;
 	else if (loop->off_cause == LS_CAUSE_runqueue)
-		back = loop->off_ns;
+		back = loop->off_since_ns;
 	if (queued > loop->queued_ns)
 		back += queued - loop->queued_ns;
 	count_loss(LS_LOSS_switch_untraced);
@@ -242,7 +242,7 @@ LS_FUNCTION int late_back(s32 slot, struct ls_loop *loop, u64 now, u64 queued)
  * and the kernel's own account of its run-queue time. To be called wherever the thread is seen in its own context. */
 static __always_inline void catch_up_loop(struct task_struct *task, s32 slot, struct ls_loop *loop, u64 now)
 {
-	if (loop->off_ns)
+	if (loop->off_since_ns)
 		late_back(slot, loop, now, run_queue_time(task));
 }
 
@@ -252,7 +252,7 @@ static __always_inline struct ls_loop *running_loop(struct task_struct *task, s3
 {
 	struct ls_loop *loop = loop_of(task, slot, thread);
 
-	if (loop && loop->off_ns)
+	if (loop && loop->off_since_ns)
 		late_back(*slot, loop, bpf_ktime_get_ns(), run_queue_time(task));
 	return loop;
 }
@@ -264,5 +264,5 @@ static __always_inline void catch_up(struct task_struct *task, struct ls_thread 
 	if (loop)
 		catch_up_loop(task, thread->slot, loop, now);
 	else
-		thread->off_ns = thread->wake_ns = 0;
+		thread->off_since_ns = thread->woken_at_ns = 0;
 }

@@ -31,16 +31,17 @@ static __always_inline u64 address_of(const void *pointer)
 
 /* State of every thread of a followed process; a thread that has one is followed. */
 struct ls_thread {
-	s32 slot; /* of loops, negative: not (yet) a loop thread; otherwise off_ns, wake_ns and off_cause are those of the loop */
+	s32 slot; /* of loops, negative: not (yet) a loop thread; otherwise off_since_ns, woken_at_ns and off_cause are those of the
+	             loop */
 	u32 pid;  /* process, as loopsnoop sees it */
 	u32 tid;
 	u32 flags; /* enum ls_target_flags of its process */
-	u64 off_ns;
-	u64 wake_ns;
+	u64 off_since_ns;
+	u64 woken_at_ns;
 	u64 followed_ns;
-	u64 rival_sp;
-	u32 rival_syscall;
-	u32 rival_count;
+	u64 candidate_poll_sp;
+	u32 candidate_poll_syscall;
+	u32 candidate_poll_count;
 	u8 off_cause;
 	u8 pad[7];
 };
@@ -52,11 +53,11 @@ struct {
 	__type(value, struct ls_thread);
 } threads __weak SEC(".maps");
 
-#define LS_QUICK_SLOTS 8192
+#define LS_SLOT_CACHE 8192
 
 /* The slots of loop threads by their number, as the kernel has it, modulo the size: number << 32 | slot, 0: none. Of two threads
  * that share a place the later one has it, and the other is found the slow way, by its task storage. */
-__u64 quick_slots[LS_QUICK_SLOTS] __weak SEC(".bss");
+__u64 slot_cache[LS_SLOT_CACHE] __weak SEC(".bss");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -111,8 +112,8 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct ls_look);
-} views __weak SEC(".maps");
+	__type(value, struct ls_snapshot);
+} snapshots __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -184,10 +185,10 @@ static __always_inline struct ls_loop *loop_at(s32 slot)
 }
 
 /* Of a loop thread, mostly: the storage of a task takes ten times as long to find. -1: it has to be looked for there. */
-static __always_inline s32 quick_slot(struct task_struct *task)
+static __always_inline s32 cached_slot(struct task_struct *task)
 {
 	u32 pid = task->pid;
-	u64 entry = quick_slots[pid % LS_QUICK_SLOTS];
+	u64 entry = slot_cache[pid % LS_SLOT_CACHE];
 
 	return entry >> 32 == pid ? (s32)(u32)entry : -1;
 }
@@ -197,7 +198,7 @@ static __always_inline s32 quick_slot(struct task_struct *task)
 static __always_inline struct ls_loop *loop_of(struct task_struct *task, s32 *slot, struct ls_thread **thread)
 {
 	*thread = 0;
-	*slot = quick_slot(task);
+	*slot = cached_slot(task);
 	if (*slot < 0) {
 		*thread = kept_of(task);
 		*slot = *thread ? (*thread)->slot : LS_NO_SLOT;

@@ -14,8 +14,8 @@ namespace loopsnoop::collector {
 [[nodiscard]] std::optional<Event> decode_record(std::span<const std::byte> record);
 [[nodiscard]] RawWait decode_wait(const ls_wait &wire, std::span<const std::byte> stack);
 [[nodiscard]] LoopState decode_loop(const ls_loop &loop, std::uint32_t slot);
-[[nodiscard]] ProcessActivity decode_activity(const ls_deeds &wire);
-[[nodiscard]] ThreadSnapshot decode_snapshot(const ls_look &wire);
+[[nodiscard]] ProcessActivity decode_activity(const ls_activity &wire);
+[[nodiscard]] ThreadSnapshot decode_snapshot(const ls_snapshot &wire);
 [[nodiscard]] UnfollowedThread decode_census(const ls_census &wire);
 
 } // namespace loopsnoop::collector

@@ -55,14 +55,14 @@ LoopState decode_loop(const ls_loop &loop, std::uint32_t slot) {
 	state.changes = loop.changes;
 	state.followed_ns = loop.followed_ns;
 	state.iteration = loop.iteration;
-	state.iteration_start_ns = loop.iteration_ns;
-	state.off_since_ns = loop.off_ns;
-	state.woken_at_ns = loop.wake_ns;
-	state.idle_since_ns = loop.idle_ns;
+	state.iteration_start_ns = loop.iteration_start_ns;
+	state.off_since_ns = loop.off_since_ns;
+	state.woken_at_ns = loop.woken_at_ns;
+	state.idle_since_ns = loop.idle_since_ns;
 	state.off_cause = to_cause(loop.off_cause);
 	state.off_syscall = to_syscall(loop.off_syscall);
-	state.fs_base = loop.fs_base;
-	state.group_open = loop.group != 0;
+	state.thread_pointer = loop.thread_pointer;
+	state.open_run = loop.open_run != 0;
 	state.iterations = loop.iterations;
 	state.busy_ns = loop.busy_ns;
 	state.idle_total_ns = loop.idle_total_ns;
@@ -95,7 +95,7 @@ UnfollowedThread decode_census(const ls_census &wire) {
 	return thread;
 }
 
-ThreadSnapshot decode_snapshot(const ls_look &wire) {
+ThreadSnapshot decode_snapshot(const ls_snapshot &wire) {
 	ThreadSnapshot snapshot;
 	snapshot.pid = wire.pid;
 	snapshot.tid = wire.tid;
@@ -111,11 +111,11 @@ ThreadSnapshot decode_snapshot(const ls_look &wire) {
 		snapshot.state = ThreadView::State::disk_sleep;
 	}
 	snapshot.now_ns = wire.now_ns;
-	snapshot.off_since_ns = wire.off_ns;
+	snapshot.off_since_ns = wire.off_since_ns;
 	snapshot.switches = wire.switches;
 	snapshot.syscall = to_syscall(wire.syscall);
 	std::copy_n(wire.args, snapshot.args.size(), snapshot.args.begin());
-	snapshot.fs_base = wire.fs_base;
+	snapshot.thread_pointer = wire.thread_pointer;
 	snapshot.adopted = wire.adopted != 0;
 	snapshot.has_loop = static_cast<std::int32_t>(wire.slot) >= 0;
 	if (wire.fd.fd >= 0) {
@@ -132,7 +132,7 @@ ThreadSnapshot decode_snapshot(const ls_look &wire) {
 	return snapshot;
 }
 
-ProcessActivity decode_activity(const ls_deeds &wire) {
+ProcessActivity decode_activity(const ls_activity &wire) {
 	ProcessActivity activity;
 	activity.accepted = wire.accepted;
 	const std::uint64_t first = wire.writes > LS_WRITES ? wire.writes - LS_WRITES : 0;

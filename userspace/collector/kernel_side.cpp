@@ -89,7 +89,7 @@ Result<void> KernelSide::load() {
 	if (options_.snapshots_only) {
 		bpf_program *program = nullptr;
 		bpf_object__for_each_program(program, skeleton_->obj) {
-			bpf_program__set_autoload(program, program == skeleton_->progs.look);
+			bpf_program__set_autoload(program, program == skeleton_->progs.snapshot);
 		}
 	}
 	if (options_.verbose) {
@@ -140,7 +140,7 @@ Result<void> KernelSide::attach() {
 		}
 		attachments_ = std::move(*attached);
 	}
-	iterator_.reset(bpf_program__attach_iter(skeleton_->progs.look, nullptr));
+	iterator_.reset(bpf_program__attach_iter(skeleton_->progs.snapshot, nullptr));
 	if (iterator_ == nullptr) {
 		return errno_error("attach the task iterator");
 	}

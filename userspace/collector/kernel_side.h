@@ -68,7 +68,7 @@ private:
 	// Whether it has any thread.
 	[[nodiscard]] bool adopt_threads(std::uint32_t pid);
 	// Looks at the threads of that followed process, 0: of all, and follows those that are not yet. How many it could not.
-	std::uint32_t walk(std::uint32_t pid, const std::function<void(const ls_look &)> &see);
+	std::uint32_t walk(std::uint32_t pid, const std::function<void(const ls_snapshot &)> &see);
 	[[nodiscard]] ls_slot_config *config_for(LoopKey key);
 	void change_target(std::uint32_t pid, const std::function<void(ls_target &)> &change);
 	static int on_record(void *context, void *data, std::size_t size);

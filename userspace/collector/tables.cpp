@@ -83,7 +83,7 @@ std::vector<LoopState> KernelSide::busy_loops() const {
 	for (std::size_t slot = 0; slot < loops_.count(); slot++) {
 		// Read while it changes: one that is missed now is there at the next look.
 		const auto *loop = reinterpret_cast<const volatile ls_loop *>(loops_.at(slot));
-		if (loop->in_use == 0 || (loop->iteration_ns == 0 && loop->wake_ns == 0 && loop->rank != LS_RANK_NONE)) {
+		if (loop->in_use == 0 || (loop->iteration_start_ns == 0 && loop->woken_at_ns == 0 && loop->rank != LS_RANK_NONE)) {
 			continue;
 		}
 		if (auto state = loop_in(slot)) {
@@ -101,8 +101,8 @@ std::optional<LoopState> KernelSide::loop(LoopKey key) const {
 std::optional<std::uint64_t> KernelSide::iteration_start(LoopKey key) const {
 	const auto *loop = reinterpret_cast<const ls_loop *>(loops_.at(key.slot));
 	const std::uint64_t start =
-	    busy_since(__atomic_load_n(&loop->iteration_ns, __ATOMIC_ACQUIRE), __atomic_load_n(&loop->off_ns, __ATOMIC_ACQUIRE),
-	               __atomic_load_n(&loop->wake_ns, __ATOMIC_ACQUIRE));
+	    busy_since(__atomic_load_n(&loop->iteration_start_ns, __ATOMIC_ACQUIRE),
+	               __atomic_load_n(&loop->off_since_ns, __ATOMIC_ACQUIRE), __atomic_load_n(&loop->woken_at_ns, __ATOMIC_ACQUIRE));
 	return loop->in_use != 0 && loop->generation == key.generation ? std::optional(start) : std::nullopt;
 }
 
@@ -111,7 +111,7 @@ std::optional<RawWait> KernelSide::current_wait(LoopKey key) const {
 		return std::nullopt;
 	}
 	const auto before = consistent_copy<ls_loop>(loops_.at(key.slot));
-	if (!before || before->generation != key.generation || before->group == 0) {
+	if (!before || before->generation != key.generation || before->open_run == 0) {
 		return std::nullopt;
 	}
 	if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.captures), &key.slot, capture_.data()) != 0) {
@@ -186,8 +186,8 @@ void KernelSide::sample(LoopKey key, std::uint32_t tid) {
 }
 
 std::optional<ProcessActivity> KernelSide::activity(std::uint32_t pid) const {
-	ls_deeds wire{};
-	if (!options_.process_history || bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.deeds), &pid, &wire) != 0) {
+	ls_activity wire{};
+	if (!options_.process_history || bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.activities), &pid, &wire) != 0) {
 		return std::nullopt;
 	}
 	ProcessActivity activity = decode_activity(wire);
@@ -199,7 +199,7 @@ std::optional<ProcessActivity> KernelSide::activity(std::uint32_t pid) const {
 
 void KernelSide::forget_activity(std::uint32_t pid) {
 	if (options_.process_history) {
-		bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.deeds), &pid);
+		bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.activities), &pid);
 	}
 }
 

@@ -67,7 +67,7 @@ bool KernelSide::adopt_threads(std::uint32_t pid) {
 		if (missed != 0) {
 			(void)usleep(pause_us);
 		}
-		missed = walk(pid, [&](const ls_look &) { any = true; });
+		missed = walk(pid, [&](const ls_snapshot &) { any = true; });
 	}
 	dropped_.at(static_cast<std::size_t>(Loss::no_storage)) += missed;
 	return any;
@@ -121,17 +121,17 @@ void KernelSide::change_target(std::uint32_t pid, const std::function<void(ls_ta
 	}
 }
 
-std::uint32_t KernelSide::walk(std::uint32_t pid, const std::function<void(const ls_look &)> &see) {
+std::uint32_t KernelSide::walk(std::uint32_t pid, const std::function<void(const ls_snapshot &)> &see) {
 	// The others cost a comparison each; and with hundreds of followed processes, their threads' stacks are not taken.
 	skeleton_->bss->wanted_process = pid;
 	skeleton_->bss->unadopted = 0;
-	read_iterator<ls_look>(iterator_.get(), see);
+	read_iterator<ls_snapshot>(iterator_.get(), see);
 	return skeleton_->bss->unadopted;
 }
 
 std::vector<ThreadSnapshot> KernelSide::snapshot(std::uint32_t pid) {
 	std::vector<ThreadSnapshot> snapshots;
-	walk(pid, [&](const ls_look &wire) { snapshots.push_back(decode_snapshot(wire)); });
+	walk(pid, [&](const ls_snapshot &wire) { snapshots.push_back(decode_snapshot(wire)); });
 	return snapshots;
 }
 

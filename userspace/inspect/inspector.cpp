@@ -43,7 +43,7 @@ void Inspector::read_python(ThreadSnapshot &snapshot) {
 	if (!walked_ || walked_->pid != snapshot.pid) {
 		walked_ = Walked{snapshot.pid, interpreter->threads()};
 	}
-	if (const auto state = interpreter->thread_state(snapshot.tid, snapshot.fs_base, walked_->threads)) {
+	if (const auto state = interpreter->thread_state(snapshot.tid, snapshot.thread_pointer, walked_->threads)) {
 		auto named = interpreter->named_frames(*state);
 		snapshot.thread = named.name.value_or(snapshot.thread);
 		snapshot.stack.python = std::move(named.frames);

@@ -238,8 +238,8 @@ struct LoopState {
 	std::uint64_t idle_since_ns = 0;      // asleep in its own poll call since, 0: it is not
 	std::optional<Cause> off_cause;
 	std::optional<long> off_syscall;
-	std::uint64_t fs_base = 0;
-	bool group_open = false; // current_wait() has something
+	std::uint64_t thread_pointer = 0; // the register: pthread_self()
+	bool open_run = false;            // current_wait() has something
 	std::uint64_t iterations = 0;
 	std::uint64_t busy_ns = 0;
 	std::uint64_t idle_total_ns = 0;
@@ -263,7 +263,7 @@ struct ThreadSnapshot {
 	std::uint64_t switches = 0;     // times it has gone off CPU since it began; the same twice: it did not run in between
 	std::optional<long> syscall;
 	std::array<std::uint64_t, 6> args{};
-	std::uint64_t fs_base = 0;
+	std::uint64_t thread_pointer = 0; // the register: pthread_self()
 	bool stopped = false;
 	bool adopted = false;  // this look began to follow it
 	bool has_loop = false; // it has a place in the table of loops

@@ -20,7 +20,7 @@ void Stalls::learn_python(Loop &loop, const LoopState &state) {
 	if (interpreter == nullptr) {
 		return;
 	}
-	if (const auto thread_state = interpreter->thread_state(state.tid, state.fs_base)) {
+	if (const auto thread_state = interpreter->thread_state(state.tid, state.thread_pointer)) {
 		collector_.set_python(loop.key, interpreter->layout_for(*thread_state), *thread_state);
 		loop.python_known = true;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* One look at every thread of the followed processes, for user space to read from an iterator. The first look at a thread is what
- * begins to follow it. Kernel memory only: the threads are not `current` here, their user memory is read by user space. */
+/* A snapshot of every thread of the followed processes, for user space to read from an iterator. The first snapshot of a thread
+ * is what begins to follow it. Kernel memory only: the threads are not `current` here, their user memory is read by user space.
+ */
 #include "lib/adopt.bpf.h"
 
 /* An own poll call that a thread was asleep in when it was first seen, in so far as it is certain: epoll and its like. */
@@ -19,12 +20,12 @@ static __noinline int adopt_asleep(struct task_struct *task, struct ls_thread *t
 	if (!loop || !claim_rank(loop, rank))
 		return 0;
 	begin_change(loop);
-	loop->iteration_ns = 0;
+	loop->iteration_start_ns = 0;
 	reset_account(loop);
 	set_own_poll(loop, call, sp, rank);
 	loop->flags = LS_LOOP_IN_OWN_POLL | LS_LOOP_LEFT_CPU;
-	loop->idle_ns = now;
-	loop->off_ns = now;
+	loop->idle_since_ns = now;
+	loop->off_since_ns = now;
 	loop->off_cause = LS_CAUSE_none;
 	end_change(loop);
 	announce_loop(task, thread, slot, loop);
@@ -48,7 +49,7 @@ static __noinline int adopt_provisional(struct task_struct *task, struct ls_thre
 		return 0;
 	if (state != TASK_RUNNING) {
 		begin_change(loop);
-		loop->off_ns = now;
+		loop->off_since_ns = now;
 		loop->off_syscall = (s32)call->nr;
 		if (task_stopped(task, state))
 			loop->off_cause = LS_CAUSE_stopped;
@@ -62,19 +63,19 @@ static __noinline int adopt_provisional(struct task_struct *task, struct ls_thre
 	return 0;
 }
 
-/* The process that is looked at; 0: all followed ones. */
+/* The process that a snapshot is wanted of; 0: all followed ones. */
 volatile __u32 wanted_process = 0;
 /* Threads that could not be adopted, of this walk. */
 volatile __u32 unadopted = 0;
 
 SEC("iter/task")
-int look(struct bpf_iter__task *ctx)
+int snapshot(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct ls_target *target;
 	struct ls_thread *thread;
 	struct ls_loop *loop;
-	struct ls_look *view;
+	struct ls_snapshot *view;
 	struct pt_regs *regs;
 	struct ls_call call = {};
 	u32 process, zero = 0, state;
@@ -92,7 +93,7 @@ int look(struct bpf_iter__task *ctx)
 		return 0;
 	if (!task->mm || BPF_CORE_READ(task, flags) & PF_EXITING)
 		return 0;
-	view = bpf_map_lookup_elem(&views, &zero);
+	view = bpf_map_lookup_elem(&snapshots, &zero);
 	if (!view)
 		return 0;
 	now = bpf_ktime_get_ns();
@@ -109,7 +110,7 @@ int look(struct bpf_iter__task *ctx)
 		}
 		adopted = true;
 		if (asleep) {
-			thread->off_ns = now;
+			thread->off_since_ns = now;
 			if (call.shape == LS_SHAPE_EPOLL || call.shape == LS_SHAPE_URING)
 				adopt_asleep(task, thread, &call, stack_pointer(regs), LS_RANK_STRONG);
 		}
@@ -127,7 +128,7 @@ int look(struct bpf_iter__task *ctx)
 	view->state = asleep ? state : 0;
 	view->now_ns = now;
 	loop = loop_at(thread->slot);
-	view->off_ns = loop ? loop->off_ns : thread->off_ns;
+	view->off_since_ns = loop ? loop->off_since_ns : thread->off_since_ns;
 	/* Its own count, which no hook of ours has to be attached for: the same twice, and it did not run in between. */
 	view->switches = BPF_CORE_READ(task, nvcsw) + BPF_CORE_READ(task, nivcsw);
 	view->syscall = call.nr;

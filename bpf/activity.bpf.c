@@ -22,31 +22,31 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 4096);
 	__type(key, u32); /* process, as loopsnoop sees it; user space deletes what it has read */
-	__type(value, struct ls_deeds);
-} deeds SEC(".maps");
+	__type(value, struct ls_activity);
+} activities SEC(".maps");
 
 /* Too large for the stack of a program. */
-const struct ls_deeds no_deeds = {};
+const struct ls_activity no_activity = {};
 
-static __always_inline struct ls_deeds *deeds_of(struct ls_thread *thread)
+static __always_inline struct ls_activity *activity_of(struct ls_thread *thread)
 {
-	struct ls_deeds *known;
+	struct ls_activity *known;
 	u32 process;
 
 	if (!thread || !(thread->flags & LS_TARGET_CHILDREN))
 		return 0;
 	process = thread->pid;
-	known = bpf_map_lookup_elem(&deeds, &process);
+	known = bpf_map_lookup_elem(&activities, &process);
 	if (known)
 		return known;
-	bpf_map_update_elem(&deeds, &process, &no_deeds, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&deeds, &process);
+	bpf_map_update_elem(&activities, &process, &no_activity, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&activities, &process);
 }
 
-/* Two threads that write at once may take one place: one of the two is told then, perhaps with a mixed path. */
+/* Two threads that write at once may take one place: one of the two is kept then, perhaps with a mixed path. */
 static __always_inline int note_write(struct ls_thread *thread, const char *path)
 {
-	struct ls_deeds *own = deeds_of(thread);
+	struct ls_activity *own = activity_of(thread);
 	struct ls_write *entry;
 
 	if (!own)
@@ -90,12 +90,12 @@ SEC("?tracepoint")
 int on_accept_exit(struct ls_sys_exit *ctx)
 {
 	struct ls_thread *thread;
-	struct ls_deeds *own;
+	struct ls_activity *own;
 
 	if (ctx->ret < 0)
 		return 0;
 	thread = thread_of(bpf_get_current_task_btf());
-	own = deeds_of(thread);
+	own = activity_of(thread);
 	if (own)
 		__sync_fetch_and_add(&own->accepted, 1);
 	return 0;
@@ -120,13 +120,13 @@ int BPF_PROG(on_signal, int number, struct kernel_siginfo *info, struct task_str
 {
 	struct task_struct *sender;
 	struct ls_thread *thread;
-	struct ls_deeds *own;
+	struct ls_activity *own;
 	struct ls_loop *loop;
 
 	if (!ends_processes(number))
 		return 0;
 	thread = bpf_task_storage_get(&threads, task->group_leader, 0, 0);
-	own = deeds_of(thread);
+	own = activity_of(thread);
 	if (!own)
 		return 0;
 	sender = bpf_get_current_task_btf();
@@ -137,6 +137,6 @@ int BPF_PROG(on_signal, int number, struct kernel_siginfo *info, struct task_str
 
 	bpf_core_read_str(own->sender_comm, LS_COMM_BYTES, &leader->comm);
 	loop = loop_at(thread->slot);
-	own->was_idle = loop && !loop->iteration_ns;
+	own->was_idle = loop && !loop->iteration_start_ns;
 	return 0;
 }
