@@ -2,6 +2,9 @@
 #include "analysis/kernel_frames.h"
 
 #include <algorithm>
+#include <iterator>
+
+#include "arch/cpu.h"
 
 namespace loopsnoop::analysis {
 
@@ -10,8 +13,9 @@ bool is_interrupt_entry(const KernelFrame &frame) {
 		return false;
 	}
 	const std::string_view name = *frame.function;
-	return name.starts_with("asm_sysvec_") || name.starts_with("sysvec_") || name == "asm_common_interrupt" ||
-	       name == "common_interrupt" || name == "asm_exc_nmi" || name == "cpu_startup_entry" || name == "run_ksoftirqd";
+	return std::ranges::any_of(arch::interrupt_prefixes, [&](std::string_view prefix) { return name.starts_with(prefix); }) ||
+	       std::ranges::find(arch::interrupt_entries, name) != std::end(arch::interrupt_entries) || name == "cpu_startup_entry" ||
+	       name == "run_ksoftirqd";
 }
 
 void leave_out_interrupts(std::vector<KernelFrame> &kernel) {
@@ -22,8 +26,8 @@ void leave_out_interrupts(std::vector<KernelFrame> &kernel) {
 std::string_view system_call_of(const std::vector<KernelFrame> &kernel) {
 	std::string_view call;
 	for (const KernelFrame &frame : kernel) {
-		for (const std::string_view prefix :
-		     {"__x64_sys_", "ksys_"}) { // some calls are one tail call of a function of their name
+		// Some calls are one tail call of a function of their name.
+		for (const std::string_view prefix : {arch::syscall_prefix, std::string_view("ksys_")}) {
 			if (frame.function && frame.function->starts_with(prefix)) {
 				call = std::string_view(*frame.function).substr(prefix.size()); // the outermost is the last
 			}

@@ -10,7 +10,7 @@ namespace loopsnoop::analysis {
 
 // What the kernel frames of a thread say; innermost first, as everywhere. Pure.
 
-// Whether the frame is the entry of an interrupt on x86-64 (arch/x86/include/asm/idtentry.h), or of a thread that serves them.
+// Whether the frame is the entry of an interrupt, or of a thread that serves them.
 // Soft interrupts served on the way out of a system call have none, and are its doing.
 [[nodiscard]] bool is_interrupt_entry(const KernelFrame &frame);
 

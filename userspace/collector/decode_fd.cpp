@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
@@ -12,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "process/syscall_names.h"
 
 namespace loopsnoop::collector {
 
@@ -139,10 +140,11 @@ DescriptorSnapshot decode_fd(const ls_fd &fd) {
 }
 
 std::optional<std::uint32_t> child_of_call(std::int32_t syscall, std::uint64_t arg0, std::uint64_t arg1) {
-	if (syscall == SYS_wait4 && static_cast<std::int32_t>(arg0) > 0) {
+	const auto name = process::syscall_name(syscall);
+	if (name == "wait4" && static_cast<std::int32_t>(arg0) > 0) {
 		return static_cast<std::uint32_t>(arg0);
 	}
-	if (syscall == SYS_waitid && arg0 == P_PID) {
+	if (name == "waitid" && arg0 == P_PID) {
 		return static_cast<std::uint32_t>(arg1);
 	}
 	return std::nullopt;

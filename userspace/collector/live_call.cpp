@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "collector/live_call.h"
 
-#include <sys/syscall.h>
-
 #include <array>
 #include <bit>
 #include <cstdint>
 
 #include "collector/decode_fd.h"
 #include "collector/syscall_shapes.h"
+#include "process/syscall_names.h"
 
 namespace loopsnoop::collector {
 
@@ -75,19 +74,26 @@ std::optional<std::uint64_t> read_timespec(const process::Memory &memory, std::u
 }
 
 std::optional<std::uint64_t> requested_time(const ThreadSnapshot &snapshot, const process::Memory &memory) {
-	switch (snapshot.syscall.value_or(-1)) {
-	case SYS_nanosleep: return read_timespec(memory, snapshot.args[0], 1);
-	case SYS_clock_nanosleep: return (snapshot.args[1] & 1) == 0 ? read_timespec(memory, snapshot.args[2], 1) : std::nullopt;
-	case SYS_poll:
+	const auto name = process::syscall_name(snapshot.syscall.value_or(-1));
+	if (name == "nanosleep") {
+		return read_timespec(memory, snapshot.args[0], 1);
+	}
+	if (name == "clock_nanosleep") {
+		return (snapshot.args[1] & 1) == 0 ? read_timespec(memory, snapshot.args[2], 1) : std::nullopt;
+	}
+	if (name == "poll") {
 		return static_cast<std::int32_t>(snapshot.args[2]) < 0
 		           ? std::nullopt
 		           : std::optional<std::uint64_t>(static_cast<std::uint32_t>(snapshot.args[2]) * 1'000'000ULL);
-	case SYS_ppoll: return read_timespec(memory, snapshot.args[2], 1);
-	// The kernel may have written the time that is left into select's own argument; pselect6 copies it.
-	case SYS_select: return read_timespec(memory, snapshot.args[4], 1000);
-	case SYS_pselect6: return read_timespec(memory, snapshot.args[4], 1);
-	default: return std::nullopt;
 	}
+	if (name == "ppoll") {
+		return read_timespec(memory, snapshot.args[2], 1);
+	}
+	// The kernel may have written the time that is left into select's own argument; pselect6 copies it.
+	if (name == "select" || name == "pselect6") {
+		return read_timespec(memory, snapshot.args[4], name == "select" ? 1000 : 1);
+	}
+	return std::nullopt;
 }
 
 void add_descriptors(LiveCall &call, const std::vector<int> &fds, std::uint32_t total, const ThreadSnapshot &snapshot,

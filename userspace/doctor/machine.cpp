@@ -13,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "arch/cpu.h"
 #include "base/unique_fd.h"
 #include "collector/collector.h"
 #include "collector/kernel_version.h"
@@ -62,7 +63,7 @@ Check check_kernel(const Machine &machine) {
 	Check check{"kernel", Health::ok, "kernel " + machine.release + " (" + machine.architecture + ")", {}, {}};
 	const auto version = collector::kernel_version(machine.release);
 	const std::string btf = machine.sys + "/kernel/btf/vmlinux";
-	if (machine.architecture != "x86_64") {
+	if (machine.architecture != arch::name) {
 		check.health = Health::fail;
 		check.found += ": loopsnoop knows the registers of x86-64 only";
 		check.advice = "follow a program on an x86-64 machine";

@@ -64,8 +64,8 @@ std::vector<ThreadSnapshot> snapshot_from_outside(const process::ProcFs &proc, s
 		snapshot.stack.pid = pid;
 		snapshot.stack.tid = thread.tid;
 		snapshot.stack.have_registers = !snapshot.running;
-		snapshot.stack.registers.r[UserRegisters::rsp] = call->sp;
-		snapshot.stack.registers.r[UserRegisters::rip] = call->pc;
+		snapshot.stack.registers.r[UserRegisters::stack_pointer] = call->sp;
+		snapshot.stack.registers.r[UserRegisters::instruction_pointer] = call->pc;
 		snapshots.push_back(std::move(snapshot));
 	}
 	std::stable_partition(snapshots.begin(), snapshots.end(),

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "arch/cpu.h"
+
 namespace loopsnoop::locks {
 
 std::optional<Holder> thread_by_inner_tid(const process::ProcFs &proc, std::uint32_t pid, std::uint64_t inner_tid) {
@@ -39,10 +41,9 @@ std::optional<Holder> thread_by_ident(const process::ProcFs &proc, std::uint32_t
 	}
 	std::uint64_t inner_tid = owner->native_id;
 	if (inner_tid == 0 && memory.read_value<std::uint64_t>(ident) == ident) {
-		// Before 3.11: struct pthread.tid of glibc for x86-64 (nptl/descr.h), 720 from 2.11 to 2.42; the block begins with its
-		// own address (tcbhead_t.tcb). Where it is some other number, it is no thread's of this process.
-		constexpr std::uint64_t glibc_tid = 720;
-		inner_tid = memory.read_value<std::uint32_t>(ident + glibc_tid).value_or(0);
+		// Before 3.11 glibc's is asked; its control block begins with its own address (tcbhead_t.tcb). Where it is some other
+		// number, it is no thread's of this process.
+		inner_tid = memory.read_value<std::uint32_t>(ident + arch::glibc_tid_offset).value_or(0);
 	}
 	return thread_by_inner_tid(proc, pid, inner_tid);
 }

@@ -6,21 +6,22 @@
 #include <cstdint>
 #include <vector>
 
+#include "arch/cpu.h"
 #include "model/special_members.h"
 #include "model/stack.h"
 
 namespace loopsnoop {
 
-// x86-64 user registers in DWARF numbering (System V ABI AMD64, figure 3.36): rax rdx rcx rbx rsi rdi rbp rsp r8..r15, then rip.
+// User registers by DWARF number: see arch/.
 struct UserRegisters {
-	static constexpr std::size_t rbp = 6;
-	static constexpr std::size_t rsp = 7;
-	static constexpr std::size_t rip = 16;
-	static constexpr std::size_t count = 17;
+	static constexpr std::size_t frame_pointer = arch::frame_pointer;
+	static constexpr std::size_t stack_pointer = arch::stack_pointer;
+	static constexpr std::size_t instruction_pointer = arch::instruction_pointer;
+	static constexpr std::size_t count = arch::registers;
 	std::array<std::uint64_t, count> r{};
 
-	[[nodiscard]] std::uint64_t ip() const { return r[rip]; }
-	[[nodiscard]] std::uint64_t sp() const { return r[rsp]; }
+	[[nodiscard]] std::uint64_t ip() const { return r[instruction_pointer]; }
+	[[nodiscard]] std::uint64_t sp() const { return r[stack_pointer]; }
 };
 
 // One interpreter frame as it was found: names and lines are read from the target later.

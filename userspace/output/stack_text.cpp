@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "arch/cpu.h"
 #include "base/columns.h"
 #include "base/escape.h"
 #include "model/application.h"
@@ -170,9 +171,9 @@ std::string native_line(const std::vector<NativeFrame> &frames) {
 
 // How the kernel sleeps, and how system calls enter it, is the same everywhere; what it sleeps for is in between.
 bool says_nothing(std::string_view function) {
-	static constexpr std::array<std::string_view, 8> names{"schedule",      "__schedule",     "io_schedule",  "__traceiter_",
-	                                                       "do_syscall_64", "entry_SYSCALL_", "x64_sys_call", "bpf_"};
-	return std::any_of(names.begin(), names.end(), [&](std::string_view name) { return function.starts_with(name); });
+	static constexpr std::array<std::string_view, 5> names{"schedule", "__schedule", "io_schedule", "__traceiter_", "bpf_"};
+	const auto begins_it = [&](std::string_view name) { return function.starts_with(name); };
+	return std::ranges::any_of(names, begins_it) || std::ranges::any_of(arch::entry_prefixes, begins_it);
 }
 
 std::string_view without_clone_suffix(std::string_view function) { // "f.constprop.0", "f.isra.0", "f.part.0": f

@@ -4,30 +4,22 @@
 #include <algorithm>
 #include <iterator>
 
+#include "arch/cpu.h"
+
 namespace loopsnoop::process {
 
 namespace {
 
-struct Entry {
-	long number;
-	std::string_view name;
-};
+using arch::Syscall;
+using arch::syscalls;
 
-// No std::array: deducing one from so many is past the nesting limit of clang.
-constexpr Entry entries[] = {
-#define LS_SYSCALL(number, name) Entry{number, #name},
-#include "process/syscalls.def"
-#undef LS_SYSCALL
-};
-
-constexpr bool ascending(const Entry &a, const Entry &b) { return a.number < b.number; }
-static_assert(std::is_sorted(std::begin(entries), std::end(entries), ascending));
+constexpr bool ascending(const Syscall &a, const Syscall &b) { return a.number < b.number; }
 
 } // namespace
 
 std::optional<std::string_view> syscall_name(long number) {
-	const auto *const found = std::lower_bound(std::begin(entries), std::end(entries), Entry{number, {}}, ascending);
-	if (found == std::end(entries) || found->number != number) {
+	const auto *const found = std::lower_bound(std::begin(syscalls), std::end(syscalls), Syscall{number, {}}, ascending);
+	if (found == std::end(syscalls) || found->number != number) {
 		return std::nullopt;
 	}
 	return found->name;
@@ -35,8 +27,8 @@ std::optional<std::string_view> syscall_name(long number) {
 
 std::optional<long> syscall_number(std::string_view name) {
 	const auto *const found =
-	    std::find_if(std::begin(entries), std::end(entries), [&](const Entry &entry) { return entry.name == name; });
-	if (found == std::end(entries)) {
+	    std::find_if(std::begin(syscalls), std::end(syscalls), [&](const Syscall &entry) { return entry.name == name; });
+	if (found == std::end(syscalls)) {
 		return std::nullopt;
 	}
 	return found->number;

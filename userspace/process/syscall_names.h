@@ -6,7 +6,7 @@
 
 namespace loopsnoop::process {
 
-// System calls of x86-64 (64-bit table). nullopt: a number newer than the table; print "syscall_NNN" then.
+// System calls of this CPU (64-bit table). nullopt: a number newer than the table; print "syscall_NNN" then.
 [[nodiscard]] std::optional<std::string_view> syscall_name(long number);
 [[nodiscard]] std::optional<long> syscall_number(std::string_view name);
 

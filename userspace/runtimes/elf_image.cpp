@@ -9,6 +9,8 @@
 #include <array>
 #include <cstring>
 
+#include "arch/cpu.h"
+
 namespace loopsnoop::runtimes {
 
 namespace {
@@ -70,7 +72,7 @@ std::optional<ElfImage> ElfImage::open(UniqueFd file) {
 	ElfImage image(std::move(file), elf);
 	GElf_Ehdr header;
 	if (elf_kind(elf) != ELF_K_ELF || gelf_getehdr(elf, &header) == nullptr || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header.e_machine != EM_X86_64) {
+	    header.e_machine != arch::elf_machine) {
 		return std::nullopt;
 	}
 	return image;

@@ -236,7 +236,7 @@ const CommonEntry *CfiTable::common_at(const Section &section, std::uint64_t off
 	entry.code_alignment = cursor.uleb();
 	entry.data_alignment = cursor.sleb();
 	const std::uint64_t return_register = version == 1 ? cursor.fixed<std::uint8_t>() : cursor.uleb();
-	if (return_register != UserRegisters::rip) {
+	if (return_register != UserRegisters::instruction_pointer) {
 		return nullptr;
 	}
 	std::size_t instructions = cursor.position();

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "arch/cpu.h"
+
 namespace loopsnoop::stacks {
 namespace {
 
@@ -24,7 +26,7 @@ bool inside(const ByteSource &bytes, std::uint64_t offset, std::uint64_t count) 
 std::optional<ElfImage> ElfImage::read(std::shared_ptr<const ByteSource> bytes) {
 	const auto header = bytes->read<Elf64_Ehdr>(0);
 	if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != EM_X86_64 ||
+	    header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != arch::elf_machine ||
 	    (header->e_type != ET_EXEC && header->e_type != ET_DYN)) {
 		return std::nullopt;
 	}

@@ -4,13 +4,12 @@
 #include <array>
 #include <cstring>
 
+#include "arch/cpu.h"
+
 namespace loopsnoop::stacks {
 namespace {
 
 using Kind = RegisterRule::Kind;
-
-// rbx, rbp, r12 … r15: kept by a callee that says nothing about them (System V ABI AMD64, figure 3.4).
-constexpr std::uint32_t callee_saved = 1U << 3U | 1U << 6U | 0xfU << 12U;
 
 std::span<const std::uint8_t> expression_of(const UnwindRow &row, std::int64_t begin, std::size_t length) {
 	return std::span(row.expressions).subspan(static_cast<std::size_t>(begin), length);
@@ -30,10 +29,10 @@ std::optional<std::uint64_t> value_of(const UnwindRow &row, std::size_t reg, std
 	const std::uint64_t at = cfa + static_cast<std::uint64_t>(std::int64_t{rule.value});
 	switch (rule.kind) {
 	case Kind::unspecified:
-		if (reg == UserRegisters::rsp) {
+		if (reg == UserRegisters::stack_pointer) {
 			return cfa;
 		}
-		return (callee_saved >> reg & 1U) != 0 ? registers.get(reg) : std::nullopt;
+		return (arch::callee_saved >> reg & 1U) != 0 ? registers.get(reg) : std::nullopt;
 	case Kind::same: return registers.get(reg);
 	case Kind::undefined: return std::nullopt;
 	case Kind::offset: return words.read(at);
@@ -65,7 +64,7 @@ std::optional<std::uint64_t> StackWords::read(std::uint64_t address, std::size_t
 }
 
 Step step_by_row(const UnwindRow &row, FrameRegisters &registers, const StackWords &words) {
-	if (row.rules[UserRegisters::rip].kind == Kind::undefined) {
+	if (row.rules[UserRegisters::instruction_pointer].kind == Kind::undefined) {
 		return Step::outermost;
 	}
 	const auto cfa = cfa_of(row, registers, words);
@@ -78,7 +77,7 @@ Step step_by_row(const UnwindRow &row, FrameRegisters &registers, const StackWor
 			caller.set(reg, *value);
 		}
 	}
-	if (!caller.get(UserRegisters::rip) || !caller.get(UserRegisters::rsp)) {
+	if (!caller.get(UserRegisters::instruction_pointer) || !caller.get(UserRegisters::stack_pointer)) {
 		return Step::unknown;
 	}
 	registers = caller;
@@ -86,26 +85,26 @@ Step step_by_row(const UnwindRow &row, FrameRegisters &registers, const StackWor
 }
 
 Step step_by_frame_pointer(FrameRegisters &registers, const StackWords &words) {
-	const auto rbp = registers.get(UserRegisters::rbp);
-	const auto rsp = registers.get(UserRegisters::rsp);
-	if (!rbp || !rsp) {
+	const auto frame = registers.get(UserRegisters::frame_pointer);
+	const auto stack = registers.get(UserRegisters::stack_pointer);
+	if (!frame || !stack) {
 		return Step::unknown;
 	}
-	if (*rbp == 0) {
+	if (*frame == 0) {
 		return Step::outermost;
 	}
-	if (*rbp < *rsp || *rbp % 8 != 0) {
+	if (*frame < *stack || *frame % 8 != 0) {
 		return Step::unknown;
 	}
-	const auto callers_rbp = words.read(*rbp);
-	const auto return_address = words.read(*rbp + 8);
-	if (!callers_rbp || !return_address) {
+	const auto callers_frame = words.read(*frame);
+	const auto return_address = words.read(*frame + 8);
+	if (!callers_frame || !return_address) {
 		return Step::unknown;
 	}
 	FrameRegisters caller;
-	caller.set(UserRegisters::rbp, *callers_rbp);
-	caller.set(UserRegisters::rsp, *rbp + 16);
-	caller.set(UserRegisters::rip, *return_address);
+	caller.set(UserRegisters::frame_pointer, *callers_frame);
+	caller.set(UserRegisters::stack_pointer, *frame + 16);
+	caller.set(UserRegisters::instruction_pointer, *return_address);
 	registers = caller;
 	return Step::caller;
 }

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <tuple>
 
+#include "arch/cpu.h"
 #include "base/unique_fd.h"
 
 namespace loopsnoop::stacks {
@@ -17,7 +18,6 @@ constexpr std::size_t max_symbols = 1'000'000; // kernels have 120,000 to 250,00
 constexpr std::size_t max_names_bytes = 32ULL * 1024 * 1024;
 constexpr std::size_t max_name = 512; // KSYM_NAME_LEN (include/linux/kallsyms.h)
 constexpr std::uint64_t max_function_bytes = 1024ULL * 1024;
-constexpr std::uint64_t kernel_base = 0xffffffff00000000;
 
 // Of several names of one address.
 bool better(std::string_view name, std::string_view than) {
@@ -72,7 +72,7 @@ void KernelSymbols::take_line(std::string_view line) {
 		hidden_ = hidden_ || code;
 		return;
 	}
-	if (address < kernel_base || name.empty() || name.size() > max_name) {
+	if (address < arch::kernel_code_base || name.empty() || name.size() > max_name) {
 		return;
 	}
 	if (!code) {
@@ -102,7 +102,7 @@ void KernelSymbols::finish() {
 		}
 		// Of a run of data only its beginning matters: it ends the function before.
 		if (best != no_function || (!name_.empty() && name_.back() != no_function)) {
-			low_.push_back(static_cast<std::uint32_t>(address - kernel_base));
+			low_.push_back(static_cast<std::uint32_t>(address - arch::kernel_code_base));
 			name_.push_back(best);
 		}
 	}
@@ -116,15 +116,15 @@ KernelFrame KernelSymbols::find(std::uint64_t address) {
 	load();
 	KernelFrame frame;
 	frame.offset = address;
-	if (address < kernel_base) {
+	if (address < arch::kernel_code_base) {
 		return frame;
 	}
-	const auto after = std::upper_bound(low_.begin(), low_.end(), static_cast<std::uint32_t>(address - kernel_base));
+	const auto after = std::upper_bound(low_.begin(), low_.end(), static_cast<std::uint32_t>(address - arch::kernel_code_base));
 	if (after == low_.begin()) {
 		return frame;
 	}
 	const auto index = static_cast<std::size_t>(std::prev(after) - low_.begin());
-	const std::uint64_t offset = address - kernel_base - low_[index];
+	const std::uint64_t offset = address - arch::kernel_code_base - low_[index];
 	if (name_[index] != no_function && offset < max_function_bytes) {
 		frame.function = names_.c_str() + name_[index];
 		frame.offset = offset;

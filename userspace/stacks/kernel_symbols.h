@@ -37,9 +37,8 @@ private:
 	std::string path_;
 	bool loaded_ = false;
 	bool hidden_ = false;
-	std::vector<Symbol> building_; // empty but while loading
-	std::vector<std::uint32_t>
-	    low_; // lower halves of the addresses: all kernel code lies in the topmost 4 GiB (Documentation/arch/x86/x86_64/mm.rst)
+	std::vector<Symbol> building_;   // empty but while loading
+	std::vector<std::uint32_t> low_; // distances from arch::kernel_code_base
 	std::vector<std::uint32_t> name_;
 	std::string names_; // each ends with a NUL
 };

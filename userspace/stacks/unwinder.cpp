@@ -48,7 +48,7 @@ UnwoundStack unwind(AddressSpace &space, const RawStack &raw, const process::Mem
 			stack.truncated = pc != 0; // 0 above the first function is how some runtimes mark the end
 			break;
 		}
-		stack.frames.push_back({pc, instruction, registers.get(UserRegisters::rbp).value_or(0)});
+		stack.frames.push_back({pc, instruction, registers.get(UserRegisters::frame_pointer).value_or(0)});
 		const CodeLocation location = region == nullptr ? CodeLocation{} : space.locate(*region, instruction);
 		const UnwindRow *const row = location.module ? location.module->row(location.address) : nullptr;
 		const Step step = row != nullptr ? step_by_row(*row, registers, words) : step_by_frame_pointer(registers, words);

@@ -183,7 +183,7 @@ TEST_CASE("a waker's record is about its wait; its stack is of the waker's proce
 	wire.flags = LS_WAIT_CAPTURED | LS_WAIT_PYTHON;
 	wire.waker.pid = 200;
 	wire.waker.tid = 201;
-	wire.regs.r[UserRegisters::rsp] = 0x7ffe0000;
+	wire.regs.r[UserRegisters::stack_pointer] = 0x7ffe0000;
 	wire.python_frames = 2;
 	wire.python[0] = {0x1000, 0x1010};
 	wire.stack_bytes = 16;

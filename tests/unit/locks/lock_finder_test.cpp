@@ -40,7 +40,7 @@ RawStack asleep(std::uint64_t address, std::uint64_t operation) {
 	raw.have_registers = true;
 	raw.registers.r[5] = address;
 	raw.registers.r[4] = operation;
-	raw.registers.r[UserRegisters::rsp] = stack_at;
+	raw.registers.r[UserRegisters::stack_pointer] = stack_at;
 	return raw;
 }
 

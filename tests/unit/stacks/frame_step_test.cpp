@@ -19,7 +19,7 @@ struct Fixture {
 	FrameRegisters registers;
 	static constexpr std::uint64_t base = 0x7000;
 
-	Fixture() { registers.set(UserRegisters::rsp, base); }
+	Fixture() { registers.set(UserRegisters::stack_pointer, base); }
 	void word(std::uint64_t address, std::uint64_t value) { std::memcpy(bytes.data() + (address - base), &value, sizeof(value)); }
 	[[nodiscard]] StackWords words() const { return {base, bytes, nullptr}; }
 	[[nodiscard]] std::optional<std::uint64_t> run(const std::vector<std::uint8_t> &expression,
@@ -35,9 +35,9 @@ TEST_CASE("expressions of the procedure linkage table are evaluated") {
 	const std::vector<std::uint8_t> plt{DW_OP_breg7, 8,        DW_OP_breg0 + 16, 0,         DW_OP_lit15, DW_OP_and,
 	                                    DW_OP_lit11, DW_OP_ge, DW_OP_lit3,       DW_OP_shl, DW_OP_plus};
 	Fixture fixture;
-	fixture.registers.set(UserRegisters::rip, 0x40102b);
+	fixture.registers.set(UserRegisters::instruction_pointer, 0x40102b);
 	CHECK(fixture.run(plt) == Fixture::base + 16);
-	fixture.registers.set(UserRegisters::rip, 0x401026);
+	fixture.registers.set(UserRegisters::instruction_pointer, 0x401026);
 	CHECK(fixture.run(plt) == Fixture::base + 8);
 }
 
@@ -61,19 +61,19 @@ TEST_CASE("a frame pointer is believed only where it can be one") {
 	Fixture fixture;
 	fixture.word(Fixture::base + 0x20, 0x7080);
 	fixture.word(Fixture::base + 0x28, 0x401234);
-	fixture.registers.set(UserRegisters::rbp, Fixture::base + 0x20);
+	fixture.registers.set(UserRegisters::frame_pointer, Fixture::base + 0x20);
 	CHECK(step_by_frame_pointer(fixture.registers, fixture.words()) == Step::caller);
 	CHECK(fixture.registers.values.ip() == 0x401234);
 	CHECK(fixture.registers.values.sp() == Fixture::base + 0x30);
-	CHECK(fixture.registers.get(UserRegisters::rbp) == 0x7080);
+	CHECK(fixture.registers.get(UserRegisters::frame_pointer) == 0x7080);
 	CHECK_FALSE(fixture.registers.get(3)); // rbx: nobody said where it is
-	fixture.registers.set(UserRegisters::rsp, Fixture::base);
+	fixture.registers.set(UserRegisters::stack_pointer, Fixture::base);
 	for (const std::uint64_t rbp :
 	     std::vector<std::uint64_t>{Fixture::base - 8, Fixture::base + 0x31, Fixture::base + 0xf8, ~7ULL, 1}) {
-		fixture.registers.set(UserRegisters::rbp, rbp);
+		fixture.registers.set(UserRegisters::frame_pointer, rbp);
 		CHECK(step_by_frame_pointer(fixture.registers, fixture.words()) == Step::unknown);
 	}
-	fixture.registers.set(UserRegisters::rbp, 0);
+	fixture.registers.set(UserRegisters::frame_pointer, 0);
 	CHECK(step_by_frame_pointer(fixture.registers, fixture.words()) == Step::outermost);
 }
 

@@ -188,8 +188,8 @@ TEST_CASE("garbage stacks of our own process end") {
 		for (std::uint64_t &reg : raw.registers.r) {
 			reg = random() % 2 == 0 ? raw.stack_address + random() % 16384 / 8 * 8 : random();
 		}
-		raw.registers.r[UserRegisters::rip] = random() % 8 == 0 ? random() : here + random() % 65536;
-		raw.registers.r[UserRegisters::rsp] = raw.stack_address + (random() % 4 == 0 ? random() : 0);
+		raw.registers.r[UserRegisters::instruction_pointer] = random() % 8 == 0 ? random() : here + random() % 65536;
+		raw.registers.r[UserRegisters::stack_pointer] = raw.stack_address + (random() % 4 == 0 ? random() : 0);
 		const Stack stack = symbolizer.native_and_kernel(raw);
 		CHECK(stack.native.size() <= 256);
 	}
@@ -206,9 +206,9 @@ TEST_CASE("a frame that is its own caller ends the walk") {
 	for (std::size_t at = 0; at < raw.stack_bytes.size(); at += 8) {
 		patch(raw.stack_bytes, at, raw.stack_address);
 	}
-	raw.registers.r[UserRegisters::rsp] = raw.stack_address;
-	raw.registers.r[UserRegisters::rbp] = raw.stack_address;
-	raw.registers.r[UserRegisters::rip] = 0x1000;
+	raw.registers.r[UserRegisters::stack_pointer] = raw.stack_address;
+	raw.registers.r[UserRegisters::frame_pointer] = raw.stack_address;
+	raw.registers.r[UserRegisters::instruction_pointer] = 0x1000;
 	const Stack stack = symbolizer.native_and_kernel(raw);
 	CHECK(stack.native.size() == 1);
 	CHECK(stack.native_truncated);

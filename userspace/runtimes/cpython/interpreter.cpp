@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "arch/cpu.h"
 #include "runtimes/cpython/attributes.h"
 #include "runtimes/cpython/objects.h"
 #include "runtimes/cpython/with_blocks.h"
@@ -92,22 +93,20 @@ std::uint64_t Interpreter::native_id(const ThreadState &thread) const {
 	if (thread.native_id != 0) {
 		return thread.native_id;
 	}
-	// Before 3.11: struct pthread.tid of glibc for x86-64 (nptl/descr.h; at 720 from 2.11 to 2.42, where debuggers look for it,
-	// too). With another C library this is some other number: the caller compares it with ids of real threads.
-	constexpr std::uint64_t glibc_tid = 720;
+	// Before 3.11. With another C library this is some other number: the caller compares it with ids of real threads.
 	return is_control_block(*memory_, thread.thread_id)
-	           ? memory_->read_value<std::uint32_t>(thread.thread_id + glibc_tid).value_or(0)
+	           ? memory_->read_value<std::uint32_t>(thread.thread_id + arch::glibc_tid_offset).value_or(0)
 	           : 0;
 }
 
-std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t fs_base) const {
-	return thread_state(tid, fs_base, threads());
+std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer) const {
+	return thread_state(tid, thread_pointer, threads());
 }
 
-std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t fs_base,
+std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer,
                                                        std::span<const ThreadState> among) const {
 	std::uint64_t inner_tid = 0;
-	if (fs_base == 0) {
+	if (thread_pointer == 0) {
 		const auto status = proc_.status(tid);
 		if (!status || status->nspids.empty()) {
 			return std::nullopt;
@@ -116,7 +115,7 @@ std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::u
 	}
 	std::optional<std::uint64_t> found;
 	for (const ThreadState &thread : among) {
-		if (fs_base != 0 ? thread.thread_id != fs_base : native_id(thread) != inner_tid) {
+		if (thread_pointer != 0 ? thread.thread_id != thread_pointer : native_id(thread) != inner_tid) {
 			continue;
 		}
 		if (current_frame(*memory_, offsets_.frames, thread.address) != 0) {

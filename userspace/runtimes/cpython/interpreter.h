@@ -80,10 +80,10 @@ public:
 	[[nodiscard]] std::vector<ThreadState> threads() const { return walk_threads(*memory_, offsets_, location_.runtime); }
 	// The PyThreadState of a thread: by the fs base, or, where that is 0 (not known), by the thread's id. With several
 	// interpreters the one that runs Python code. nullopt: the thread has none (now).
-	[[nodiscard]] std::optional<std::uint64_t> thread_state(std::uint32_t tid, std::uint64_t fs_base) const;
+	[[nodiscard]] std::optional<std::uint64_t> thread_state(std::uint32_t tid, std::uint64_t thread_pointer) const;
 
 	// The same for many threads of one moment, of one walk: each walk reads every thread.
-	[[nodiscard]] std::optional<std::uint64_t> thread_state(std::uint32_t tid, std::uint64_t fs_base,
+	[[nodiscard]] std::optional<std::uint64_t> thread_state(std::uint32_t tid, std::uint64_t thread_pointer,
 	                                                        std::span<const ThreadState> among) const;
 
 	// What the thread runs now; innermost first, 128 frames at most; empty when it runs no Python code.
