@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <string_view>
 
 namespace loopsnoop {
@@ -90,21 +91,96 @@ bool is_interpreter_module(std::string_view name) {
 	       name == "deno";
 }
 
+// Interpreters whose frames are not read: their own functions (Perl_pp_flock, rb_vm_exec) are nobody's code here. "perl5.36.0",
+// "php8.2", "ruby3.1", "php-fpm8.2".
+bool is_foreign_interpreter(std::string_view name) {
+	for (const std::string_view interpreter :
+	     {"perl", "ruby", "php-fpm", "php-cgi", "php", "lua", "luajit", "R", "guile", "erl"}) {
+		if (name.starts_with(interpreter)) {
+			const std::string_view rest = name.substr(interpreter.size());
+			if (rest.empty() || is_version(rest)) {
+				return true;
+			}
+		}
+	}
+	static constexpr std::array<std::string_view, 6> libraries{"libperl", "libruby", "libphp", "liblua", "libjvm", "libjli"};
+	return name == "java" || name == "beam.smp" || name == "mono" || name == "dotnet" || name.starts_with("libruby-") ||
+	       name.starts_with("liblua5") || name.starts_with("libphp") ||
+	       std::any_of(libraries.begin(), libraries.end(), [&](std::string_view stem) { return is_library(name, stem); });
+}
+
 // Runtimes, wherever they lie: containers and self-built interpreters keep them outside the system's directories.
 bool is_runtime_module(std::string_view name) {
 	static constexpr std::array<std::string_view, 10> libraries{
 	    "libc", "libpthread", "libm", "libdl", "librt", "libgcc_s", "libstdc++", "libc++", "libuv", "libev",
 	};
 	return is_interpreter_module(name) || name.starts_with("ld-linux") || name.starts_with("ld-musl") ||
-	       name.starts_with("libc.musl") || name.starts_with("ld-2.") ||
+	       name.starts_with("libc.musl") || name.starts_with("ld-2.") || is_foreign_interpreter(name) ||
 	       std::any_of(libraries.begin(), libraries.end(), [&](std::string_view stem) { return is_library(name, stem); });
 }
 
-// Where threads and processes begin, and the C++ library's templates, which are compiled into the application's own file.
-bool is_runtime_function(std::string_view function) {
-	return function == "_start" || function == "_init" || function.starts_with("__libc_") || function.starts_with("std::") ||
-	       function.starts_with("void std::") || function.starts_with("__gnu_cxx::") || function.starts_with("operator new") ||
-	       function.starts_with("operator delete");
+bool begins_with_any(std::string_view text, std::initializer_list<std::string_view> beginnings) {
+	return std::any_of(beginnings.begin(), beginnings.end(), [&](std::string_view one) { return text.starts_with(one); });
+}
+
+bool contains_any(std::string_view text, std::initializer_list<std::string_view> parts) {
+	return std::any_of(parts.begin(), parts.end(),
+	                   [&](std::string_view one) { return text.find(one) != std::string_view::npos; });
+}
+
+// Where threads and processes begin; what compilers and C libraries call their own (names that C reserves for them).
+bool is_start_or_compiler_function(std::string_view function) {
+	return function == "_start" || function == "_init" ||
+	       begins_with_any(function, {"__", "_dl_", "_Unwind_", "_IO_", "operator new", "operator delete"});
+}
+
+// System calls of a C library that is linked into the program itself.
+bool is_libc_call(std::string_view function) {
+	static constexpr std::array<std::string_view, 38> calls{
+	    "accept",   "accept4",   "clock_nanosleep", "clone",   "close",    "connect",   "epoll_pwait", "epoll_wait",
+	    "fcntl",    "fdatasync", "flock",           "fsync",   "ioctl",    "nanosleep", "open",        "openat",
+	    "poll",     "ppoll",     "pread64",         "pselect", "pwrite64", "read",      "readv",       "recv",
+	    "recvfrom", "recvmsg",   "select",          "send",    "sendmsg",  "sendto",    "sleep",       "start_thread",
+	    "syscall",  "usleep",    "wait4",           "waitpid", "write",    "writev",
+	};
+	return std::find(calls.begin(), calls.end(), function) != calls.end() || begins_with_any(function, {"pthread_", "sem_wait"});
+}
+
+// Libraries that are compiled into the application's own file: told by name where the file is not known. Of a template the name
+// may begin with what it returns.
+bool is_library_function(std::string_view function) {
+	if (begins_with_any(function, {"void ", "bool ", "int ", "auto "})) {
+		function.remove_prefix(function.find(' ') + 1);
+	}
+	return begins_with_any(function, {"std::", "__gnu_cxx::", "boost::", "core::", "alloc::", "tokio::", "<core::", "<alloc::",
+	                                  "<std::", "<tokio::", "runtime.", "runtime/", "syscall.", "internal/", "sync."});
+}
+
+// A source file that came with a compiler, a system or a package manager.
+bool is_library_source(std::string_view file) {
+	if (file.find('@') != std::string_view::npos && contains_any(file, {"/pkg/mod/", "@v"})) {
+		return true; // Go's modules
+	}
+	if (!file.starts_with('/') && file.ends_with(".go")) { // with -trimpath
+		return begins_with_any(file, {"runtime/", "internal/", "syscall/", "sync/", "net/", "os/", "io/", "bufio/", "time/",
+		                              "fmt/", "context/", "crypto/", "encoding/", "database/sql/", "reflect/", "strings/",
+		                              "bytes/", "log/", "vendor/golang.org/"});
+	}
+	return begins_with_any(file, {"/usr/include/", "/usr/local/include/", "/rustc/", "library/std/", "library/core/",
+	                              "library/alloc/", "/usr/local/go/src/", "/usr/lib/go-", "/usr/lib/go/", "/usr/share/go-",
+	                              "/opt/go/src/", "/usr/src/"}) ||
+	       contains_any(file, {"/include/c++/", "/.cargo/registry/", "/cargo/registry/src/", "/.cargo/git/checkouts/",
+	                           "/rustlib/src/rust/", "/library/std/src/", "/library/core/src/", "/library/alloc/src/",
+	                           "/usr/include/", "/libgcc/", "/compiler-rt/", "/nptl/", "/sysdeps/"});
+}
+
+// The file decides, where it is known: a template of the library may be made for the application's types.
+bool is_runtime_function(const NativeFrame &frame) {
+	const std::string_view function = *frame.function;
+	if (is_start_or_compiler_function(function)) {
+		return true;
+	}
+	return frame.file ? is_library_source(*frame.file) : is_library_function(function) || is_libc_call(function);
 }
 
 } // namespace
@@ -132,7 +208,7 @@ bool is_application_frame(const NativeFrame &frame) {
 	const Path path = look_at(*frame.module);
 	const bool library = path.name.find(".so") != std::string_view::npos;
 	return !path.package && !path.standard_library && !(library && in_system_libraries(*frame.module)) &&
-	       !is_runtime_module(path.name) && !is_runtime_function(*frame.function);
+	       !is_runtime_module(path.name) && !is_runtime_function(frame);
 }
 
 bool is_interpreter_frame(const NativeFrame &frame) { return frame.module && is_interpreter_module(look_at(*frame.module).name); }

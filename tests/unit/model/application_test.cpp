@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/application.h"
 
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "catch.h"
 
 using namespace loopsnoop;
@@ -65,6 +70,60 @@ TEST_CASE("native code of the application is told from libraries and interpreter
 	CHECK_FALSE(own_native("/srv/app/server", "std::__cxx11::basic_string<char>::append(char const*)"));
 	CHECK_FALSE(is_application_frame(NativeFrame{std::nullopt, "/srv/app/server", 0x10, std::nullopt, std::nullopt}));
 	CHECK_FALSE(is_application_frame(NativeFrame{"py::f", std::nullopt, 0x10, std::nullopt, std::nullopt}));
+}
+
+TEST_CASE("what came with a compiler, a system or a package manager is nobody's own code") {
+	const auto own = [](const char *function, const char *file) {
+		return is_application_frame(
+		    NativeFrame{function, "/srv/app/relay", 0x10, file != nullptr ? std::optional<std::string>(file) : std::nullopt, 57});
+	};
+	for (const auto &[function, file] : std::vector<std::pair<const char *, const char *>>{
+	         {"std::sys::unix::fs::File::open_c",
+	          "/rustc/897e37553bba8b42751c67658967889d11ecd120/library/std/src/sys/unix/fs.rs"},
+	         {"std::fs::File::open", "library/std/src/fs.rs"},
+	         {"tokio::park::Parker::park", "/root/.cargo/registry/src/github.com-1ecc6299db9ec823/tokio-1.28.0/src/park.rs"},
+	         {"core::ptr::drop_in_place", "/root/.rustup/toolchains/stable/lib/rustlib/src/rust/library/core/src/ptr/mod.rs"},
+	         {"__gthread_mutex_lock", "/usr/include/x86_64-linux-gnu/c++/12/bits/gthr-default.h"},
+	         {"boost::asio::detail::scheduler::run", "/usr/include/boost/asio/detail/impl/scheduler.ipp"},
+	         {"f<int>", "/opt/gcc-13/include/c++/13/bits/stl_algo.h"},
+	         {"runtime/internal/syscall.Syscall6", "/usr/lib/go-1.19/src/runtime/internal/syscall/asm_linux_amd64.s"},
+	         {"os.(*File).Write", "/usr/local/go/src/os/file.go"},
+	         {"net/http.(*conn).serve", "net/http/server.go"},
+	         {"github.com/lib/pq.(*conn).recv", "/root/go/pkg/mod/github.com/lib/pq@v1.10.0/conn.go"},
+	         {"boost::asio::io_context::run()", nullptr},
+	         {"void std::__invoke<f>(f)", nullptr},
+	         {"<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop", nullptr},
+	         {"__libc_start_call_main", nullptr},
+	         {"__futex_abstimed_wait_common", nullptr},
+	         {"pthread_mutex_lock", nullptr},
+	         {"clock_nanosleep", nullptr},
+	         {"_Unwind_RaiseException", nullptr}}) {
+		INFO(function << ' ' << (file != nullptr ? file : "-"));
+		CHECK_FALSE(own(function, file));
+	}
+	for (const auto &[function, file] : std::vector<std::pair<const char *, const char *>>{
+	         {"Directory::forget(int)", "/build/relay.cpp"},
+	         {"main.(*state).save", "/srv/shop/main.go"},
+	         {"github.com/acme/shop.serve", "/home/me/go/src/github.com/acme/shop/serve.go"},
+	         {"shop::serve", "src/main.rs"},
+	         {"std::hash<Order>::operator()(Order const&) const", "/build/order.h"},
+	         {"read", "/build/reader.c"},
+	         {"Reader::read()", nullptr},
+	         {"main", nullptr},
+	         {"standard::run()", nullptr}}) {
+		INFO(function << ' ' << (file != nullptr ? file : "-"));
+		CHECK(own(function, file));
+	}
+}
+
+TEST_CASE("interpreters' own functions are nobody's own code") {
+	for (const char *const module : {"/usr/bin/perl", "/usr/bin/perl5.36.0", "/usr/bin/ruby3.1", "/usr/sbin/php-fpm8.2",
+	                                 "/opt/ruby/lib/libruby.so.3.1", "/srv/lib/libperl.so.5.36", "/opt/jdk/bin/java"}) {
+		INFO(module);
+		CHECK_FALSE(own_native(module, "Perl_pp_flock"));
+	}
+	CHECK(own_native("/srv/perlite", "run"));
+	CHECK(own_native("/srv/rubyist/server", "run"));
 }
 
 TEST_CASE("the culprit is the innermost frame of the application; typed-in code only where there is nothing else") {
