@@ -3,6 +3,9 @@
 
 #include <elf.h>
 
+#include <limits>
+#include <string_view>
+
 #include "stacks/demangle.h"
 
 namespace loopsnoop::stacks {
@@ -10,6 +13,9 @@ namespace {
 
 constexpr std::size_t max_rows = 2048;   // about 300 bytes each; a Python server's stacks come to some hundred
 constexpr std::size_t max_places = 4096; // about 250 bytes each
+constexpr std::uint64_t max_line = std::numeric_limits<int>::max();
+
+std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 const ElfSection *table_of_type(const ElfImage &image, std::uint32_t type) {
 	for (const ElfSection &section : image.sections()) {
@@ -33,7 +39,7 @@ const UnwindRow *Module::row(std::uint64_t address) {
 	return known->second ? &*known->second : nullptr;
 }
 
-const Place &Module::place(std::uint64_t address, const DebugSearch &search) {
+const std::vector<Place> &Module::places(std::uint64_t address, const DebugSearch &search) {
 	if (const auto known = places_.find(address); known != places_.end()) {
 		return known->second;
 	}
@@ -41,13 +47,39 @@ const Place &Module::place(std::uint64_t address, const DebugSearch &search) {
 		places_.clear();
 	}
 	load_symbols(search);
-	Place place;
-	place.function = function_at(address);
-	if (auto line = line_at(address)) {
-		place.file = std::move(line->file);
-		place.line = line->line;
+	return places_.emplace(address, expand(address)).first->second;
+}
+
+// A function and a place are of one kind: the line table speaks of the innermost inlined function, the symbol table of the one
+// that has code of its own, and only .debug_info says how the two hang together. Where that cannot be read, the place is shown if
+// it is in the unit's own source, and left out if it is in a header.
+std::vector<Place> Module::expand(std::uint64_t address) {
+	Place own;
+	own.function = function_at(address);
+	open_lines();
+	const auto line = lines_ ? lines_->find(address) : std::nullopt;
+	if (!line) {
+		return {own};
 	}
-	return places_.emplace(address, std::move(place)).first->second;
+	Place at{std::nullopt, line->file, line->line};
+	const auto inlined = inlined_ ? inlined_->find(address) : std::nullopt;
+	if (inlined && !inlined->known && file_name(line->file) != file_name(inlined->source)) {
+		return {own};
+	}
+	std::vector<Place> places;
+	for (const InlinedCall &call : inlined ? inlined->calls : std::vector<InlinedCall>()) {
+		at.function = call.function.empty() ? std::nullopt : std::optional(demangle(call.function));
+		places.push_back(std::move(at));
+		at = Place();
+		if (std::string file = lines_->file(inlined->line_unit, call.call_file); !file.empty()) {
+			at.file = std::move(file);
+			at.line =
+			    call.call_line > 0 && call.call_line <= max_line ? std::optional(static_cast<int>(call.call_line)) : std::nullopt;
+		}
+	}
+	at.function = std::move(own.function);
+	places.push_back(std::move(at));
+	return places;
 }
 
 void Module::load_symbols(const DebugSearch &search) {
@@ -103,19 +135,22 @@ std::optional<std::string> Module::function_at(std::uint64_t address) {
 	return demangle(best->name);
 }
 
-std::optional<SourceLine> Module::line_at(std::uint64_t address) {
-	if (has_lines_ && !lines_) {
-		lines_ = SourceLines::open(image_);
-		if (!lines_ && debug_image_) {
-			lines_ = SourceLines::open(debug_image_);
-		}
-		has_lines_ = lines_ != nullptr;
+void Module::open_lines() {
+	if (!has_lines_ || lines_) {
+		return;
 	}
-	return lines_ ? lines_->find(address) : std::nullopt;
+	for (const auto &image : {image_, debug_image_}) {
+		lines_ = image ? SourceLines::open(image) : nullptr;
+		if (lines_) {
+			inlined_ = InlinedCalls::open(image);
+			return;
+		}
+	}
+	has_lines_ = false;
 }
 
 std::size_t Module::table_bytes() const {
-	std::size_t sum = lines_ ? lines_->bytes() : 0;
+	std::size_t sum = (lines_ ? lines_->bytes() : 0) + (inlined_ ? inlined_->bytes() : 0);
 	for (const SymbolTable &table : symbols_) {
 		sum += table.bytes();
 	}
@@ -127,6 +162,7 @@ void Module::drop_tables() {
 	symbols_.shrink_to_fit();
 	symbols_loaded_ = false;
 	lines_.reset();
+	inlined_.reset();
 }
 
 } // namespace loopsnoop::stacks

@@ -10,6 +10,7 @@
 
 #include "stacks/cfi_table.h"
 #include "stacks/elf_image.h"
+#include "stacks/inlined_calls.h"
 #include "stacks/open_image.h"
 #include "stacks/source_lines.h"
 #include "stacks/symbol_table.h"
@@ -39,7 +40,8 @@ public:
 
 	// nullptr: nothing describes the address. Valid until the next call.
 	[[nodiscard]] const UnwindRow *row(std::uint64_t address);
-	[[nodiscard]] const Place &place(std::uint64_t address, const DebugSearch &search);
+	// Innermost first: the functions that were inlined there, then the one that has code of its own. Never empty.
+	[[nodiscard]] const std::vector<Place> &places(std::uint64_t address, const DebugSearch &search);
 
 	// What symbol tables and line indexes take in memory; dropped, they are read again when needed.
 	[[nodiscard]] std::size_t table_bytes() const;
@@ -51,18 +53,20 @@ public:
 private:
 	void load_symbols(const DebugSearch &search);
 	[[nodiscard]] std::optional<std::string> function_at(std::uint64_t address);
-	[[nodiscard]] std::optional<SourceLine> line_at(std::uint64_t address);
+	void open_lines();
+	[[nodiscard]] std::vector<Place> expand(std::uint64_t address);
 
 	std::shared_ptr<const ElfImage> image_;
 	CfiTable cfi_;
 	std::unordered_map<std::uint64_t, std::optional<UnwindRow>> rows_;
-	std::unordered_map<std::uint64_t, Place> places_;
+	std::unordered_map<std::uint64_t, std::vector<Place>> places_;
 	bool debug_searched_ = false;
 	std::shared_ptr<const ElfImage> debug_image_;
 	bool symbols_loaded_ = false;
 	std::vector<SymbolTable> symbols_;
 	bool has_lines_ = true; // until opening them failed
 	std::unique_ptr<SourceLines> lines_;
+	std::unique_ptr<InlinedCalls> inlined_; // of the same file as lines_; may be none
 	std::uint64_t last_used_ = 0;
 };
 

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "stacks/elf_image.h"
+#include "stacks/debug_section.h"
+#include "stacks/line_program.h"
 
 namespace loopsnoop::stacks {
 
@@ -26,31 +27,25 @@ public:
 	[[nodiscard]] static std::unique_ptr<SourceLines> open(const std::shared_ptr<const ElfImage> &image);
 
 	[[nodiscard]] std::optional<SourceLine> find(std::uint64_t address) const;
+	// The file of that number in the unit at that offset of .debug_line; empty: there is none.
+	[[nodiscard]] std::string file(std::uint64_t unit, std::uint64_t number) const;
 	// What the index, and sections that had to be unpacked, take in memory.
 	[[nodiscard]] std::uint64_t bytes() const;
 
 private:
-	// A section's bytes: in the file, or unpacked.
-	struct Part {
-		std::shared_ptr<const ByteSource> source;
-		std::uint64_t offset = 0;
-		std::uint64_t bytes = 0;
-		bool unpacked = false;
-	};
 	struct Sequence {
 		std::uint64_t low;
 		std::uint64_t high;
 		std::uint64_t unit; // offset in .debug_line
 	};
 	SourceLines() = default;
-	[[nodiscard]] static Part part_of(const std::shared_ptr<const ElfImage> &image, std::string_view name);
 	void index();
 	[[nodiscard]] std::optional<std::vector<std::uint8_t>> unit_at(std::uint64_t offset) const;
+	[[nodiscard]] std::string path_in(const LineProgram &program, std::uint64_t number) const;
 
-	std::shared_ptr<const ElfImage> image_;
-	Part line_;
-	Part line_strings_;
-	Part strings_;
+	DebugSection line_;
+	DebugSection line_strings_;
+	DebugSection strings_;
 	std::vector<Sequence> sequences_; // by low
 };
 

@@ -35,8 +35,11 @@ Stack Symbolizer::native_and_kernel(const RawStack &raw, std::vector<std::uint64
 	const UnwoundStack unwound = unwind(process.space, raw, raw.from == StackFrom::live ? &memory : nullptr);
 	stack.native_truncated = unwound.truncated;
 	for (const UnwoundFrame &frame : unwound.frames) {
-		stack.native.push_back(native_frame(process, raw.pid, frame));
-		frame_pointers.push_back(frame.frame_pointer);
+		for (NativeFrame &native : native_frames(process, raw.pid, frame)) {
+			stack.native.push_back(std::move(native));
+			frame_pointers.push_back(0);
+		}
+		frame_pointers.back() = frame.frame_pointer;
 		if (stack.native.back().function && !stack.native.back().module) {
 			if (auto javascript = javascript_frame(*stack.native.back().function)) {
 				stack.javascript.push_back(std::move(*javascript));
@@ -61,28 +64,26 @@ Symbolizer::Process &Symbolizer::process_of(std::uint32_t pid) {
 	return *known->second;
 }
 
-NativeFrame Symbolizer::native_frame(Process &process, std::uint32_t pid, const UnwoundFrame &frame) {
+std::vector<NativeFrame> Symbolizer::native_frames(Process &process, std::uint32_t pid, const UnwoundFrame &frame) {
 	NativeFrame native;
 	native.offset = frame.instruction;
 	CodeRegion *const region = process.space.find(frame.instruction);
 	const CodeLocation location = region == nullptr ? CodeLocation{} : process.space.locate(*region, frame.instruction);
 	if (region != nullptr && location.module) {
-		const Place &place = location.module->place(location.address, process.space.debug_search(*region));
-		native.module = region->shown;
-		native.offset = location.address;
-		native.function = place.function;
-		native.file = place.file;
-		native.line = place.line;
-		return native;
+		std::vector<NativeFrame> frames;
+		for (const Place &place : location.module->places(location.address, process.space.debug_search(*region))) {
+			frames.push_back({place.function, region->shown, location.address, place.file, place.line});
+		}
+		return frames;
 	}
 	if (region != nullptr && region->mapping.has_file() && !region->mapping.path.starts_with("/memfd:")) {
 		native.module = region->shown;
 		native.offset = frame.instruction - region->mapping.start + region->mapping.offset;
-		return native;
+		return {native};
 	}
 	check_perf_map(process, pid);
 	native.function = process.perf_map.find(frame.instruction);
-	return native;
+	return {native};
 }
 
 void Symbolizer::check_perf_map(Process &process, std::uint32_t pid) {

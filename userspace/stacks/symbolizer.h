@@ -28,7 +28,7 @@ public:
 	// Fills native, native_truncated, kernel, and javascript (from perf maps); python is left empty. Words that the copy does not
 	// hold are read from the target when the stack was read live.
 	[[nodiscard]] Stack native_and_kernel(const RawStack &raw);
-	// The same, with the frame pointer of each native frame (0: not known), for who can read more from there.
+	// The same, with the frame pointer of each native frame (0: not known, or inlined), for who can read more from there.
 	[[nodiscard]] Stack native_and_kernel(const RawStack &raw, std::vector<std::uint64_t> &frame_pointers);
 	[[nodiscard]] KernelSymbols &kernel_symbols() { return kernel_; }
 
@@ -47,7 +47,8 @@ private:
 	};
 
 	[[nodiscard]] Process &process_of(std::uint32_t pid);
-	[[nodiscard]] NativeFrame native_frame(Process &process, std::uint32_t pid, const UnwoundFrame &frame);
+	// Innermost first: what was inlined at that place, then the function itself.
+	[[nodiscard]] std::vector<NativeFrame> native_frames(Process &process, std::uint32_t pid, const UnwoundFrame &frame);
 	void check_perf_map(Process &process, std::uint32_t pid);
 
 	process::ProcFs procfs_;

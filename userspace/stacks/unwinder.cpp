@@ -21,7 +21,7 @@ bool is_thread_start(const AddressSpace &space, const CodeRegion &region, const 
 	}
 	constexpr std::array<std::string_view, 8> names{"_start", "_dl_start_user", "clone",          "__clone",
 	                                                "clone3", "__clone3",       "runtime.goexit", "runtime.mstart"};
-	const Place &place = location.module->place(location.address, space.debug_search(region));
+	const Place &place = location.module->places(location.address, space.debug_search(region)).back();
 	return place.function && std::find(names.begin(), names.end(), *place.function) != names.end();
 }
 

@@ -43,11 +43,11 @@ std::size_t ask(const Bytes &bytes) {
 	std::size_t answers = 0;
 	for (std::uint64_t address = 0x1000; address < 0x1400; address += 7) {
 		answers += module.row(address) != nullptr ? 1 : 0;
-		answers += module.place(address, search).function ? 1 : 0;
+		answers += module.places(address, search).back().function ? 1 : 0;
 	}
 	for (const std::uint64_t address : std::vector<std::uint64_t>{0, ~0ULL, image->entry(), 1ULL << 63U}) {
 		answers += module.row(address) != nullptr ? 1 : 0;
-		answers += module.place(address, search).function ? 1 : 0;
+		answers += module.places(address, search).back().function ? 1 : 0;
 	}
 	answers += image->address_of_offset(0x1010).has_value() ? 1 : 0;
 	return answers;
