@@ -244,7 +244,8 @@ private:
 
 // Frames of tasks_churn.py stand on lines of their own alone.
 std::size_t wrong_lines(const TaskSnapshot &snapshot) {
-	const std::map<std::string, std::set<int>> lines{{"leaf", {7, 8, 9}}, {"branch", {12, 13, 14}}, {"main", {22}}, {"<genexpr>", {22}}};
+	const std::map<std::string, std::set<int>> lines{
+	    {"leaf", {7, 8, 9}}, {"branch", {12, 13, 14}}, {"main", {22}}, {"<genexpr>", {22}}};
 	std::size_t wrong = 0;
 	for (const TaskLoop &loop : snapshot.loops) {
 		for (const Task &task : loop.tasks) {
@@ -291,6 +292,50 @@ TEST_CASE("eager asyncio tasks") {
 TEST_CASE("asyncio tasks of uvloop") {
 	for (const char *python : {"bullseye", "bookworm", "trixie", "sid"}) {
 		check_all(python, "uvloop");
+	}
+}
+
+TEST_CASE("tasks of Trio") {
+	struct Wanted {
+		const char *name, *kind;
+		int line;
+	};
+	const std::vector<Wanted> wanted{{"holder", "event", 11},  {"lock", "lock", 15},    {"event", "event", 20},
+	                                 {"sleep", "sleep", 24},   {"child", "sleep", 24},  {"receive", "queue_get", 28},
+	                                 {"socket", "socket", 32}, {"nursery", "tasks", 36}};
+	for (const char *name : {"bullseye", "bookworm", "trixie", "sid"}) {
+		const auto python = test::python_of(name);
+		if (!python) {
+			continue;
+		}
+		const Scripts folder(python->root);
+		Target target({python->program, "-B", folder.inside("tasks_trio.py")}, {python->root, false});
+		const auto lines = target.lines_until("ready");
+		REQUIRE(lines);
+		const TaskSnapshot snapshot = snapshot_of(target.pid());
+		INFO(name << text_of(snapshot));
+		CHECK_FALSE(snapshot.overtaken);
+		REQUIRE(snapshot.loops.size() == 1);
+		CHECK(snapshot.loops.front().framework == "trio");
+		CHECK(snapshot.loops.front().tid == target.pid());
+		CHECK(snapshot.loops.front().ready == 0U);
+		for (const Wanted &one : wanted) {
+			INFO(one.name);
+			const Task *task = find_task(snapshot, one.name);
+			REQUIRE(task);
+			REQUIRE(task->waits_for);
+			CHECK(name_of(task->waits_for->kind) == std::string_view(one.kind));
+			REQUIRE(task->culprit);
+			// The line that a block ends on is its `with` since 3.10.
+			CHECK((task->culprit->line == one.line || (task->name == "nursery" && task->culprit->line == one.line + 1)));
+		}
+		const Task *lock = find_task(snapshot, "lock");
+		REQUIRE(lock->waits_for->holders.size() == 1);
+		CHECK(lock->waits_for->holders.front().name == "holder");
+		CHECK(find_task(snapshot, "nursery")->waits_for->tasks == std::vector{find_task(snapshot, "child")->id});
+		const auto *socket = std::get_if<SocketResource>(&find_task(snapshot, "socket")->waits_for->resource->is);
+		REQUIRE(socket);
+		CHECK(socket->fd == std::stoi(lines->front()));
 	}
 }
 

@@ -14,7 +14,7 @@ namespace loopsnoop::runtimes::cpython::asyncio {
 enum class Through : std::uint8_t {
 	self,       // the object is the function's first argument
 	tasks,      // its first argument is a set of futures
-	group,      // the attribute `_tasks` of its first argument is
+	group,      // the attribute `_tasks` or `_children` of its first argument is
 	transport,  // the attribute `_transport` (or `transport`) of its first argument leads to the socket
 	writer,     // likewise through `_stream_writer`, or itself
 	socket,     // its second argument is a socket
@@ -35,7 +35,7 @@ struct KnownPlace {
 	std::array<std::optional<WaitsForKind>, 4> instead_of{};
 };
 
-// Lib/asyncio of 3.9 to 3.15 and the libraries named; their functions of these names wait there and nowhere else.
+// Lib/asyncio of 3.9 to 3.15 and the libraries named below; their functions of these names wait there and nowhere else.
 using Kind = WaitsForKind;
 inline constexpr std::array known_places = std::to_array<KnownPlace>({
     {"/asyncio/locks.py", "acquire", "Semaphore", Kind::semaphore, "asyncio.Semaphore", Through::self, {}},
@@ -91,6 +91,23 @@ inline constexpr std::array known_places = std::to_array<KnownPlace>({
      {}},
     {"/anyio/streams/memory.py", "receive", "", Kind::queue_get, "anyio's memory stream", Through::self, {Kind::event}},
     {"/anyio/streams/memory.py", "send", "", Kind::queue_put, "anyio's memory stream", Through::self, {Kind::event}},
+    // Trio 0.13 to 0.34
+    {"/trio/_sync.py", "acquire", "Semaphore", Kind::semaphore, "trio.Semaphore", Through::self, {}},
+    {"/trio/_sync.py", "acquire", "CapacityLimiter", Kind::semaphore, "trio.CapacityLimiter", Through::self, {Kind::semaphore}},
+    {"/trio/_sync.py", "acquire_on_behalf_of", "", Kind::semaphore, "trio.CapacityLimiter", Through::self, {}},
+    {"/trio/_sync.py", "acquire", "_LockImpl", Kind::lock, "trio.Lock", Through::self, {}},
+    {"/trio/_sync.py", "acquire", "Lock", Kind::lock, "trio.Lock", Through::self, {}},
+    {"/trio/_sync.py", "wait", "Event", Kind::event, "trio.Event", Through::self, {}},
+    {"/trio/_sync.py", "wait", "Condition", Kind::condition, "trio.Condition", Through::self, {}},
+    {"/trio/_channel.py", "receive", "", Kind::queue_get, "trio's memory channel", Through::self, {}},
+    {"/trio/_channel.py", "send", "", Kind::queue_put, "trio's memory channel", Through::self, {}},
+    {"/trio/_timeouts.py", "sleep", "", Kind::sleep, "trio.sleep", Through::nothing, {Kind::sleep}},
+    {"/trio/_timeouts.py", "sleep_until", "", Kind::sleep, "trio.sleep_until", Through::nothing, {}},
+    {"/trio/_timeouts.py", "sleep_forever", "", Kind::sleep, "trio.sleep_forever", Through::nothing, {}},
+    {"/trio/_core/_io_epoll.py", "_epoll_wait", "", Kind::socket, "", Through::descriptor, {}},
+    {"/trio/_core/_run.py", "_nested_child_finished", "", Kind::tasks, "trio.Nursery", Through::group, {}},
+    {"/trio/_threads.py", "to_thread_run_sync", "", Kind::executor, "trio's worker threads", Through::nothing, {}},
+    {"/trio/_subprocess.py", "wait", "Process", Kind::process, "", Through::process, {}},
     // Pools
     {"/asyncpg/pool.py", "_acquire_impl", "", Kind::pool, "asyncpg's pool", Through::self, {Kind::queue_get}},
     {"/asyncpg/pool.py", "_acquire", "", Kind::pool, "asyncpg's pool", Through::self, {Kind::queue_get, Kind::pool}},

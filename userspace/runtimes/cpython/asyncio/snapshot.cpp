@@ -15,6 +15,7 @@
 #include "runtimes/cpython/asyncio/task.h"
 #include "runtimes/cpython/asyncio/waits.h"
 #include "runtimes/cpython/page_cache.h"
+#include "runtimes/cpython/trio/tasks.h"
 
 namespace loopsnoop::runtimes::cpython::asyncio {
 
@@ -43,6 +44,8 @@ private:
 	[[nodiscard]] TaskLoop loop_of(std::uint64_t loop, const std::vector<RunningLoop> &running);
 	void add_callbacks(TaskLoop &loop, const LoopState &state);
 	void join(TaskLoop &loop, const std::vector<RawTask> &raw);
+	void read_trio();
+	[[nodiscard]] Task trio_task(const RawTask &raw, const trio::Runner &runner);
 	void add_holders(TaskLoop &loop, const std::vector<const RawTask *> &raw);
 
 	Interpreter &python_;
@@ -286,6 +289,57 @@ void Reading::join(TaskLoop &loop, const std::vector<RawTask> &raw) {
 	add_holders(loop, its);
 }
 
+Task Reading::trio_task(const RawTask &raw, const trio::Runner &runner) {
+	Task task;
+	task.id = raw.address;
+	task.name = raw.name;
+	task.coroutine = raw.coroutine;
+	task.changed = raw.changed;
+	if (raw.chain.state == AwaitChain::State::running) {
+		task.state = TaskState::running;
+		task.stack = running_frames(raw, {runner.thread, raw.loop, raw.address});
+	} else {
+		const auto frames = frames_of(raw.chain);
+		Futures futures(reader_, layout_);
+		if (std::ranges::find(runner.ready_tasks, raw.address) != runner.ready_tasks.end()) {
+			task.state = TaskState::ready;
+			task.waits_for.emplace();
+			task.waits_for->kind = WaitsForKind::ready;
+		} else {
+			task.waits_for = WaitReader(reader_, futures).by_place(raw, frames);
+		}
+		task.stack.assign(frames.rbegin(), frames.rend());
+	}
+	if (const SourceFrame *culprit = innermost_application_frame(task.stack)) {
+		task.culprit = *culprit;
+	}
+	return task;
+}
+
+void Reading::read_trio() {
+	const auto threads = walk_threads(cache_, view_.offsets, view_.runtime);
+	for (const trio::Runner &runner : trio::read_runners(reader_, cache_, view_.codes, threads, into_.overtaken)) {
+		TaskLoop loop;
+		loop.framework = "trio";
+		loop.address = runner.runner;
+		loop.tid = python_.tid_of(runner.thread).value_or(0);
+		loop.ready = runner.ready;
+		for (const std::uint64_t task : runner.ready_tasks) {
+			if (loop.callbacks.size() < max_callbacks) {
+				loop.callbacks.push_back({std::nullopt, task});
+			}
+		}
+		for (const RawTask &raw : runner.tasks) {
+			loop.tasks.push_back(trio_task(raw, runner));
+			if (loop.tasks.back().state == TaskState::running) {
+				loop.running = raw.address;
+			}
+		}
+		join(loop, runner.tasks);
+		into_.loops.push_back(std::move(loop));
+	}
+}
+
 void Reading::read() {
 	const Registry registry = list();
 	into_.overtaken = into_.overtaken || registry.overtaken;
@@ -328,6 +382,7 @@ void Reading::read() {
 		join(loop, raw);
 		into_.loops.push_back(std::move(loop));
 	}
+	read_trio();
 	if (cache_.exhausted()) {
 		into_.overtaken = true;
 		into_.notes.emplace_back("reading the tasks took too long and was broken off: some are not known");

@@ -21,13 +21,13 @@ std::string name_of_task(ObjectReader &reader, std::uint64_t name) {
 	return number ? "Task-" + std::to_string(*number) : "?";
 }
 
+} // namespace
+
 std::string coroutine_name(ObjectReader &reader, std::uint64_t coroutine) {
 	const std::string_view type = reader.type_name(coroutine);
 	const bool known = type == "coroutine" || type == "generator" || type == "async_generator";
 	return known ? reader.text(reader.word(coroutine + reader.offsets().coroutine.name), max_name).value_or("") : "";
 }
-
-} // namespace
 
 bool Futures::is_c(std::uint64_t object) {
 	return layout_ && (reader_.is_a(object, "_asyncio.Future") || is_c_task(reader_, object));

@@ -27,6 +27,9 @@ struct RawTask {
 	bool changed = false; // it moved each time it was read: neither chain nor names
 };
 
+// Qualified name of a coroutine or generator; empty: none.
+[[nodiscard]] std::string coroutine_name(ObjectReader &reader, std::uint64_t coroutine);
+
 enum class FutureState : std::uint8_t { pending, cancelled, finished, unknown };
 
 // Futures and tasks, of C and of Python.

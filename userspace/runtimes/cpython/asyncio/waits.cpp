@@ -7,6 +7,7 @@
 #include "model/application.h"
 #include "runtimes/cpython/asyncio/known_places.h"
 #include "runtimes/cpython/asyncio/registry.h"
+#include "runtimes/cpython/trio/tasks.h"
 
 namespace loopsnoop::runtimes::cpython::asyncio {
 
@@ -45,7 +46,7 @@ std::vector<TaskId> WaitReader::tasks_among(std::uint64_t container) {
 	std::vector<TaskId> found;
 	for (const std::uint64_t item : reader_.items(container, max_tasks)) {
 		const bool is_task = is_c_task(reader_, item) || is_python_task(reader_, item);
-		if (is_task && futures_.state(item) == FutureState::pending) {
+		if ((is_task && futures_.state(item) == FutureState::pending) || trio::is_trio_task(reader_, item)) {
 			found.push_back(item);
 		}
 	}
@@ -96,7 +97,7 @@ std::optional<WaitsFor> WaitReader::by_frames(const RawTask &task, std::span<con
 		case Through::tasks: wait.tasks = tasks_among(self); break;
 		case Through::group:
 			wait.address = self;
-			wait.tasks = tasks_among(reader_.attribute(self, "_tasks").value_or(0));
+			wait.tasks = tasks_among(either(self, "_tasks", "_children"));
 			break;
 		case Through::transport: {
 			set_socket(wait, either(self, "_transport", "transport"));

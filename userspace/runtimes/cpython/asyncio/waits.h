@@ -29,6 +29,10 @@ class WaitReader {
 public:
 	WaitReader(ObjectReader &reader, Futures &futures) : reader_(reader), futures_(futures) {}
 
+	// The same of a framework whose tasks await no futures: `known` to wait for nothing that is due. nullopt: not recognised.
+	[[nodiscard]] std::optional<WaitsFor> by_place(const RawTask &task, std::span<const SourceFrame> frames) {
+		return by_frames(task, frames);
+	}
 	// nullopt: it runs, or its chain is not known.
 	[[nodiscard]] std::optional<WaitsFor> read(const RawTask &task, std::span<const SourceFrame> frames, const LoopState &loop,
 	                                           std::uint64_t now_ns, std::span<const Worker> workers);
