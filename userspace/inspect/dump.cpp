@@ -11,6 +11,7 @@
 #include "inspect/inspector.h"
 #include "inspect/programs.h"
 #include "inspect/resolver.h"
+#include "inspect/running_stack.h"
 #include "inspect/thread_views.h"
 #include "process/procfs.h"
 #include "process/target_check.h"
@@ -66,6 +67,7 @@ Result<Dump> dump(const DumpSettings &settings) {
 			break;
 		}
 	}
+	sample_running(programs, dump);
 	return dump;
 }
 

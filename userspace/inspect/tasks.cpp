@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "inspect/tasks.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "base/clock.h"
+#include "process/resource_of.h"
+#include "process/target_check.h"
+#include "runtimes/detect.h"
+
+namespace loopsnoop::inspect {
+
+using runtimes::cpython::Interpreter;
+using runtimes::cpython::asyncio::TaskReader;
+
+TaskReader &TaskInspector::reader(std::uint32_t pid) { return readers_.try_emplace(pid, proc_, pid).first->second; }
+
+std::optional<TaskReader::Running> TaskInspector::running(std::uint32_t pid, std::uint32_t tid, Interpreter &python) {
+	return reader(pid).running(python, tid);
+}
+
+std::optional<Resource> TaskInspector::descriptor(std::uint32_t pid, int fd) {
+	const auto snapshot = proc_.descriptor(pid, fd);
+	if (!snapshot) {
+		return std::nullopt;
+	}
+	Resource resource = process::to_resource(*snapshot);
+	if (auto *socket = std::get_if<SocketResource>(&resource.is)) {
+		socket->peer = peers_.find(pid, *snapshot);
+	}
+	return resource;
+}
+
+void TaskInspector::name_resources(TaskSnapshot &snapshot) {
+	constexpr std::size_t max_descriptors = 256; // each is looked for in the kernel's tables of sockets
+	constexpr std::uint64_t enough_ns = 500'000'000;
+	const std::uint64_t begin_ns = monotonic_ns();
+	std::map<int, std::optional<Resource>> known;
+	for (TaskLoop &loop : snapshot.loops) {
+		for (Task &task : loop.tasks) {
+			if (!task.waits_for || !task.waits_for->resource) {
+				continue;
+			}
+			Resource &resource = *task.waits_for->resource;
+			if (auto *child = std::get_if<ProcessResource>(&resource.is); child != nullptr && child->pid) {
+				child->comm = proc_.comm(*child->pid);
+			}
+			const auto *socket = std::get_if<SocketResource>(&resource.is);
+			if (socket == nullptr || !socket->fd) {
+				continue;
+			}
+			const int fd = *socket->fd;
+			if (!known.contains(fd) && known.size() < max_descriptors && monotonic_ns() - begin_ns < enough_ns) {
+				known[fd] = descriptor(snapshot.pid, fd);
+			}
+			const auto found = known.find(fd);
+			if (found != known.end() && found->second && std::holds_alternative<SocketResource>(found->second->is)) {
+				resource = *found->second;
+			} else if (found != known.end()) {
+				task.waits_for->resource.reset(); // it is none any more
+			}
+		}
+	}
+}
+
+TaskSnapshot TaskInspector::snapshot(std::uint32_t pid, Interpreter &python) {
+	TaskSnapshot snapshot;
+	snapshot.pid = pid;
+	snapshot.comm = proc_.comm(pid);
+	snapshot.start_ns = monotonic_ns();
+	snapshot.started_at = rfc3339_utc(realtime_ns());
+	reader(pid).read(python, snapshot);
+	snapshot.look_ns = monotonic_ns() - snapshot.start_ns;
+	std::ranges::stable_sort(snapshot.loops, {}, [&](const TaskLoop &loop) { return loop.tid != pid; });
+	name_resources(snapshot);
+	return snapshot;
+}
+
+Result<TaskSnapshot> read_tasks_of(std::uint32_t pid) {
+	const process::ProcFs proc;
+	const auto status = process::check_target(proc, pid, "read the tasks of");
+	if (!status) {
+		return status.error();
+	}
+	auto python = Interpreter::find(proc, pid);
+	if (!python) {
+		const Runtime runtime = runtimes::detect(proc, pid);
+		const std::string version = runtime.version ? " " + *runtime.version : "";
+		switch (runtime.kind) {
+		case RuntimeKind::cpython:
+			return make_error("read the tasks of", "pid " + std::to_string(pid),
+			                  "its CPython" + version + " cannot be read: only " +
+			                      std::string(runtimes::cpython::supported_versions) + " with a GIL, once it has begun");
+		case RuntimeKind::node:
+			return make_error("read the tasks of", "pid " + std::to_string(pid),
+			                  "it runs Node" + version + ", which keeps no list of what awaits what; dump shows its threads");
+		case RuntimeKind::native: break;
+		}
+		return make_error("read the tasks of", "pid " + std::to_string(pid), "no CPython is found in it; dump shows its threads");
+	}
+	TaskInspector inspector(proc);
+	return inspector.snapshot(pid, *python);
+}
+
+} // namespace loopsnoop::inspect

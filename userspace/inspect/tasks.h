@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+
+#include "base/result.h"
+#include "model/tasks.h"
+#include "process/peer_finder.h"
+#include "process/procfs.h"
+#include "runtimes/cpython/asyncio/snapshot.h"
+#include "runtimes/cpython/interpreter.h"
+
+namespace loopsnoop::inspect {
+
+// Snapshots of the tasks of processes, with the names of the sockets and child processes that they wait for. Keeps of each
+// process where its tasks are listed. One thread.
+class TaskInspector {
+public:
+	explicit TaskInspector(process::ProcFs proc) : proc_(proc), peers_(std::move(proc)) {}
+
+	// Of a process whose interpreter was found; it runs on meanwhile. Without any loop where it uses no asyncio.
+	[[nodiscard]] TaskSnapshot snapshot(std::uint32_t pid, runtimes::cpython::Interpreter &python);
+	// The task that a thread runs at this moment.
+	[[nodiscard]] std::optional<runtimes::cpython::asyncio::TaskReader::Running> running(std::uint32_t pid, std::uint32_t tid,
+	                                                                                     runtimes::cpython::Interpreter &python);
+	// After an exec, or when the process is gone.
+	void forget(std::uint32_t pid) { readers_.erase(pid); }
+
+private:
+	[[nodiscard]] runtimes::cpython::asyncio::TaskReader &reader(std::uint32_t pid);
+	void name_resources(TaskSnapshot &snapshot);
+	[[nodiscard]] std::optional<Resource> descriptor(std::uint32_t pid, int fd);
+
+	process::ProcFs proc_;
+	process::PeerFinder peers_;
+	std::map<std::uint32_t, runtimes::cpython::asyncio::TaskReader> readers_;
+};
+
+// `loopsnoop tasks`: one snapshot of a process, whatever it is doing; nothing is attached to it, and it is not stopped. The Error
+// is one line for a person.
+[[nodiscard]] Result<TaskSnapshot> read_tasks_of(std::uint32_t pid);
+
+} // namespace loopsnoop::inspect
