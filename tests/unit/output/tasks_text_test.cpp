@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/tasks_text.h"
+
+#include <nlohmann/json.hpp>
+
+#include "catch.h"
+#include "output/tasks_json.h"
+
+using namespace loopsnoop;
+using output::format_wait;
+using output::tasks_in_short;
+using output::tasks_text;
+
+namespace {
+
+constexpr TaskId exporter = 0x1000;
+
+Task task_at(TaskId id, const std::string &name, int line) {
+	Task task;
+	task.id = id;
+	task.name = name;
+	task.coroutine = "article";
+	const SourceFrame own{"article", "/srv/shop/api.py", line};
+	task.stack = {{"Queue.get", "/usr/lib/python3.11/asyncio/queues.py", 158}, own};
+	task.culprit = own;
+	return task;
+}
+
+// 104 tasks for a pool that another one has, one that gathers two of them, and two that wait for each other.
+TaskSnapshot shop() {
+	TaskSnapshot snapshot;
+	snapshot.pid = 4711;
+	snapshot.comm = "uvicorn";
+	snapshot.started_at = "2026-11-28T21:00:00.000000Z";
+	snapshot.look_ns = 12'000'000;
+	TaskLoop loop;
+	loop.tid = 4711;
+	loop.framework = "asyncio";
+	loop.type = "Loop";
+	loop.ready = 0;
+	for (TaskId i = 0; i < 104; ++i) {
+		Task task = task_at(0x2000 + i * 16, "fetch-" + std::to_string(i), 47);
+		task.waits_for.emplace();
+		task.waits_for->kind = WaitsForKind::pool;
+		task.waits_for->type = "asyncpg's pool";
+		task.waits_for->address = 0x900;
+		task.waits_for->waiters = 104;
+		task.waits_for->holders.push_back({exporter, "export", SourceFrame{"export", "/srv/shop/jobs.py", 88}});
+		loop.tasks.push_back(task);
+	}
+	Task gather = task_at(0x1800, "gather", 60);
+	gather.waits_for.emplace();
+	gather.waits_for->kind = WaitsForKind::tasks;
+	gather.waits_for->type = "asyncio.gather";
+	gather.waits_for->tasks = {0x2000, 0x2010};
+	loop.tasks[0].awaited_by = {gather.id};
+	loop.tasks[1].awaited_by = {gather.id};
+	loop.tasks.push_back(gather);
+	for (const TaskId id : {TaskId{0x3000}, TaskId{0x3010}}) {
+		Task task = task_at(id, id == 0x3000 ? "left" : "right", id == 0x3000 ? 70 : 80);
+		task.waits_for.emplace();
+		task.waits_for->kind = WaitsForKind::task;
+		task.waits_for->tasks = {id ^ TaskId{0x10}};
+		task.awaited_by = task.waits_for->tasks;
+		loop.tasks.push_back(task);
+	}
+	snapshot.loops.push_back(loop);
+	return snapshot;
+}
+
+std::size_t count(const std::string &text, const std::string &part) {
+	std::size_t found = 0;
+	for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+		++found;
+	}
+	return found;
+}
+
+} // namespace
+
+TEST_CASE("equal branches are one, and who awaits them is above") {
+	const std::string text = tasks_text(shop(), {});
+	INFO(text);
+	CHECK(text.starts_with("uvicorn (pid 4711): 107 tasks, 2026-11-28T21:00:00.000000Z, read in 12 ms\n"));
+	CHECK(text.find("\nloop of thread 4711 (asyncio, Loop): 107 tasks\n") != std::string::npos);
+	CHECK(
+	    text.find(
+	        "\n  102 tasks (fetch-2, fetch-3, fetch-4, fetch-5, …) article: waits for asyncpg's pool, as 103 others do; probably "
+	        "held by export (/srv/shop/jobs.py:88)\n") != std::string::npos);
+	CHECK(text.find("\n  gather article: waits for 2 tasks (asyncio.gather)\n") != std::string::npos);
+	CHECK(text.find("\n    2 tasks (fetch-0, fetch-1) article: waits for asyncpg's pool") != std::string::npos);
+	CHECK(count(text, "/srv/shop/api.py:47") == 2);
+}
+
+TEST_CASE("tasks that await each other are shown once each") {
+	const std::string text = tasks_text(shop(), {});
+	INFO(text);
+	CHECK(text.find("  left article: waits for the end of a task\n") != std::string::npos);
+	CHECK(text.find("    right article: waits for the end of a task\n") != std::string::npos);
+	CHECK(text.find("left article, shown above\n") != std::string::npos);
+}
+
+TEST_CASE("a loop in short says where most wait") {
+	const std::string text = tasks_in_short(shop(), {});
+	INFO(text);
+	CHECK(text.find("  104 tasks in article (/srv/shop/api.py:47): waits for asyncpg's pool") != std::string::npos);
+}
+
+TEST_CASE("what a task waits for, in words") {
+	WaitsFor wait;
+	CHECK(format_wait(wait) == "waits for a future that nobody known will set");
+	wait.kind = WaitsForKind::sleep;
+	wait.ends_in_ns = 3'200'000'000;
+	CHECK(format_wait(wait) == "sleeps, for another 3.20 s");
+	wait.ends_in_ns = -5'000'000'000;
+	CHECK(format_wait(wait).starts_with("sleeps, overdue by "));
+	wait.kind = WaitsForKind::executor;
+	wait.ends_in_ns.reset();
+	wait.queued = true;
+	CHECK(format_wait(wait) == "waits for a worker thread: its call is queued");
+	wait.queued = false;
+	wait.tid = 12;
+	wait.thread = "pool_0\x1b[2J";
+	CHECK(format_wait(wait) == "waits for a call that thread 12 pool_0\\x1b[2J makes");
+	wait.kind = WaitsForKind::lock;
+	wait.type = "asyncio.Lock";
+	wait.waiters = 2;
+	CHECK(format_wait(wait) == "waits for asyncio.Lock, as 1 other does");
+}
+
+TEST_CASE("snapshots that are not whole say so") {
+	TaskSnapshot snapshot = shop();
+	snapshot.overtaken = true;
+	snapshot.left_out = 7;
+	snapshot.notes = {"not \x1b[1mread"};
+	snapshot.loops.clear();
+	const std::string text = tasks_text(snapshot, {});
+	CHECK(text.find("some may be missing") != std::string::npos);
+	CHECK(text.find("left out: 7 tasks") != std::string::npos);
+	CHECK(text.find("not \\x1b[1mread") != std::string::npos);
+	CHECK(text.find("no loop of asyncio is in it") != std::string::npos);
+}
+
+TEST_CASE("the record `tasks`") {
+	TaskSnapshot snapshot = shop();
+	snapshot.loops.front().running = 0x3000;
+	snapshot.loops.front().callbacks.push_back({std::nullopt, TaskId{0x3010}});
+	const auto json = nlohmann::json::parse(output::to_json_line(snapshot));
+	CHECK(json["type"] == "tasks");
+	CHECK(json["look_ns"] == 12'000'000);
+	const auto &loop = json["loops"][0];
+	CHECK(loop["tid"] == 4711);
+	CHECK(loop["running"] == "0x3000");
+	CHECK(loop["timers"].is_null());
+	CHECK(loop["callbacks"][0]["task"] == "0x3010");
+	CHECK(loop["callbacks"][0]["function"].is_null());
+	const auto &task = loop["tasks"][0];
+	CHECK(task["id"] == "0x2000");
+	CHECK(task["state"] == "pending");
+	CHECK(task["awaited_by"] == nlohmann::json({"0x1800"}));
+	CHECK(task["culprit"]["line"] == 47);
+	CHECK(task["stack"]["python"].size() == 2);
+	CHECK(task["waits_for"]["kind"] == "pool");
+	CHECK(task["waits_for"]["waiters"] == 104);
+	CHECK(task["waits_for"]["holders"][0]["how"] == "inferred");
+	CHECK_FALSE(task["waits_for"].contains("ends_in_ns"));
+	CHECK_FALSE(task.contains("changed"));
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/tasks_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/duration.h"
+#include "base/escape.h"
+#include "output/stack_text.h"
+#include "output/words.h"
+
+namespace loopsnoop::output {
+
+namespace {
+
+constexpr std::size_t max_names = 4; // of a group of tasks
+constexpr std::size_t max_holders = 4;
+constexpr std::size_t max_depth = 16;
+constexpr std::size_t max_places = 5; // of a loop in short
+
+std::string format_what(const WaitsFor &wait) {
+	const std::string type = printable(wait.type);
+	switch (wait.kind) {
+	case WaitsForKind::task: return "waits for the end of a task";
+	case WaitsForKind::tasks:
+		return "waits for " + (wait.tasks.empty() ? std::string("tasks") : plural(wait.tasks.size(), "task")) +
+		       (type.empty() ? "" : " (" + type + ")");
+	case WaitsForKind::lock:
+	case WaitsForKind::event:
+	case WaitsForKind::condition:
+	case WaitsForKind::semaphore:
+	case WaitsForKind::pool: return "waits for " + (type.empty() ? std::string(name_of(wait.kind)) : type);
+	case WaitsForKind::queue_get: return "waits for something to come in " + (type.empty() ? "a queue" : type);
+	case WaitsForKind::queue_put: return "waits for room in " + (type.empty() ? "a queue" : type);
+	case WaitsForKind::sleep: return "sleeps";
+	case WaitsForKind::socket:
+		return "waits for " + (wait.resource ? words_for(*wait.resource) : std::string("a socket, of which no more is known"));
+	case WaitsForKind::executor:
+		if (wait.queued) {
+			return "waits for a worker thread: its call is queued";
+		}
+		return wait.tid ? fmt::format("waits for a call that thread {} {} makes", *wait.tid, printable(wait.thread))
+		                : "waits for a call in a worker thread";
+	case WaitsForKind::process: return "waits for the end of " + (wait.resource ? words_for(*wait.resource) : "a child process");
+	case WaitsForKind::ready: return "is ready: its next step is due";
+	case WaitsForKind::future: break;
+	}
+	return "waits for a future that nobody known will set";
+}
+
+std::string format_end(const WaitsFor &wait) {
+	if (!wait.ends_in_ns) {
+		return {};
+	}
+	const bool overdue = *wait.ends_in_ns < 0;
+	const std::string time =
+	    format_rounded_duration(static_cast<std::uint64_t>(overdue ? -(*wait.ends_in_ns + 1) : *wait.ends_in_ns));
+	if (overdue) {
+		return ", overdue by " + time;
+	}
+	return (wait.kind == WaitsForKind::sleep ? ", for another " : ", for another ") + time +
+	       (wait.kind == WaitsForKind::sleep ? "" : " at most");
+}
+
+std::string format_place(const SourceFrame &frame) { return printable(place_of(frame), shown_path_bytes); }
+
+// The tasks of one loop as a forest.
+class Forest {
+public:
+	Forest(const TaskLoop &loop, const StallStyle &style) : loop_(loop), style_(style) {
+		for (const Task &task : loop.tasks) {
+			by_id_.emplace(task.id, &task);
+		}
+	}
+	std::string text() {
+		std::vector<const Task *> roots;
+		for (const Task &task : loop_.tasks) {
+			if (task.awaited_by.empty()) {
+				roots.push_back(&task);
+			}
+		}
+		std::string out = siblings(roots, 0);
+		std::vector<const Task *> rest; // tasks that wait for each other in a circle have no root
+		for (const Task &task : loop_.tasks) {
+			if (!shown_.contains(task.id)) {
+				rest.push_back(&task);
+			}
+		}
+		return out + siblings(rest, 0);
+	}
+
+private:
+	using Group = std::vector<const Task *>;
+
+	// What two branches are alike in.
+	const std::string &likeness(const Task &task, std::size_t depth) {
+		if (const auto known = likeness_.find(task.id); known != likeness_.end()) {
+			return known->second;
+		}
+		std::string key = fmt::format("{}|{}|", task.coroutine, name_of(task.state));
+		if (task.waits_for) {
+			const WaitsFor &wait = *task.waits_for;
+			const bool shared = wait.kind >= WaitsForKind::lock && wait.kind <= WaitsForKind::pool;
+			key += fmt::format("{}|{}|{:x}|{}", name_of(wait.kind), wait.type, shared ? wait.address : 0, wait.queued);
+		}
+		for (const SourceFrame &frame : task.stack) {
+			key += fmt::format("|{} {}:{}", frame.function, frame.file, frame.line.value_or(0));
+		}
+		for (const Task *child : depth < max_depth ? children(task) : Group()) {
+			key += "{" + likeness(*child, depth + 1) + "}";
+		}
+		// Deep trees would have long keys.
+		return likeness_[task.id] = fmt::format("{:x}.{}", std::hash<std::string>()(key), key.size());
+	}
+	Group children(const Task &task) const {
+		Group found;
+		for (const TaskId id : task.waits_for ? task.waits_for->tasks : std::vector<TaskId>()) {
+			if (const auto child = by_id_.find(id); child != by_id_.end()) {
+				found.push_back(child->second);
+			}
+		}
+		return found;
+	}
+	std::string siblings(const Group &tasks, std::size_t depth) {
+		std::vector<Group> groups;
+		std::map<std::string, std::size_t> places;
+		for (const Task *task : tasks) {
+			if (style_.everything) {
+				groups.push_back({task});
+				continue;
+			}
+			const auto [place, fresh] = places.try_emplace(likeness(*task, 0), groups.size());
+			if (fresh) {
+				groups.emplace_back();
+			}
+			groups[place->second].push_back(task);
+		}
+		std::ranges::stable_sort(groups, [](const Group &a, const Group &b) { return a.size() > b.size(); });
+		std::string out;
+		for (const Group &group : groups) {
+			out += group_text(group, depth);
+		}
+		return out;
+	}
+	std::string group_text(const Group &group, std::size_t depth) {
+		const Task &first = *group.front();
+		const std::string indent(2 + 2 * depth, ' ');
+		std::string head;
+		if (group.size() > 1) {
+			for (std::size_t i = 0; i < std::min(group.size(), max_names); ++i) {
+				head += (i == 0 ? "" : ", ") + printable(group[i]->name);
+			}
+			head = style_.palette.strong(plural(group.size(), "task")) + " (" + head + (group.size() > max_names ? ", …)" : ")");
+		} else {
+			head = style_.palette.strong(printable(first.name));
+		}
+		head += first.coroutine.empty() ? "" : " " + printable(first.coroutine);
+		const bool repeated = shown_.contains(first.id);
+		for (const Task *task : group) {
+			shown_.insert(task->id);
+		}
+		if (repeated || depth >= max_depth) {
+			return indent + head + style_.palette.faint(", shown above") + '\n';
+		}
+		std::string out = indent + head + ": " + state_words(first) + '\n';
+		Stack stack;
+		stack.python = first.stack;
+		out += stack_lines(stack, StackStyle{style_.palette, style_.everything, indent});
+		// Where several tasks are one, so are those they await.
+		Group all;
+		std::set<TaskId> once;
+		for (const Task *task : group) {
+			for (const Task *child : children(*task)) {
+				if (once.insert(child->id).second) {
+					all.push_back(child);
+				}
+			}
+		}
+		return out + siblings(all, depth + 1);
+	}
+	static std::string state_words(const Task &task) {
+		if (task.changed) {
+			return "moved while it was read";
+		}
+		if (task.state == TaskState::running) {
+			return "runs";
+		}
+		if (!task.waits_for) {
+			return "what it waits for is not known";
+		}
+		return format_wait(*task.waits_for) +
+		       (task.state == TaskState::ready && task.waits_for->kind != WaitsForKind::ready ? ", and is ready" : "");
+	}
+
+	const TaskLoop &loop_;
+	const StallStyle &style_;
+	std::unordered_map<TaskId, const Task *> by_id_;
+	std::unordered_map<TaskId, std::string> likeness_;
+	std::set<TaskId> shown_;
+};
+
+std::string loop_line(const TaskLoop &loop, const StallStyle &style) {
+	std::string line =
+	    style.palette.strong(loop.tid != 0 ? fmt::format("loop of thread {}", loop.tid) : "a loop that no thread runs");
+	line += fmt::format(" ({}{}): {}", loop.framework, loop.type.empty() ? "" : ", " + printable(loop.type),
+	                    plural(loop.tasks.size(), "task"));
+	if (loop.ready && *loop.ready > 0) {
+		line += ", " + plural(*loop.ready, "callback") + " ready";
+	}
+	if (loop.next_timer_in_ns && *loop.next_timer_in_ns >= 0) {
+		line += ", next timer in " + format_rounded_duration(static_cast<std::uint64_t>(*loop.next_timer_in_ns));
+	}
+	return line + '\n';
+}
+
+std::string notes_of(const TaskSnapshot &snapshot, const StallStyle &style) {
+	std::string out;
+	if (snapshot.overtaken) {
+		out += style.palette.faint("  tasks began, moved or ended while they were read: some may be missing") + '\n';
+	}
+	if (snapshot.left_out > 0) {
+		out += style.palette.faint("  left out: " + plural(snapshot.left_out, "task")) + '\n';
+	}
+	for (const std::string &note : snapshot.notes) {
+		out += style.palette.faint("  " + printable(note, shown_path_bytes)) + '\n';
+	}
+	return out;
+}
+
+std::size_t count_tasks(const TaskSnapshot &snapshot) {
+	std::size_t count = 0;
+	for (const TaskLoop &loop : snapshot.loops) {
+		count += loop.tasks.size();
+	}
+	return count;
+}
+
+} // namespace
+
+std::string format_wait(const WaitsFor &wait) {
+	std::string text = format_what(wait);
+	if (wait.waiters && *wait.waiters > 1) {
+		text += ", as " + plural(*wait.waiters - 1, "other") + (*wait.waiters > 2 ? " do" : " does");
+	}
+	text += format_end(wait);
+	for (std::size_t i = 0; i < std::min(wait.holders.size(), max_holders); ++i) {
+		const TaskHolder &holder = wait.holders[i];
+		text += (i == 0 ? "; probably held by " : ", ") + printable(holder.name) +
+		        (holder.culprit ? " (" + format_place(*holder.culprit) + ")" : "");
+	}
+	return text + (wait.holders.size() > max_holders ? ", …" : "");
+}
+
+std::string tasks_text(const TaskSnapshot &snapshot, const StallStyle &style) {
+	std::string out =
+	    style.palette.strong(
+	        fmt::format("{} (pid {}): {}", printable(snapshot.comm), snapshot.pid, plural(count_tasks(snapshot), "task"))) +
+	    style.palette.faint(fmt::format(", {}, read in {}", printable(snapshot.started_at), format_duration(snapshot.look_ns))) +
+	    '\n' + notes_of(snapshot, style);
+	if (snapshot.loops.empty()) {
+		out += "no loop of asyncio is in it\n";
+	}
+	for (const TaskLoop &loop : snapshot.loops) {
+		out += '\n' + loop_line(loop, style) + Forest(loop, style).text();
+	}
+	return out;
+}
+
+std::string tasks_in_short(const TaskSnapshot &snapshot, const StallStyle &style) {
+	std::string out = notes_of(snapshot, style);
+	for (const TaskLoop &loop : snapshot.loops) {
+		out += loop_line(loop, style);
+		struct Place {
+			std::size_t count = 0;
+			const Task *first = nullptr;
+		};
+		std::map<std::string, Place> places;
+		for (const Task &task : loop.tasks) {
+			const std::string what = task.state == TaskState::running ? "runs"
+			                         : task.waits_for                 ? format_what(*task.waits_for)
+			                                                          : "";
+			Place &place = places[what + (task.culprit ? "|" + place_of(*task.culprit) : "")];
+			++place.count;
+			place.first = place.first == nullptr ? &task : place.first;
+		}
+		std::vector<Place> most;
+		for (const auto &[key, place] : places) {
+			most.push_back(place);
+		}
+		std::ranges::stable_sort(most, [](const Place &a, const Place &b) { return a.count > b.count; });
+		std::size_t left = 0;
+		for (std::size_t i = 0; i < most.size(); ++i) {
+			if (i >= max_places && !style.everything) {
+				left += most[i].count;
+				continue;
+			}
+			const Task &task = *most[i].first;
+			const std::string who = most[i].count > 1 ? plural(most[i].count, "task") : printable(task.name);
+			const std::string what = task.changed                       ? "moved while it was read"
+			                         : task.state == TaskState::running ? "runs"
+			                         : task.waits_for                   ? format_wait(*task.waits_for)
+			                                                            : "what it waits for is not known";
+			out +=
+			    "  " + style.palette.strong(who) + (task.culprit ? " in " + words_for(*task.culprit) : "") + ": " + what + '\n';
+		}
+		if (left > 0) {
+			out += "  " +
+			       style.palette.faint(
+			           fmt::format("{} more; `loopsnoop tasks -p {}` shows them all", plural(left, "task"), snapshot.pid)) +
+			       '\n';
+		}
+	}
+	return out;
+}
+
+} // namespace loopsnoop::output

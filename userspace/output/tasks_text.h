@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "model/tasks.h"
+#include "output/stall_text.h"
+
+namespace loopsnoop::output {
+
+// All loops of a snapshot, each as a tree: a task, what it waits for, and below it the tasks that it awaits. Branches that are
+// equal in everything but their names are one: "104 tasks". Lines each ending in a newline. `style.everything`: every task, every
+// frame.
+[[nodiscard]] std::string tasks_text(const TaskSnapshot &snapshot, const StallStyle &style);
+
+// What a task waits for, in words: "waits for asyncio.Lock, as 3 tasks do; probably held by export (/srv/jobs.py:88)".
+[[nodiscard]] std::string format_wait(const WaitsFor &wait);
+
+// A loop in a few lines: how many tasks there are, and where most of them wait. For `dump`.
+[[nodiscard]] std::string tasks_in_short(const TaskSnapshot &snapshot, const StallStyle &style);
+
+} // namespace loopsnoop::output
