@@ -10,6 +10,7 @@
 #include "cli/run_doctor.h"
 #include "cli/run_dump.h"
 #include "cli/run_follow.h"
+#include "cli/run_tasks.h"
 
 namespace {
 
@@ -20,6 +21,7 @@ struct Run {
 	int operator()(const cli::ReportOptions &options) const { return cli::run_report(options); }
 	int operator()(const cli::DoctorOptions &options) const { return cli::run_doctor(options); }
 	int operator()(const cli::DumpOptions &options) const { return cli::run_dump(options); }
+	int operator()(const cli::TasksOptions &options) const { return cli::run_tasks(options); }
 	int operator()(const cli::Exit &exit) const {
 		fmt::print(exit.to_stderr ? stderr : stdout, "{}", exit.text);
 		return exit.status;

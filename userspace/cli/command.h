@@ -40,5 +40,6 @@ struct FollowWords {
 [[nodiscard]] Command report_command(CLI::App &root);
 [[nodiscard]] Command doctor_command(CLI::App &root);
 [[nodiscard]] Command dump_command(CLI::App &root);
+[[nodiscard]] Command tasks_command(CLI::App &root);
 
 } // namespace loopsnoop::cli

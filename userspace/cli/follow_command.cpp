@@ -182,6 +182,7 @@ std::string follow_help(const CLI::App &app, const Read &read) {
   loopsnoop --all --listen 9464 -q              the same for Prometheus, and a page for people
   loopsnoop report stalls.jsonl                 read that file again: no root, no kernel
   loopsnoop dump -p "$(pgrep -nx uvicorn)"      what every thread does now: any process, hung or not
+  loopsnoop tasks -p "$(pgrep -nx uvicorn)"     what every asyncio task waits for now, and who awaits whom
   loopsnoop doctor -p "$(pgrep -nx uvicorn)"    what this machine and this process allow
 
 Usage:

@@ -26,6 +26,12 @@ struct DumpOptions {
 	Verbosity verbosity = Verbosity::normal;
 };
 
+struct TasksOptions {
+	std::uint32_t pid = 0;
+	bool json = false;
+	Verbosity verbosity = Verbosity::normal;
+};
+
 // Nothing to do but print this and leave: help, version, or a wrong command line (status 2).
 struct Exit {
 	int status = 0;
@@ -33,7 +39,7 @@ struct Exit {
 	bool to_stderr = false;
 };
 
-using Parsed = std::variant<Settings, ReportOptions, DoctorOptions, DumpOptions, Exit>;
+using Parsed = std::variant<Settings, ReportOptions, DoctorOptions, DumpOptions, TasksOptions, Exit>;
 
 // Never throws and reads nothing but its arguments.
 [[nodiscard]] Parsed parse(int argc, const char *const *argv);

@@ -18,7 +18,7 @@ namespace loopsnoop::cli {
 
 namespace {
 
-constexpr std::array subcommands{report_command, doctor_command, dump_command};
+constexpr std::array subcommands{report_command, doctor_command, dump_command, tasks_command};
 
 Exit unknown_option(const CLI::App &app, const std::string &word) {
 	std::vector<std::string> names;

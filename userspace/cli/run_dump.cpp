@@ -9,8 +9,10 @@
 
 #include "cli/record_writer.h"
 #include "inspect/dump.h"
+#include "inspect/tasks.h"
 #include "output/dump_text.h"
 #include "output/json.h"
+#include "output/tasks_text.h"
 #include "output/terminal.h"
 
 namespace loopsnoop::cli {
@@ -35,7 +37,12 @@ int run_dump(const DumpOptions &options) {
 	}
 	LineWriter out = LineWriter::on(STDOUT_FILENO);
 	const output::StallStyle style{output::Palette{output::text_options_for(STDOUT_FILENO).colour}, verbose};
-	(void)out.write(options.json ? output::to_json_line(*dump) + "\n" : output::dump_text(*dump, style));
+	std::string tasks; // of a program with asyncio's loops, in short
+	if (const auto snapshot = options.json ? Result<TaskSnapshot>(Error{}) : inspect::read_tasks_of(options.pid);
+	    snapshot && !snapshot->loops.empty()) {
+		tasks = '\n' + output::tasks_in_short(*snapshot, style);
+	}
+	(void)out.write(options.json ? output::to_json_line(*dump) + "\n" : output::dump_text(*dump, style) + tasks);
 	return out.error() ? fail(*out.error()) : 0;
 }
 
