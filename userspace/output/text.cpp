@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t most_loops = 4096;   // told apart in headlines
 constexpr std::size_t most_ongoing = 1024; // stalls running at once whose updates are told as such
+constexpr std::size_t max_troubles = 256;  // shown, once each
 constexpr std::string_view erase_line = "\r\x1b[K";
 
 std::string loop_words(const LoopFound &loop) {
@@ -97,6 +98,11 @@ void TextReport::status(const Status &status) {
 	}
 	advance(status.now_ns);
 	status_ = status;
+	for (const std::string &trouble : status.troubles) {
+		if (troubles_.size() < max_troubles && troubles_.insert(trouble).second) {
+			line("note: " + printable(trouble, 2 * shown_path_bytes));
+		}
+	}
 	flush();
 }
 

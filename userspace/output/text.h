@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -44,6 +45,7 @@ struct Status {
 	std::uint64_t stalled_ns = 0;
 	std::optional<std::uint64_t> stuck_ns; // age of the oldest stall running now
 	std::uint64_t lost = 0;
+	std::vector<std::string> troubles; // what keeps loopsnoop from seeing, a sentence each; all of them each time
 };
 
 // The live report for people, and what `loopsnoop report` prints. Records in the order of the recording; the session time of
@@ -101,6 +103,7 @@ private:
 
 	std::string pending_; // output of the call under way
 	std::optional<Status> status_;
+	std::set<std::string> troubles_; // that were shown
 	bool status_drawn_ = false;
 	bool finished_ = false;
 

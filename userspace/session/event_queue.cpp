@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "base/capabilities.h"
+#include "base/pulse.h"
 #include "base/scheduling.h"
 
 namespace loopsnoop::session {
@@ -57,10 +58,13 @@ void EventQueue::watch(const std::stop_token &stop) {
 	// Those of the stalled loops among them: it only copies, and what it comes too late for is lost.
 	go_before_ordinary_threads();
 	(void)keep_capabilities({}); // it only reads what is mapped already
+	Pulse pulse("drain");
 	while (!stop.stop_requested()) {
 		// Sleeps until the kernel side wakes its reader, unless there is something already.
 		std::array<pollfd, 2> fds{pollfd{collector_.poll_fd(), POLLIN, 0}, pollfd{stopped_.get(), POLLIN, 0}};
+		pulse.rest();
 		(void)poll(fds.data(), fds.size(), -1);
+		pulse.beat();
 		std::size_t drained = 0;
 		if (!stop.stop_requested() && !full()) {
 			drained = drain();
