@@ -2,6 +2,7 @@
 #include "discovery/launch.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,6 +13,8 @@
 namespace loopsnoop::discovery {
 
 namespace {
+
+constexpr int patience_ms = 500; // a shell begins within a few
 
 [[noreturn]] void run_child(const std::vector<std::string> &command, int gate, int failure) {
 	// What loopsnoop blocks or ignores for itself is not the command's to inherit.
@@ -67,9 +70,14 @@ Result<void> Launch::go() {
 		return errno_error("start the command", name_);
 	}
 	gate_.reset();
+	pollfd waited{failure_.get(), POLLIN, 0};
+	if (poll(&waited, 1, patience_ms) == 0) {
+		return {};
+	}
 	int error = 0;
 	const ssize_t n = read(failure_.get(), &error, sizeof(error));
 	failure_.reset();
+	begun_ = n == 0;
 	if (n == sizeof(error)) {
 		(void)waitpid(pid_, nullptr, 0);
 		Error failure{"run the command", name_, error, {}};

@@ -18,8 +18,10 @@ public:
 	static Result<Launch> fork(const std::vector<std::string> &command);
 
 	[[nodiscard]] pid_t pid() const { return pid_; }
-	// Lets it run the command. The Error is why it could not be run.
+	// Lets it run the command. The Error is why it could not be run. A command on a file system that does not answer is not
+	// waited for: it may begin later, or fail, which its status tells then.
 	Result<void> go();
+	[[nodiscard]] bool begun() const { return begun_; }
 	// Its wait status, once it has ended; does not wait.
 	[[nodiscard]] std::optional<int> status();
 
@@ -31,6 +33,7 @@ private:
 	UniqueFd gate_;    // written to when the child may go on
 	UniqueFd failure_; // the child's errno when exec() failed; closed by a good exec()
 	std::string name_;
+	bool begun_ = false; // it is known to run
 	std::optional<int> status_;
 };
 
