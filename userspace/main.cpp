@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <variant>
 
 #include "cli/options.h"
@@ -11,17 +12,36 @@
 #include "cli/run_dump.h"
 #include "cli/run_follow.h"
 #include "cli/run_tasks.h"
+#include "foreign/access.h"
 
 namespace {
 
 using namespace loopsnoop;
 
+// What looks at processes does so through helpers, which are forked before there are threads or anything else to inherit.
+int with_helpers(const std::function<int()> &run) {
+	const foreign::RunningHelpers until_the_end;
+	if (const auto started = foreign::start_helpers(); !started) {
+		fmt::print(stderr, "loopsnoop: {}\n", started.error().describe());
+		return 1;
+	}
+	return run();
+}
+
 struct Run {
-	int operator()(const Settings &settings) const { return cli::run_follow(settings); }
+	int operator()(const Settings &settings) const {
+		return with_helpers([&] { return cli::run_follow(settings); });
+	}
 	int operator()(const cli::ReportOptions &options) const { return cli::run_report(options); }
-	int operator()(const cli::DoctorOptions &options) const { return cli::run_doctor(options); }
-	int operator()(const cli::DumpOptions &options) const { return cli::run_dump(options); }
-	int operator()(const cli::TasksOptions &options) const { return cli::run_tasks(options); }
+	int operator()(const cli::DoctorOptions &options) const {
+		return with_helpers([&] { return cli::run_doctor(options); });
+	}
+	int operator()(const cli::DumpOptions &options) const {
+		return with_helpers([&] { return cli::run_dump(options); });
+	}
+	int operator()(const cli::TasksOptions &options) const {
+		return with_helpers([&] { return cli::run_tasks(options); });
+	}
 	int operator()(const cli::Exit &exit) const {
 		fmt::print(exit.to_stderr ? stderr : stdout, "{}", exit.text);
 		return exit.status;

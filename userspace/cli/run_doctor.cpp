@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/doctor_text.h"
+#include "cli/unanswered.h"
 #include "doctor/doctor.h"
 #include "output/terminal.h"
 
@@ -19,6 +20,7 @@ int run_doctor(const DoctorOptions &options) {
 	const std::vector<doctor::Check> checks = doctor::examine(options.pid, verbose);
 	const output::Palette palette{output::text_options_for(STDOUT_FILENO).colour};
 	fmt::print("{}", doctor_text(checks, options.verbosity, palette));
+	print_unanswered();
 	return doctor::conclude(checks).works ? 0 : 1;
 }
 

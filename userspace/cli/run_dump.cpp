@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "cli/record_writer.h"
+#include "cli/unanswered.h"
 #include "inspect/dump.h"
 #include "inspect/tasks.h"
 #include "output/dump_text.h"
@@ -33,6 +34,7 @@ int run_dump(const DumpOptions &options) {
 	settings.pid = options.pid;
 	const auto dump = inspect::dump(settings);
 	if (!dump) {
+		print_unanswered();
 		return fail(dump.error());
 	}
 	LineWriter out = LineWriter::on(STDOUT_FILENO);
@@ -43,6 +45,7 @@ int run_dump(const DumpOptions &options) {
 		tasks = '\n' + output::tasks_in_short(*snapshot, style);
 	}
 	(void)out.write(options.json ? output::to_json_line(*dump) + "\n" : output::dump_text(*dump, style) + tasks);
+	print_unanswered();
 	return out.error() ? fail(*out.error()) : 0;
 }
 

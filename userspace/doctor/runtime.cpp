@@ -111,17 +111,17 @@ Check check_node(const process::ProcFs &proc, std::uint32_t pid, const Runtime &
 	const auto status = proc.status(pid);
 	const std::uint32_t own_pid = status ? status->nspids.back() : pid; // as Node itself sees it
 	const std::string map = "/tmp/perf-" + std::to_string(own_pid) + ".map";
-	auto file = proc.open_file(pid, map);
+	auto file = foreign::File::open(proc.target_file(pid, map));
 	if (!file) {
 		return {"node", Health::warn,
 		        name + ", whose V8 does not say how to be read, without " + map + ": functions of JavaScript have no names",
 		        "start it with NODE_OPTIONS=--perf-basic-prof (or node --perf-basic-prof …)", file.error().describe()};
 	}
 	// As the symbolizer has it: /tmp is everyone's, names that another user put there are not believed.
-	struct stat owner {};
+	const std::uint32_t owner = (*file)->status().owner;
 	struct stat process {};
-	if (fstat(file->get(), &owner) != 0 || stat(proc.path_of(pid, "").c_str(), &process) != 0 ||
-	    (owner.st_uid != 0 && owner.st_uid != process.st_uid && (!status || owner.st_uid != status->uid))) {
+	if (stat(proc.path_of(pid, "").c_str(), &process) != 0 ||
+	    (owner != 0 && owner != process.st_uid && (!status || owner != status->uid))) {
 		return {"node",
 		        Health::warn,
 		        name + ", but " + map + " belongs to another user and is not believed",

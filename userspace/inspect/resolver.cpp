@@ -133,8 +133,8 @@ Resource Resolver::path(std::uint32_t pid, const WaitTarget &target, Cause &caus
 			path = (base == "/" ? "" : base) + "/" + path;
 		}
 	}
-	struct stat status {};
-	if (stat(proc_.target_path(pid, path).c_str(), &status) == 0 && S_ISFIFO(status.st_mode)) {
+	const auto status = foreign::access().status(proc_.target_file(pid, path));
+	if (status && S_ISFIFO(status->mode)) {
 		if (cause == Cause::file_io) {
 			cause = Cause::pipe;
 		}

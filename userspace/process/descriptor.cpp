@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include <algorithm>
 #include <array>
@@ -55,10 +54,8 @@ constexpr std::array inet_tables{
 
 // Tells a socket's family without reading a table of perhaps 100,000 lines, and that of a TCP socket that is in no table as
 // it was never bound. Empty: not told (fixtures, older kernels).
-std::string socket_protocol_name(const std::string &path) {
-	std::array<char, 32> name{};
-	const ssize_t size = ::getxattr(path.c_str(), "system.sockprotoname", name.data(), name.size() - 1);
-	return size > 0 ? std::string(name.data()) : std::string();
+std::string socket_protocol_name(std::uint32_t pid, const std::string &path) {
+	return foreign::access().socket_protocol(pid, path);
 }
 
 bool fill_inet(const std::string &table_path, const InetTable &table, DescriptorSnapshot &snapshot) {
@@ -147,7 +144,7 @@ bool fill_by_last_column(const std::string &table_path, std::uint16_t family, De
 }
 
 void fill_socket(const ProcFs &procfs, std::uint32_t pid, const std::string &fd_path, DescriptorSnapshot &snapshot) {
-	const std::string told = socket_protocol_name(fd_path);
+	const std::string told = socket_protocol_name(pid, fd_path);
 	for (const InetTable &table : inet_tables) {
 		if (!told.empty() && told != table.kernel_name) {
 			continue;
@@ -225,7 +222,7 @@ std::optional<DescriptorSnapshot> ProcFs::descriptor(std::uint32_t pid, int fd) 
 	}
 	if (link->starts_with("anon_inode:")) {
 		snapshot.kind = DescriptorKind::anonymous;
-	} else if (const auto file = identify(fd_path)) {
+	} else if (const auto file = identify(pid, fmt::format("fd/{}", fd))) {
 		snapshot.kind = kind_of(file->mode);
 		snapshot.inode = file->inode;
 		snapshot.device = file->device;

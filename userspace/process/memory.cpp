@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/memory.h"
 
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <vector>
+
+#include "foreign/access.h"
 
 namespace loopsnoop::process {
 
@@ -36,51 +36,27 @@ void Memory::read_many(std::span<Piece> pieces) const {
 }
 
 void TargetMemory::read_many(std::span<Piece> pieces) const {
-	constexpr std::size_t most = 1024;
-	std::vector<iovec> local;
-	std::vector<iovec> remote;
+	std::vector<foreign::MemoryPiece> wanted;
 	for (std::size_t begin = 0; begin < pieces.size();) {
-		local.clear();
-		remote.clear();
-		for (const Piece &piece : pieces.subspan(begin, std::min(most, pieces.size() - begin))) {
-			local.push_back({piece.into.data(), piece.into.size()});
-			remote.push_back({reinterpret_cast<void *>(piece.address), piece.into.size()}); // NOLINT(performance-no-int-to-ptr)
+		wanted.clear();
+		for (const Piece &piece : pieces.subspan(begin)) {
+			wanted.push_back({piece.address, piece.into});
 		}
-		const ssize_t got = process_vm_readv(pid_, local.data(), local.size(), remote.data(), remote.size(), 0);
-		// It ends at the first byte that cannot be read (process_vm_readv(2)): that piece is left out, and those after it are
-		// asked for anew.
-		auto left = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
-		std::size_t done = 0;
-		while (done < local.size() && left >= local[done].iov_len) {
-			left -= local[done].iov_len;
-			pieces[begin + done].read = true;
-			++done;
+		// It ends at the first byte that cannot be read: that piece is left out, and those after it are asked for anew.
+		std::size_t left = foreign::access().memory(pid_, wanted);
+		for (; begin < pieces.size() && left >= pieces[begin].into.size(); begin++) {
+			left -= pieces[begin].into.size();
+			pieces[begin].read = true;
 		}
-		if (done < local.size()) {
-			pieces[begin + done].read = false;
-			++done;
+		if (begin < pieces.size()) {
+			pieces[begin].read = read(pieces[begin].address, pieces[begin].into); // or it was larger than one answer
+			begin++;
 		}
-		begin += done;
 	}
 }
 
 std::size_t TargetMemory::read_some(std::uint64_t address, std::span<std::byte> into) const {
-	std::size_t done = 0;
-	while (done < into.size()) {
-		const std::uint64_t from = address + done;
-		if (from < address) {
-			break; // garbage pointers wrap around
-		}
-		const iovec local{into.data() + done, into.size() - done};
-		const iovec remote{reinterpret_cast<void *>(from), into.size() - done}; // NOLINT(performance-no-int-to-ptr)
-		// The kernel copies page by page (mm/process_vm_access.c, process_vm_rw_single_vec): a hole ends the copy early.
-		const ssize_t got = process_vm_readv(pid_, &local, 1, &remote, 1, 0);
-		if (got <= 0) {
-			break;
-		}
-		done += static_cast<std::size_t>(got);
-	}
-	return done;
+	return foreign::access().memory(pid_, address, into);
 }
 
 } // namespace loopsnoop::process

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -54,19 +52,20 @@ public:
 	[[nodiscard]] std::optional<std::string> read_string(std::uint64_t address, std::size_t max_bytes) const;
 };
 
-// Memory of a live process, by process_vm_readv(2): copies without stopping the target. Needs ptrace access (root,
+// Memory of a live process, by process_vm_readv(2) in a helper process (foreign/): copies without stopping the target, and
+// without waiting for a page that never comes. Each read costs some 20 us: read much at a time. Needs ptrace access (root,
 // CAP_SYS_PTRACE or the same user as far as Yama allows). Stateless: any thread may call. A process whose main thread
 // has ended but which lives on has no memory under its pid: give the tid of a living thread then.
 class TargetMemory final : public Memory {
 public:
-	explicit TargetMemory(std::uint32_t pid) : pid_(static_cast<pid_t>(pid)) {}
+	explicit TargetMemory(std::uint32_t pid) : pid_(pid) {}
 
 	[[nodiscard]] std::size_t read_some(std::uint64_t address, std::span<std::byte> into) const override;
-	// As many pieces a call as the kernel takes (IOV_MAX, 1,024).
+	// 256 pieces, or 64 KiB, a question.
 	void read_many(std::span<Piece> pieces) const override;
 
 private:
-	pid_t pid_;
+	std::uint32_t pid_;
 };
 
 } // namespace loopsnoop::process

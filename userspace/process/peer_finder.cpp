@@ -68,7 +68,7 @@ std::optional<std::uint32_t> PeerFinder::find_pipe(std::uint32_t pid, const Desc
 			if (file_name(link) != file_name(*snapshot.path)) {
 				return false;
 			}
-			const auto file = identify(procfs_.path_of(owner, fmt::format("fd/{}", fd)));
+			const auto file = procfs_.identify(owner, fmt::format("fd/{}", fd));
 			if (!file || !S_ISFIFO(file->mode) || file->inode != snapshot.inode) {
 				return false;
 			}

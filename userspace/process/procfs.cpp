@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/procfs.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/openat2.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -118,15 +114,15 @@ std::vector<std::uint32_t> ProcFs::children(std::uint32_t pid) const {
 }
 
 std::optional<Executable> ProcFs::exe(std::uint32_t pid) const {
-	auto link = read_link(exe_path(pid));
+	auto link = read_link(path_of(pid, "exe"));
 	if (!link) {
 		return std::nullopt;
 	}
 	Executable out{std::move(*link), false};
 	if (out.path.ends_with(deleted_suffix)) {
 		// A program may really be called "x (deleted)": then the file of that name is the one that runs.
-		const auto running = identify(exe_path(pid));
-		const auto named = identify(target_path(pid, out.path));
+		const auto running = foreign::access().status(program_file(pid));
+		const auto named = foreign::access().status(target_file(pid, out.path));
 		const bool literal = running && named && running->inode == named->inode && running->device == named->device;
 		if (!literal) {
 			out.deleted = true;
@@ -144,17 +140,15 @@ std::string ProcFs::known_path(std::uint32_t pid, const Executable &program) con
 		return program.path;
 	}
 	std::string other = program.path.substr(0, folder) + name;
-	const auto file = open_file(pid, other);
-	struct stat running {};
-	struct stat named {};
-	const bool same = file && ::stat(exe_path(pid).c_str(), &running) == 0 && ::fstat(file->get(), &named) == 0 &&
-	                  running.st_dev == named.st_dev && running.st_ino == named.st_ino;
+	const auto named = foreign::access().status(target_file(pid, other));
+	const auto running = foreign::access().status(program_file(pid));
+	const bool same = named && running && running->device == named->device && running->inode == named->inode;
 	return same ? other : program.path;
 }
 
 std::vector<std::string> ProcFs::cmdline(std::uint32_t pid) const {
 	std::vector<std::string> arguments;
-	const auto text = read_pseudo_file(path_of(pid, "cmdline"), cmdline_bytes);
+	const auto text = foreign::access().text(own_file(pid, "cmdline"), cmdline_bytes);
 	if (!text) {
 		return arguments;
 	}
@@ -171,52 +165,57 @@ std::vector<std::string> ProcFs::cmdline(std::uint32_t pid) const {
 }
 
 Result<std::vector<Mapping>> ProcFs::maps(std::uint32_t pid) const {
-	const auto text = read_pseudo_file(path_of(pid, "maps"), maps_bytes);
+	const auto text = foreign::access().text(own_file(pid, "maps"), maps_bytes);
 	if (!text) {
-		return Error{"read the memory map of process " + std::to_string(pid), path_of(pid, "maps"), text.error().code, {}};
+		return Error{"read the memory map of process " + std::to_string(pid), path_of(pid, "maps"), text.error().code,
+		             text.error().advice};
 	}
 	return parse_maps(*text);
 }
 
-std::string ProcFs::target_path(std::uint32_t pid, std::string_view path) const {
-	if (path.starts_with('/')) {
-		return path_of(pid, "root").append(path);
-	}
-	return path_of(pid, "cwd/").append(path);
+foreign::FileName ProcFs::own_file(std::uint32_t pid, std::string_view name) const {
+	foreign::FileName file;
+	file.pid = pid;
+	file.path = path_of(pid, name);
+	return file;
 }
 
-std::string ProcFs::map_files_path(std::uint32_t pid, const Mapping &mapping) const {
-	return path_of(pid, fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end));
-}
-
-Result<UniqueFd> ProcFs::open_file(std::uint32_t pid, const std::string &path) const {
-	const UniqueFd root(::open(path_of(pid, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-	if (!root.valid()) {
-		return errno_error("open the root directory of process " + std::to_string(pid), path_of(pid, "root"));
-	}
-	std::string absolute = path;
+foreign::FileName ProcFs::target_file(std::uint32_t pid, const std::string &path) const {
+	foreign::FileName file;
+	file.pid = pid;
+	file.root = path_of(pid, "root");
+	file.mountinfo = path_of(pid, "mountinfo");
+	file.path = path;
 	if (!path.starts_with('/')) {
 		const auto folder = read_link(path_of(pid, "cwd")); // as the target sees it, as long as it has not moved above its root
-		if (!folder) {
-			return errno_error("find the working directory of process " + std::to_string(pid), path_of(pid, "cwd"));
-		}
-		absolute = *folder + "/" + path;
-	}
-	open_how how{};
-	how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-	UniqueFd file(static_cast<int>(::syscall(SYS_openat2, root.get(), absolute.c_str(), &how, sizeof how)));
-	if (!file.valid()) {
-		return errno_error("open a file of process " + std::to_string(pid), absolute);
-	}
-	struct stat found {};
-	if (::fstat(file.get(), &found) != 0) {
-		return errno_error("stat a file of process " + std::to_string(pid), absolute);
-	}
-	if (!S_ISREG(found.st_mode)) {
-		return make_error("read a file of process " + std::to_string(pid) + " that is not a regular file", absolute);
+		file.path = folder ? *folder + "/" + path : std::string();
 	}
 	return file;
+}
+
+foreign::FileName ProcFs::mapped_file(std::uint32_t pid, const Mapping &mapping) const {
+	foreign::FileName file = own_file(pid, fmt::format("map_files/{:x}-{:x}", mapping.start, mapping.end));
+	file.mountinfo = path_of(pid, "mountinfo");
+	file.shown = mapping.path;
+	return file;
+}
+
+foreign::FileName ProcFs::program_file(std::uint32_t pid) const {
+	foreign::FileName file = own_file(pid, "exe");
+	file.mountinfo = path_of(pid, "mountinfo");
+	file.shown = read_link(file.path).value_or(std::string());
+	return file;
+}
+
+std::optional<FileIdentity> ProcFs::identify(std::uint32_t pid, std::string_view name) const {
+	foreign::FileName file = own_file(pid, name);
+	file.mountinfo = path_of(pid, "mountinfo");
+	file.shown = read_link(file.path).value_or(std::string());
+	const auto status = foreign::access().status(file);
+	if (!status) {
+		return std::nullopt;
+	}
+	return FileIdentity{status->mode, status->inode, status->device, status->links};
 }
 
 std::optional<std::uint64_t> ProcFs::ns_inode(std::uint32_t pid, std::string_view kind) const {

@@ -9,8 +9,10 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "foreign/bytes.h"
 #include "model/descriptor.h"
 #include "process/mapping.h"
+#include "process/pseudo_file.h"
 #include "process/status.h"
 
 namespace loopsnoop::process {
@@ -34,8 +36,8 @@ struct Cgroup {
 // that is gone gives an Error, nullopt or an empty list. A pid is not checked against reuse: compare
 // ProcessStatus::start_time_ticks where that matters. Holds nothing but the root: any thread may call, copies are cheap.
 //
-// cmdline, maps and exe need the target's mmap lock or ptrace access; the kernel makes the first two wait while the target
-// holds that lock for writing (a page fault on a dead file system, rarely).
+// Whatever may wait for a target is asked by way of foreign/: its files, what they are, its memory (cmdline), and its mmap lock
+// (maps, cmdline), which it may hold for as long as a dead file system lets it wait. The rest of /proc waits for nobody.
 class ProcFs {
 public:
 	explicit ProcFs(std::string root = "/proc") : root_(std::move(root)) {}
@@ -59,14 +61,17 @@ public:
 	[[nodiscard]] std::vector<std::string> cmdline(std::uint32_t pid) const;
 	[[nodiscard]] Result<std::vector<Mapping>> maps(std::uint32_t pid) const; // empty: zombie or kernel thread
 
-	// Names for us of what the target names; nothing is checked. A relative path is below the target's working directory.
-	// Absolute symbolic links on the way lead to OUR root: for anything but paths from maps, prefer open_file.
-	[[nodiscard]] std::string target_path(std::uint32_t pid, std::string_view path) const;
-	[[nodiscard]] std::string map_files_path(std::uint32_t pid, const Mapping &mapping) const; // deleted files too; CAP_SYS_ADMIN
-	[[nodiscard]] std::string exe_path(std::uint32_t pid) const { return path_of(pid, "exe"); }
-	// Opens a regular file by the target's path for reading, symbolic links resolved inside the target's root
-	// (openat2, Linux 5.6). Anything but a regular file is an Error: a FIFO put there must not hang us.
-	[[nodiscard]] Result<UniqueFd> open_file(std::uint32_t pid, const std::string &path) const;
+	// Files of the target, for foreign::access(): by the target's path, symbolic links resolved inside its root (a relative one
+	// is below its working directory); the one that is mapped, deleted ones too; and the program that runs. A path that cannot be
+	// completed is empty.
+	[[nodiscard]] foreign::FileName target_file(std::uint32_t pid, const std::string &path) const;
+	[[nodiscard]] foreign::FileName mapped_file(std::uint32_t pid, const Mapping &mapping) const; // CAP_CHECKPOINT_RESTORE
+	[[nodiscard]] foreign::FileName program_file(std::uint32_t pid) const;
+	// A file of /proc/PID itself.
+	[[nodiscard]] foreign::FileName own_file(std::uint32_t pid, std::string_view name) const;
+
+	// What a link of /proc/PID leads to ("fd/7", "exe").
+	[[nodiscard]] std::optional<FileIdentity> identify(std::uint32_t pid, std::string_view name) const;
 
 	// Identity of a namespace ("net" "pid" "mnt" "user" …); nullopt: gone or not allowed.
 	[[nodiscard]] std::optional<std::uint64_t> ns_inode(std::uint32_t pid, std::string_view kind) const;

@@ -3,8 +3,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 #include <memory>
 
 #include "base/unique_fd.h"
+#include "foreign/access.h"
 #include "process/text.h"
 
 namespace loopsnoop::process {
@@ -22,7 +21,7 @@ namespace {
 
 constexpr std::size_t block_bytes = 65536;
 
-// O_NONBLOCK: what stands at the path may be a FIFO of a hostile tree.
+// Of /proc alone: nothing there waits for a target. O_NONBLOCK: in a fixture's tree a FIFO may stand there.
 UniqueFd open_for_reading(const std::string &path) {
 	return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 }
@@ -120,13 +119,13 @@ bool each_number(const std::string &folder, const std::function<bool(std::uint32
 }
 
 std::optional<FileIdentity> identify(const std::string &path) {
-	struct statx found {};
-	// AT_STATX_DONT_SYNC: a target that hangs on a dead NFS server must not take us with it.
-	if (::statx(AT_FDCWD, path.c_str(), AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_MODE | STATX_INO | STATX_NLINK,
-	            &found) != 0) {
+	foreign::FileName name;
+	name.path = path;
+	const auto status = foreign::access().status(name);
+	if (!status) {
 		return std::nullopt;
 	}
-	return FileIdentity{found.stx_mode, found.stx_ino, makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_nlink};
+	return FileIdentity{status->mode, status->inode, status->device, status->links};
 }
 
 } // namespace loopsnoop::process

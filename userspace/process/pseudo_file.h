@@ -33,7 +33,7 @@ struct FileIdentity {
 	std::uint64_t device = 0; // st_dev, as stat(2) gives it
 	std::uint32_t links = 0;
 };
-// Follows links, /proc's magic ones too, and asks no server: must return while the file's file system does not answer.
+// Of files of ours, links followed. Those of a target: ProcFs::identify.
 [[nodiscard]] std::optional<FileIdentity> identify(const std::string &path);
 
 } // namespace loopsnoop::process

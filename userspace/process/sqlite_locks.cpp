@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/sqlite_locks.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -36,10 +37,9 @@ OpenFiles open_files(const ProcFs &proc, std::uint32_t pid) {
 	int looked_at = 0;
 	const std::string folder = proc.path_of(pid, "fd");
 	each_number(folder, [&](std::uint32_t fd) {
-		const std::string link = folder + "/" + std::to_string(fd);
-		const auto path = read_link(link);
+		const auto path = read_link(folder + "/" + std::to_string(fd));
 		if (path && path->starts_with('/')) {
-			if (const auto file = identify(link); file && S_ISREG(file->mode)) {
+			if (const auto file = proc.identify(pid, fmt::format("fd/{}", fd)); file && S_ISREG(file->mode)) {
 				files[file->inode] = {*path, file->device};
 			}
 		}

@@ -61,11 +61,11 @@ void search_table(Elf *elf, Elf_Scn *table, const GElf_Shdr &header, std::span<c
 
 void ElfImage::CloseElf::operator()(Elf *elf) const { elf_end(elf); }
 
-std::optional<ElfImage> ElfImage::open(UniqueFd file) {
-	if (!file.valid() || elf_version(EV_CURRENT) == EV_NONE) {
+std::optional<ElfImage> ElfImage::open(std::shared_ptr<const foreign::File> file) {
+	if (!file || elf_version(EV_CURRENT) == EV_NONE) {
 		return std::nullopt;
 	}
-	Elf *elf = elf_begin(file.get(), ELF_C_READ, nullptr);
+	Elf *elf = elf_begin(file->descriptor(), ELF_C_READ, nullptr);
 	if (elf == nullptr) {
 		return std::nullopt;
 	}
@@ -120,10 +120,10 @@ std::vector<std::uint8_t> ElfImage::contents(const ElfSection &section, std::siz
 	while (bytes.size() < wanted) {
 		const std::size_t before = bytes.size();
 		bytes.resize(std::min(wanted, before + piece));
-		const ssize_t got =
-		    ::pread(file_.get(), bytes.data() + before, bytes.size() - before, static_cast<off_t>(section.file_offset + before));
-		bytes.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-		if (got <= 0) {
+		const std::size_t got =
+		    file_->read_some(section.file_offset + before, std::as_writable_bytes(std::span(bytes).subspan(before)));
+		bytes.resize(before + got);
+		if (got == 0) {
 			break;
 		}
 	}

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "foreign/bytes.h"
 #include "process/mapping.h"
 
 struct Elf;
@@ -28,8 +28,8 @@ struct ElfSection {
 // Malformed files give fewer symbols and sections. One thread at a time.
 class ElfImage {
 public:
-	// Takes a descriptor of a regular file. nullopt: not such an ELF file.
-	[[nodiscard]] static std::optional<ElfImage> open(UniqueFd file);
+	// nullopt: not such an ELF file, or none.
+	[[nodiscard]] static std::optional<ElfImage> open(std::shared_ptr<const foreign::File> file);
 
 	enum class Tables : std::uint8_t { dynamic, all };
 	// Addresses as linked, in the order of `names`; 0 for those that are not defined. From .dynsym, with `all` then from .symtab,
@@ -46,9 +46,9 @@ private:
 		void operator()(Elf *elf) const;
 	};
 
-	ElfImage(UniqueFd file, Elf *elf) : file_(std::move(file)), elf_(elf) {}
+	ElfImage(std::shared_ptr<const foreign::File> file, Elf *elf) : file_(std::move(file)), elf_(elf) {}
 
-	UniqueFd file_; // before elf_, which reads from it
+	std::shared_ptr<const foreign::File> file_; // before elf_, which reads from it
 	std::unique_ptr<Elf, CloseElf> elf_;
 };
 

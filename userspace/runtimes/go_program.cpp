@@ -2,8 +2,6 @@
 #include "runtimes/go_program.h"
 
 #include <elf.h>
-#include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -13,15 +11,15 @@
 #include <span>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "foreign/bytes.h"
 
 namespace loopsnoop::runtimes {
 
 namespace {
 
-template <typename T> std::optional<T> read_at(int fd, std::uint64_t offset) {
+template <typename T> std::optional<T> read_at(const foreign::File &file, std::uint64_t offset) {
 	T value{};
-	if (pread(fd, &value, sizeof(value), static_cast<off_t>(offset)) != static_cast<ssize_t>(sizeof(value))) {
+	if (file.read_some(offset, std::as_writable_bytes(std::span(&value, 1))) != sizeof(value)) {
 		return std::nullopt;
 	}
 	return value;
@@ -51,21 +49,20 @@ bool has_go_note(std::span<const std::byte> notes) {
 } // namespace
 
 bool is_go_program(const process::ProcFs &proc, std::uint32_t pid) {
-	const UniqueFd file(open(proc.exe_path(pid).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-	const auto header = file.valid() ? read_at<Elf64_Ehdr>(file.get(), 0) : std::nullopt;
+	const auto file = foreign::File::open(proc.program_file(pid));
+	const auto header = file ? read_at<Elf64_Ehdr>(**file, 0) : std::nullopt;
 	if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64) {
 		return false;
 	}
 	constexpr std::uint16_t most_segments = 64;
 	constexpr std::uint64_t most_note_bytes = 4096;
 	for (std::uint16_t i = 0; i < std::min<std::uint16_t>(header->e_phnum, most_segments); i++) {
-		const auto segment = read_at<Elf64_Phdr>(file.get(), header->e_phoff + std::uint64_t{i} * header->e_phentsize);
+		const auto segment = read_at<Elf64_Phdr>(**file, header->e_phoff + std::uint64_t{i} * header->e_phentsize);
 		if (!segment || segment->p_type != PT_NOTE) {
 			continue;
 		}
 		std::vector<std::byte> notes(std::min<std::uint64_t>(segment->p_filesz, most_note_bytes));
-		const ssize_t n = pread(file.get(), notes.data(), notes.size(), static_cast<off_t>(segment->p_offset));
-		if (n > 0 && has_go_note(std::span(notes).first(static_cast<std::size_t>(n)))) {
+		if (has_go_note(std::span(notes).first((*file)->read_some(segment->p_offset, notes)))) {
 			return true;
 		}
 	}

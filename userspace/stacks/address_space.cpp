@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stacks/address_space.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "base/clock.h"
@@ -90,32 +87,22 @@ std::shared_ptr<Module> AddressSpace::module_of(CodeRegion &region) {
 	return module;
 }
 
-UniqueFd AddressSpace::open_mapped(const process::Mapping &mapping) const {
-	if (mapping.path.starts_with("/dev/") && !mapping.path.starts_with("/dev/shm/")) {
-		return {}; // opening a device may do something
-	}
+FileOfTarget AddressSpace::open_mapped(const process::Mapping &mapping) const {
 	// This link leads to the very file that is mapped, also when it is deleted or lies in another mount namespace. It asks for a
 	// capability.
-	UniqueFd fd(open(procfs_->map_files_path(pid_, mapping).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-	struct stat status {};
-	if (fd.valid() && fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode)) {
-		return fd;
+	auto file = foreign::File::open(procfs_->mapped_file(pid_, mapping));
+	if (file || mapping.deleted) {
+		return file ? std::move(*file) : nullptr;
 	}
-	if (mapping.deleted) {
-		return {};
-	}
-	auto by_path = procfs_->open_file(pid_, mapping.path);
+	file = foreign::File::open(procfs_->target_file(pid_, mapping.path));
 	// Some file systems (btrfs, overlayfs) show one device here and another there; the inode is the same.
-	if (!by_path || fstat(by_path->get(), &status) != 0 || status.st_ino != mapping.inode) {
-		return {};
-	}
-	return std::move(by_path).value();
+	return file && (*file)->status().inode == mapping.inode ? std::move(*file) : nullptr;
 }
 
 DebugSearch AddressSpace::debug_search(const CodeRegion &region) const {
 	return {region.mapping.path, [this](const std::string &path) {
-		        auto fd = procfs_->open_file(pid_, path);
-		        return fd ? std::move(fd).value() : UniqueFd();
+		        auto file = foreign::File::open(procfs_->target_file(pid_, path));
+		        return file ? std::move(*file) : FileOfTarget();
 	        }};
 }
 

@@ -47,7 +47,7 @@ private:
 	void read_maps();
 	[[nodiscard]] CodeRegion *lookup(std::uint64_t address);
 	[[nodiscard]] std::shared_ptr<Module> module_of(CodeRegion &region);
-	[[nodiscard]] UniqueFd open_mapped(const process::Mapping &mapping) const;
+	[[nodiscard]] FileOfTarget open_mapped(const process::Mapping &mapping) const;
 
 	const process::ProcFs *procfs_;
 	ModuleCache *modules_;

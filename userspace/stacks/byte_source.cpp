@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stacks/byte_source.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 
 namespace loopsnoop::stacks {
@@ -38,18 +35,10 @@ std::string ByteSource::read_string(std::uint64_t offset, std::size_t max_bytes)
 }
 
 std::size_t FileBytes::read_some(std::uint64_t offset, std::span<std::uint8_t> into) const {
-	std::size_t done = 0;
-	while (done < into.size() && offset + done < size_) {
-		const ssize_t got = pread(fd_.get(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
-		if (got < 0 && errno == EINTR) {
-			continue;
-		}
-		if (got <= 0) {
-			break;
-		}
-		done += static_cast<std::size_t>(got);
+	if (offset >= size()) {
+		return 0;
 	}
-	return done;
+	return file_->read_some(offset, std::as_writable_bytes(into.first(std::min<std::uint64_t>(into.size(), size() - offset))));
 }
 
 std::size_t MemoryBytes::read_some(std::uint64_t offset, std::span<std::uint8_t> into) const {

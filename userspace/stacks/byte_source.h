@@ -3,13 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <type_traits>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "foreign/bytes.h"
 
 namespace loopsnoop::stacks {
 
@@ -28,8 +29,6 @@ public:
 	[[nodiscard]] virtual std::uint64_t size() const = 0;
 	// The number of bytes copied, fewer than asked at the end.
 	[[nodiscard]] virtual std::size_t read_some(std::uint64_t offset, std::span<std::uint8_t> into) const = 0;
-	// The descriptor behind, -1 when there is none.
-	[[nodiscard]] virtual int descriptor() const { return -1; }
 
 	template <typename T> [[nodiscard]] std::optional<T> read(std::uint64_t offset) const {
 		static_assert(std::is_trivially_copyable_v<T>);
@@ -46,17 +45,15 @@ public:
 	[[nodiscard]] std::string read_string(std::uint64_t offset, std::size_t max_bytes) const;
 };
 
-// Owns the descriptor. The size is the one at opening.
+// Of a file of somebody. The size is the one at opening.
 class FileBytes final : public ByteSource {
 public:
-	FileBytes(UniqueFd fd, std::uint64_t size) : fd_(std::move(fd)), size_(size) {}
-	[[nodiscard]] std::uint64_t size() const override { return size_; }
+	explicit FileBytes(std::shared_ptr<const foreign::File> file) : file_(std::move(file)) {}
+	[[nodiscard]] std::uint64_t size() const override { return file_->status().size; }
 	[[nodiscard]] std::size_t read_some(std::uint64_t offset, std::span<std::uint8_t> into) const override;
-	[[nodiscard]] int descriptor() const override { return fd_.get(); }
 
 private:
-	UniqueFd fd_;
-	std::uint64_t size_;
+	std::shared_ptr<const foreign::File> file_;
 };
 
 class MemoryBytes final : public ByteSource {

@@ -2,7 +2,6 @@
 #include "stacks/module_cache.h"
 
 #include <sys/auxv.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,17 +11,17 @@
 
 namespace loopsnoop::stacks {
 
-std::shared_ptr<Module> ModuleCache::open(UniqueFd fd) {
-	struct stat status {};
-	if (!fd.valid() || fstat(fd.get(), &status) != 0) {
+std::shared_ptr<Module> ModuleCache::open(FileOfTarget file) {
+	if (!file) {
 		return nullptr;
 	}
-	const Key key{status.st_dev, status.st_ino, status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size};
+	const foreign::FileStatus &status = file->status();
+	const Key key{status.device, status.inode, status.modified_ns, status.size};
 	if (const auto known = modules_.find(key); known != modules_.end()) {
 		return known->second;
 	}
 	make_room();
-	auto image = open_image(std::move(fd));
+	auto image = open_image(std::move(file));
 	auto module = image ? std::make_shared<Module>(std::move(image)) : nullptr;
 	if (module) {
 		touch(*module);

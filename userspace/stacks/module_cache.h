@@ -6,7 +6,6 @@
 #include <memory>
 #include <tuple>
 
-#include "base/unique_fd.h"
 #include "stacks/module.h"
 
 namespace loopsnoop::stacks {
@@ -18,7 +17,7 @@ public:
 	static constexpr std::size_t max_table_bytes = 8ULL * 1024 * 1024; // symbols and line indexes together; node alone has 3 MiB
 
 	// nullptr: not an ELF file that can be used (that is remembered, too).
-	[[nodiscard]] std::shared_ptr<Module> open(UniqueFd fd);
+	[[nodiscard]] std::shared_ptr<Module> open(FileOfTarget file);
 	// The vdso is the same in every process of a kernel, ours included: it is read from our own memory.
 	[[nodiscard]] std::shared_ptr<Module> vdso();
 
@@ -28,7 +27,7 @@ public:
 	void finish_stack();
 
 private:
-	using Key = std::tuple<std::uint64_t, std::uint64_t, std::int64_t, std::int64_t, std::int64_t>;
+	using Key = std::tuple<std::uint64_t, std::uint64_t, std::int64_t, std::uint64_t>;
 
 	void make_room();
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stacks/open_image.h"
 
-#include <fcntl.h>
 #include <lzma.h>
-#include <sys/stat.h>
 #include <zlib.h>
 
 #include <array>
@@ -59,16 +57,17 @@ bool has_checksum(const ByteSource &bytes, std::uint32_t wanted) {
 
 } // namespace
 
-std::shared_ptr<const ElfImage> open_image(UniqueFd fd) {
-	struct stat status {};
-	if (!fd.valid() || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-		return nullptr;
-	}
-	auto image = ElfImage::read(std::make_shared<FileBytes>(std::move(fd), static_cast<std::uint64_t>(status.st_size)));
+std::shared_ptr<const ElfImage> open_image(FileOfTarget file) {
+	auto image = file ? ElfImage::read(std::make_shared<FileBytes>(std::move(file))) : std::nullopt;
 	return image ? std::make_shared<const ElfImage>(std::move(*image)) : nullptr;
 }
 
-UniqueFd open_ours(const std::string &path) { return UniqueFd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)); }
+FileOfTarget open_ours(const std::string &path) {
+	foreign::FileName name;
+	name.path = path;
+	auto file = foreign::File::open(name);
+	return file ? std::move(*file) : nullptr;
+}
 
 std::shared_ptr<const ElfImage> find_debug_file(const ElfImage &image, const std::string &path, const OpenInTarget &open) {
 	const std::array<OpenInTarget, 2> roots{open, open_ours};

@@ -6,19 +6,20 @@
 #include <optional>
 #include <string>
 
-#include "base/unique_fd.h"
+#include "foreign/bytes.h"
 #include "stacks/elf_image.h"
 
 namespace loopsnoop::stacks {
 
-// Opens a regular file by a path of the target; an invalid descriptor when there is none.
-using OpenInTarget = std::function<UniqueFd(const std::string &path)>;
+using FileOfTarget = std::shared_ptr<const foreign::File>;
+// Opens a regular file by a path of the target; nullptr when there is none.
+using OpenInTarget = std::function<FileOfTarget(const std::string &path)>;
 
-// Takes a descriptor of a regular file. nullptr: not a file that can be read as x86-64 ELF.
-[[nodiscard]] std::shared_ptr<const ElfImage> open_image(UniqueFd fd);
+// nullptr: not a file that can be read as x86-64 ELF, or none.
+[[nodiscard]] std::shared_ptr<const ElfImage> open_image(FileOfTarget file);
 
-// The same by a path of our own root, which is trusted no more than the target's: a FIFO there does not block.
-[[nodiscard]] UniqueFd open_ours(const std::string &path);
+// A regular file by a path of our own root, which is trusted no more than the target's.
+[[nodiscard]] FileOfTarget open_ours(const std::string &path);
 
 // The separate debug file of an image that was found at `path`: by build ID below /usr/lib/debug, else by .gnu_debuglink beside
 // the file; in the target's root first, then in ours. nullptr: none, or it belongs to another build.

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stacks/perf_map.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <charconv>
+#include <span>
 #include <string_view>
 #include <tuple>
 
@@ -40,25 +38,25 @@ void PerfMap::clear() {
 	longest_ = 0;
 }
 
-void PerfMap::update(UniqueFd fd) {
-	struct stat status {};
-	if (!fd.valid() || fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
+void PerfMap::update(std::shared_ptr<const foreign::File> file) {
+	if (!file) {
 		return;
 	}
-	const auto size = static_cast<std::uint64_t>(status.st_size);
-	const std::int64_t changed = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
-	const bool same_file = status.st_dev == device_ && status.st_ino == inode_;
+	const foreign::FileStatus &status = file->status();
+	const std::uint64_t size = status.size;
+	const std::int64_t changed = status.modified_ns;
+	const bool same_file = status.device == device_ && status.inode == inode_;
 	if (same_file && size == size_ && changed == changed_ns_) {
 		return;
 	}
 	if (!same_file || size <= size_) {
 		clear();
 	}
-	fd_ = std::move(fd);
-	device_ = status.st_dev;
-	inode_ = status.st_ino;
+	device_ = status.device;
+	inode_ = status.inode;
 	size_ = size;
 	changed_ns_ = changed;
+	file_ = std::move(file);
 	parse_from(std::max(parsed_, size - std::min(size, max_parsed_bytes)), size);
 	sort();
 }
@@ -69,13 +67,13 @@ void PerfMap::parse_from(std::uint64_t offset, std::uint64_t end) {
 	parsed_ = offset;
 	std::string piece(64ULL * 1024, '\0');
 	while (offset < end) {
-		const ssize_t got =
-		    pread(fd_.get(), piece.data(), std::min<std::uint64_t>(piece.size(), end - offset), static_cast<off_t>(offset));
-		if (got <= 0) {
+		const auto wanted = std::as_writable_bytes(std::span(piece)).first(std::min<std::uint64_t>(piece.size(), end - offset));
+		const std::size_t got = file_->read_some(offset, wanted);
+		if (got == 0) {
 			break;
 		}
-		offset += static_cast<std::uint64_t>(got);
-		buffer.append(piece, 0, static_cast<std::size_t>(got));
+		offset += got;
+		buffer.append(piece, 0, got);
 		std::size_t begin = 0;
 		for (std::size_t newline = buffer.find('\n'); newline != std::string::npos; newline = buffer.find('\n', begin)) {
 			std::string_view line = std::string_view(buffer).substr(begin, newline - begin);
@@ -140,7 +138,7 @@ std::optional<std::string> PerfMap::find(std::uint64_t address) const {
 		return std::nullopt;
 	}
 	std::string name(found->name_bytes, '\0');
-	if (pread(fd_.get(), name.data(), name.size(), static_cast<off_t>(found->name_offset)) != static_cast<ssize_t>(name.size())) {
+	if (file_->read_some(found->name_offset, std::as_writable_bytes(std::span(name))) != name.size()) {
 		return std::nullopt;
 	}
 	return name;

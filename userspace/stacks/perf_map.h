@@ -2,11 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "foreign/bytes.h"
 
 namespace loopsnoop::stacks {
 
@@ -16,7 +17,7 @@ class PerfMap {
 public:
 	// To be called with the file as it can be opened now; parses what was appended since, or all of it when it is another file
 	// or was written anew. Entries past a quarter million push out the oldest.
-	void update(UniqueFd fd);
+	void update(std::shared_ptr<const foreign::File> file);
 	[[nodiscard]] std::optional<std::string> find(std::uint64_t address) const;
 	[[nodiscard]] std::size_t size() const { return entries_.size(); }
 
@@ -32,7 +33,7 @@ private:
 	void parse_from(std::uint64_t offset, std::uint64_t end);
 	void sort();
 
-	UniqueFd fd_;
+	std::shared_ptr<const foreign::File> file_;
 	std::uint64_t device_ = 0;
 	std::uint64_t inode_ = 0;
 	std::uint64_t size_ = 0;

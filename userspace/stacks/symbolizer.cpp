@@ -96,15 +96,15 @@ void Symbolizer::check_perf_map(Process &process, std::uint32_t pid) {
 	if (!status || status->nspids.empty()) {
 		return;
 	}
-	auto fd = procfs_.open_file(pid, "/tmp/perf-" + std::to_string(status->nspids.back()) + ".map");
-	struct stat file {};
-	struct stat owner {}; // of /proc/PID: the effective user
-	if (!fd || fstat(fd->get(), &file) != 0 || stat(procfs_.path_of(pid, "").c_str(), &owner) != 0) {
+	auto file = foreign::File::open(procfs_.target_file(pid, "/tmp/perf-" + std::to_string(status->nspids.back()) + ".map"));
+	struct stat process_folder {}; // of /proc/PID: the effective user; no file system but /proc is asked
+	if (!file || stat(procfs_.path_of(pid, "").c_str(), &process_folder) != 0) {
 		return;
 	}
 	// /tmp is everyone's: names that another user put there are not believed.
-	if (file.st_uid == 0 || file.st_uid == owner.st_uid || file.st_uid == status->uid) {
-		process.perf_map.update(std::move(fd).value());
+	const std::uint32_t owner = (*file)->status().owner;
+	if (owner == 0 || owner == process_folder.st_uid || owner == status->uid) {
+		process.perf_map.update(std::move(*file));
 	}
 }
 

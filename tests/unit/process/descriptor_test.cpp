@@ -153,7 +153,7 @@ TEST_CASE("ourselves in /proc") {
 		own_text = own_text || (mapping.executable && mapping.path == exe->path);
 	}
 	CHECK(own_text);
-	CHECK(procfs.open_file(own_pid(), exe->path));
+	CHECK(foreign::File::open(procfs.target_file(own_pid(), exe->path)));
 	CHECK(procfs.syscall(own_pid(), own_pid())->number == 0); // in the read() of that very file
 	CHECK(procfs.ns_inode(own_pid(), "net"));
 }
@@ -166,13 +166,13 @@ TEST_CASE("files of a target are opened inside its root, and only regular ones")
 	REQUIRE(::mkfifo(tree.path("10/root/fifo").c_str(), 0600) == 0);
 	const ProcFs procfs(tree.root());
 	for (const char *path : {"/etc/real", "/etc/absolute", "/../etc/real"}) {
-		const auto file = procfs.open_file(10, path);
+		const auto file = foreign::File::open(procfs.target_file(10, path));
 		REQUIRE(file);
 		std::array<char, 16> content{};
-		CHECK(::read(file->get(), content.data(), content.size()) == 6);
+		CHECK((*file)->read_some(0, std::as_writable_bytes(std::span(content))) == 6);
 	}
-	CHECK_FALSE(procfs.open_file(10, "/etc/out"));
-	CHECK_FALSE(procfs.open_file(10, "/fifo"));
-	CHECK_FALSE(procfs.open_file(10, "/etc"));
-	CHECK_FALSE(procfs.open_file(10, "/none"));
+	CHECK_FALSE(foreign::File::open(procfs.target_file(10, "/etc/out")));
+	CHECK_FALSE(foreign::File::open(procfs.target_file(10, "/fifo")));
+	CHECK_FALSE(foreign::File::open(procfs.target_file(10, "/etc")));
+	CHECK_FALSE(foreign::File::open(procfs.target_file(10, "/none")));
 }

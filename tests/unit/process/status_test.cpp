@@ -125,8 +125,11 @@ TEST_CASE("processes of a fixture tree") {
 	REQUIRE(exe);
 	CHECK(exe->path == "/usr/bin/python3");
 	CHECK(exe->deleted);
-	CHECK(procfs.target_path(4711, "/etc/x") == tree.root() + "/4711/root/etc/x");
-	CHECK(procfs.target_path(4711, "x") == tree.root() + "/4711/cwd/x");
+	tree.link("4711/cwd", "/srv/app");
+	CHECK(procfs.target_file(4711, "/etc/x").path == "/etc/x");
+	CHECK(procfs.target_file(4711, "x").path == "/srv/app/x");
+	CHECK(procfs.target_file(4711, "x").root == tree.root() + "/4711/root");
+	CHECK(procfs.target_file(4712, "x").path.empty());
 }
 
 TEST_CASE("a program is known by the name that it was started by") {
@@ -177,6 +180,6 @@ TEST_CASE("a process that is gone") {
 		CHECK(procfs.epoll_targets(gone, 3).empty());
 		CHECK_FALSE(procfs.syscall(gone, gone));
 		CHECK_FALSE(procfs.ns_inode(gone, "net"));
-		CHECK_FALSE(procfs.open_file(gone, "/etc/passwd"));
+		CHECK_FALSE(loopsnoop::foreign::File::open(procfs.target_file(gone, "/etc/passwd")));
 	}
 }

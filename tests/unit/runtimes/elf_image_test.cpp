@@ -30,11 +30,11 @@ const char *const constant = "what only this test's constants hold";
 
 constexpr std::array<std::string_view, 2> names{"loopsnoop_test_marker", "no such symbol"};
 
-UniqueFd file_of(const std::string &bytes) {
+std::shared_ptr<const foreign::File> file_of(const std::string &bytes) {
 	UniqueFd file(::memfd_create("elf", MFD_CLOEXEC));
 	REQUIRE(file.valid());
 	REQUIRE(::write(file.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-	return file;
+	return foreign::File::of(std::move(file));
 }
 
 std::string bytes_of(const char *path) {
@@ -42,7 +42,7 @@ std::string bytes_of(const char *path) {
 	return {std::istreambuf_iterator<char>(file), {}};
 }
 
-void look_at_everything(UniqueFd file) {
+void look_at_everything(std::shared_ptr<const foreign::File> file) {
 	const auto image = ElfImage::open(std::move(file));
 	if (!image) {
 		return;
@@ -70,7 +70,7 @@ TEST_CASE("symbols of a running file are where they are") {
 	const auto maps = proc.maps(self);
 	const auto exe = proc.exe(self);
 	REQUIRE((maps && exe));
-	const auto image = ElfImage::open(UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
+	const auto image = ElfImage::open(foreign::File::of(UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC))));
 	REQUIRE(image);
 	const auto found = image->symbols(names, ElfImage::Tables::all);
 	CHECK(found[1] == 0);
@@ -88,7 +88,7 @@ TEST_CASE("symbols of a running file are where they are") {
 }
 
 TEST_CASE("sections") {
-	const auto image = ElfImage::open(UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
+	const auto image = ElfImage::open(foreign::File::of(UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC))));
 	REQUIRE(image);
 	const auto rodata = image->section(".rodata");
 	REQUIRE(rodata);
@@ -104,12 +104,12 @@ TEST_CASE("sections") {
 }
 
 TEST_CASE("files that are no ELF files, or were") {
-	CHECK_FALSE(ElfImage::open(UniqueFd{}));
+	CHECK_FALSE(ElfImage::open(nullptr));
 	CHECK_FALSE(ElfImage::open(file_of("")));
 	CHECK_FALSE(ElfImage::open(file_of("#!/bin/sh\n")));
 	CHECK_FALSE(ElfImage::open(file_of("\x7f"
 	                                   "ELF")));
-	CHECK_FALSE(ElfImage::open(UniqueFd(::open("/", O_RDONLY | O_CLOEXEC))));
+	CHECK_FALSE(ElfImage::open(foreign::File::of(UniqueFd(::open("/", O_RDONLY | O_CLOEXEC)))));
 	const std::string whole = bytes_of("/bin/true"); // small, and as real as any
 	REQUIRE(whole.size() > 10'000);
 	std::mt19937_64 random(1); // NOLINT(cert-msc32-c,cert-msc51-cpp): the same files each time

@@ -50,7 +50,7 @@ std::size_t compare_file(const std::string &path, std::uint64_t step) {
 	REQUIRE(image != nullptr);
 	CfiTable table(image);
 	elf_version(EV_CURRENT);
-	const UniqueFd fd = open_ours(path);
+	const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 	Elf *const elf = elf_begin(fd.get(), ELF_C_READ, nullptr);
 	Dwarf_CFI *const cfi = dwarf_getcfi_elf(elf);
 	REQUIRE(cfi != nullptr);

@@ -26,10 +26,10 @@ Bytes read_file(const std::string &path) {
 	return image->bytes().read_bytes(0, image->bytes().size()).value();
 }
 
-UniqueFd file_of(const Bytes &bytes) {
+FileOfTarget file_of(const Bytes &bytes) {
 	UniqueFd fd(memfd_create("hostile", MFD_CLOEXEC));
 	REQUIRE(write(fd.get(), bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()));
-	return fd;
+	return foreign::File::of(std::move(fd));
 }
 
 // Everything that is ever asked of a file. The number of answers, so that nothing is optimized away.
@@ -39,7 +39,7 @@ std::size_t ask(const Bytes &bytes) {
 		return 0;
 	}
 	Module module(image);
-	const DebugSearch search{"/nowhere/plugin.so", [](const std::string &) { return UniqueFd(); }};
+	const DebugSearch search{"/nowhere/plugin.so", [](const std::string &) { return FileOfTarget(); }};
 	std::size_t answers = 0;
 	for (std::uint64_t address = 0x1000; address < 0x1400; address += 7) {
 		answers += module.row(address) != nullptr ? 1 : 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Line numbers of real files, held against what elfutils makes of the same bytes.
 #include <elfutils/libdw.h>
+#include <fcntl.h>
 #include <libelf.h>
 
 #include <filesystem>
@@ -22,7 +23,7 @@ std::size_t compare_file(const std::string &path, std::uint64_t step) {
 	const auto lines = SourceLines::open(image);
 	REQUIRE(lines != nullptr);
 	elf_version(EV_CURRENT);
-	const UniqueFd fd = open_ours(path);
+	const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 	Elf *const elf = elf_begin(fd.get(), ELF_C_READ, nullptr);
 	Dwarf *const dwarf = dwarf_begin_elf(elf, DWARF_C_READ, nullptr);
 	REQUIRE(dwarf != nullptr);
