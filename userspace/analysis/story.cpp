@@ -13,6 +13,7 @@
 #include "analysis/circumstances.h"
 #include "analysis/culprit.h"
 #include "analysis/database_wait.h"
+#include "analysis/garbage.h"
 #include "analysis/gil_story.h"
 #include "analysis/kernel_frames.h"
 #include "analysis/pool_wait.h"
@@ -290,8 +291,13 @@ void tell_story(Stall &stall) {
 	if (stall.cause != Cause::runqueue) {
 		summary += throttled(stall);
 	}
+	stall.gc = garbage_collection(stall.cpu);
+	summary += garbage_words(stall);
 	stall.summary = one_line(summary);
 	stall.advice = advice_for(stall);
+	if (!stall.advice) {
+		stall.advice = garbage_advice(stall);
+	}
 }
 
 } // namespace loopsnoop::analysis

@@ -119,6 +119,19 @@ struct PeerSnapshot {
 	ThreadView thread;
 };
 
+// The task of an asynchronous framework whose step a stall was.
+struct StallTask {
+	std::uint64_t id = 0;  // address of its object
+	std::string name;      // as the program has it: "Task-7", or what it was given
+	std::string coroutine; // qualified name of its outermost coroutine; empty: not known
+};
+
+// How much of a stall's CPU time the interpreter's garbage collector took, by the samples that were in it.
+struct GcPart {
+	std::uint64_t ns = 0;
+	std::optional<std::uint64_t> generation; // the oldest that was collected; unset: not known
+};
+
 enum class Truncated : std::uint8_t { no, before_attach, session_end, target_exit, end_lost };
 [[nodiscard]] constexpr std::string_view name_of(Truncated truncated) {
 	switch (truncated) {
@@ -159,6 +172,8 @@ struct Stall {
 	std::optional<Startup> startup;            // it waits before it has served anybody
 	std::optional<PoolWait> pool;              // of the wait that explains it
 	std::optional<PeerSnapshot> peer;          // of the wait that explains it; stalls that were ever ongoing
+	std::optional<StallTask> task;             // that ran; unset: none did, or it is not known. Read while the stall went on
+	std::optional<GcPart> gc;                  // unset: none was seen
 	std::optional<std::vector<ThreadView>> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;
 };

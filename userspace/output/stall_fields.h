@@ -114,6 +114,17 @@ template <typename Visitor, Is<PeerSnapshot> T> void fields(Visitor &v, T &peer)
 	v.field("thread", peer.thread);
 }
 
+template <typename Visitor, Is<StallTask> T> void fields(Visitor &v, T &task) {
+	v.hexadecimal("id", task.id);
+	v.field("name", task.name);
+	v.or_null("coroutine", task.coroutine);
+}
+
+template <typename Visitor, Is<GcPart> T> void fields(Visitor &v, T &gc) {
+	v.field("ns", gc.ns);
+	v.field("generation", gc.generation);
+}
+
 template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.required("id", stall.id);
 	v.either("phase", stall.ongoing, "ongoing", "ended", Unknown::is_error);
@@ -139,6 +150,8 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.optional("startup", stall.startup);
 	v.optional("pool", stall.pool);
 	v.optional("peer", stall.peer);
+	v.optional("task", stall.task);
+	v.optional("gc", stall.gc);
 	v.optional("threads", stall.threads);
 	v.optional("deadlock", stall.deadlock);
 }

@@ -57,6 +57,11 @@ def check_stall(at):
         for listener in at.at("startup").at("listening").each():
             listener.at("address").text(True)
             listener.at("waiting").or_null("integer")
+    if at.has("task"):
+        at.at("task").at("id").text()
+        at.at("task").at("name").text()
+    if at.has("gc"):
+        at.at("gc").at("ns").integer()
     if at.has("pool"):
         at.at("pool").at("name").text()
         at.at("pool").at("how").one_of(["inferred"])

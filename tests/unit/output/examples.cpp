@@ -127,6 +127,8 @@ Stall full_stall() {
 	    2 * ms, 4, {GilHolding{4715, "worker", 3, 2 * ms, Stack{{{"crunch", "/srv/app/report.py", 17}}, {}, {}, {}, false}}}};
 	stall.gil->holders.emplace_back();
 	stall.throttled_ns = 3 * ms;
+	stall.task = StallTask{0x7f11bb00, "Task-7", "audit_middleware"};
+	stall.gc = GcPart{60 * ms, 2};
 	ThreadView thread;
 	thread.tid = 4715;
 	thread.thread = "worker";
