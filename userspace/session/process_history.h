@@ -32,6 +32,8 @@ public:
 	// What its main thread did when it ended, or when the signal came that ended it.
 	void did(std::uint32_t pid, std::string doing, std::optional<SourceFrame> culprit);
 	void ended(const ProcessExit &exit);
+	// It ended before it was followed: it was never part of the session.
+	void forget(std::uint32_t pid) { living_.erase(pid); }
 	// The moment at which what a process does is of interest: when the signal came that ended it; nullopt: none came.
 	[[nodiscard]] std::optional<ProcessActivity::SignalSent> signal_of(std::uint32_t pid) const;
 	// It has children that are followed, and live.

@@ -58,13 +58,18 @@ std::uint64_t important_losses(const LossCounts &losses) {
 } // namespace
 
 Session::Session(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared)
-    : settings_(settings), outputs_(outputs), collector_(collector), prepared_(std::move(prepared)), programs_(prepared_.proc),
-      children_(prepared_.proc), resolver_(prepared_.proc, programs_, children_),
-      inspector_(collector_, prepared_.proc, programs_, resolver_, settings_.stack_bytes),
-      stalls_(
-          {settings_.threshold_ns, settings_.hang_after_ns, {settings_.tids.begin(), settings_.tids.end()}, settings_.children},
-          collector_, prepared_.proc, programs_, children_, resolver_, inspector_,
-          [this](const Record &record) { begun_ ? write(record) : early_.push_back(record); }),
+    : settings_(settings), outputs_(outputs), collector_(collector), prepared_(std::move(prepared)),
+      parts_(
+          {
+              {settings_.threshold_ns,
+               settings_.hang_after_ns,
+               {settings_.tids.begin(), settings_.tids.end()},
+               settings_.children},
+              collector_,
+              prepared_.proc,
+              [this](const Record &record) { begun_ ? write(record) : early_.push_back(record); },
+          },
+          settings_.stack_bytes),
       events_(collector_) {}
 
 void Session::write(const Record &record) {
@@ -85,7 +90,7 @@ void Session::drain(std::uint64_t until_ns) {
 		if (const auto *candidate = std::get_if<Candidate>(&*event); candidate != nullptr && prepared_.discovery) {
 			prepared_.discovery->on(*candidate);
 		}
-		stalls_.handle(std::move(*event));
+		parts_.events.handle(std::move(*event));
 		if (left % between_looks == 0 && monotonic_ns() >= until_ns) {
 			break;
 		}
@@ -94,7 +99,7 @@ void Session::drain(std::uint64_t until_ns) {
 
 void Session::follow_found(const std::vector<collector::FollowRequest> &found) {
 	for (const collector::FollowRequest &request : found) {
-		stalls_.expect(request.pid, Stalls::Asked::found);
+		parts_.processes.expect(request.pid, Processes::Asked::found);
 	}
 	collector_.follow_all(found);
 	drain();
@@ -102,38 +107,39 @@ void Session::follow_found(const std::vector<collector::FollowRequest> &found) {
 
 // Begins to follow what discovery has found meanwhile.
 std::vector<collector::FollowRequest> Session::take_up() {
-	auto found = prepared_.discovery->take(collector_, monotonic_ns(), [&](std::uint32_t pid) { return stalls_.follows(pid); });
+	auto found =
+	    prepared_.discovery->take(collector_, monotonic_ns(), [&](std::uint32_t pid) { return parts_.processes.contains(pid); });
 	follow_found(found);
 	return found;
 }
 
 void Session::look_at(const std::vector<collector::FollowRequest> &found) {
 	for (const collector::FollowRequest &request : found) {
-		stalls_.forget_unseen(request.pid);
-		stalls_.first_look(request.pid);
+		parts_.processes.forget_unseen(request.pid);
+		parts_.attach.inspect(request.pid);
 	}
 }
 
-void Session::tick() { stalls_.tick(events_.empty() ? Stalls::Handled::all : Stalls::Handled::some); }
+void Session::tick() { parts_.tick.tick(events_.empty() ? SessionTick::Handled::all : SessionTick::Handled::some); }
 
 // Those that were named; returns those that were found besides.
 Result<std::vector<collector::FollowRequest>> Session::follow_all() {
 	for (const collector::FollowRequest &request : prepared_.requests) {
-		stalls_.expect(request.pid, Stalls::Asked::by_name);
+		parts_.processes.expect(request.pid, Processes::Asked::by_name);
 		if (auto followed = collector_.follow(request); !followed) {
 			return followed.error();
 		}
 	}
 	drain();
 	for (const collector::FollowRequest &request : prepared_.requests) {
-		stalls_.probe_sleeping_poll(request.pid);
+		parts_.attach.probe_sleeping_poll(request.pid);
 	}
 	drain();
 	std::vector<collector::FollowRequest> found;
 	// Until there are no more: they may fork before they are followed. Those that a followed one forks are followed already.
 	for (;;) {
 		auto below = discovery::descendants_of(prepared_.requests, prepared_.proc);
-		std::erase_if(below, [&](const collector::FollowRequest &request) { return stalls_.follows(request.pid); });
+		std::erase_if(below, [&](const collector::FollowRequest &request) { return parts_.processes.contains(request.pid); });
 		if (below.empty()) {
 			break;
 		}
@@ -154,7 +160,7 @@ Result<void> Session::begin() {
 	if (!found) {
 		return found.error();
 	}
-	stalls_.prepare();
+	parts_.tick.prepare();
 	if (!prepared_.discovery) { // which finds them itself
 		start.not_followed = discovery::not_followed(prepared_.requests, prepared_.proc);
 	}
@@ -171,7 +177,7 @@ Result<void> Session::begin() {
 	drain();
 	if (!prepared_.launch) {
 		for (const collector::FollowRequest &request : prepared_.requests) {
-			stalls_.first_look(request.pid);
+			parts_.attach.inspect(request.pid);
 		}
 	}
 	look_at(*found);
@@ -188,7 +194,7 @@ void Session::wait_until(std::uint64_t time_ns) {
 }
 
 void Session::tell_status() {
-	if (!outputs_.status(meter_.read(stalls_, programs_, important_losses(collector_.losses())))) {
+	if (!outputs_.status(meter_.read(parts_, important_losses(collector_.losses())))) {
 		going_on_ = false;
 		end_.reader_gone = true;
 	}
@@ -228,7 +234,7 @@ void Session::run() {
 			tick();
 			const std::uint64_t after = monotonic_ns();
 			live_->update(after);
-			next_tick = std::min(std::max(stalls_.next_due_ns(), after + shortest_tick_ns), next_on_grid(after, tick_ns));
+			next_tick = std::min(std::max(parts_.tick.next_due_ns(), after + shortest_tick_ns), next_on_grid(after, tick_ns));
 		}
 		if (monotonic_ns() >= next_status) {
 			next_status = monotonic_ns() + status_ns;
@@ -237,7 +243,7 @@ void Session::run() {
 		if (got.stop && obey(got.forward) == Next::end) {
 			break;
 		}
-		if (!prepared_.discovery && !stalls_.any_process_left()) {
+		if (!prepared_.discovery && parts_.processes.size() == 0) {
 			break;
 		}
 	}
@@ -245,32 +251,32 @@ void Session::run() {
 
 SessionSummary Session::summary() {
 	SessionSummary summary;
-	summary.loops = stalls_.end();
-	summary.loops_left_out = stalls_.loops_left_out();
-	summary.lines = stalls_.lines();
+	summary.loops = parts_.tick.end();
+	summary.loops_left_out = parts_.loops.totals_left_out();
+	summary.lines = parts_.totals.lines();
 	if (settings_.children) {
-		summary.processes = stalls_.processes();
+		summary.processes = parts_.facts.history.all(monotonic_ns());
 		summary.restarts = analysis::find_restarts(summary.processes);
 	}
 	summary.lost = collector_.losses();
-	summary.lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += stalls_.dropped_waits();
+	summary.lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += parts_.loops.dropped_waits();
 	summary.duration_ns = monotonic_ns() - start_ns_;
 	return summary;
 }
 
 FollowEnd Session::finish() {
 	drain();
-	stalls_.finish();
+	parts_.tick.finish();
 	drain();
 	write(summary());
 	if (auto &launch = prepared_.launch) {
 		// Its last thread may be gone a moment before it can be reaped.
-		for (int i = 0; i < 100 && !launch->status() && !stalls_.any_process_left(); i++) {
+		for (int i = 0; i < 100 && !launch->status() && parts_.processes.size() == 0; i++) {
 			usleep(10'000);
 		}
 		end_.command_status = launch->status();
 	}
-	end_.stalls = stalls_.stalls();
+	end_.stalls = parts_.totals.stalls();
 	return end_;
 }
 

@@ -10,15 +10,11 @@
 #include "collector/collector.h"
 #include "discovery/discovery.h"
 #include "discovery/launch.h"
-#include "inspect/children.h"
-#include "inspect/inspector.h"
-#include "inspect/programs.h"
-#include "inspect/resolver.h"
 #include "process/procfs.h"
 #include "session/event_queue.h"
 #include "session/follow.h"
 #include "session/live_numbers.h"
-#include "session/stalls.h"
+#include "session/session_parts.h"
 #include "session/status_meter.h"
 
 namespace loopsnoop::session {
@@ -70,11 +66,7 @@ private:
 	const Outputs &outputs_;
 	collector::Collector &collector_;
 	Prepared prepared_;
-	inspect::Programs programs_;
-	inspect::Children children_;
-	inspect::Resolver resolver_;
-	inspect::Inspector inspector_;
-	Stalls stalls_;
+	SessionParts parts_;
 	EventQueue events_;
 	StatusMeter meter_;
 	std::vector<Record> early_; // until the session record is out, the others wait

@@ -5,16 +5,14 @@
 #include <cstddef>
 #include <string>
 
-#include "base/clock.h"
-
 namespace loopsnoop::session {
 
-output::Status StatusMeter::read(const Stalls &stalls, inspect::Programs &programs, std::uint64_t lost) {
+output::Status StatusMeter::read(SessionParts &parts, std::uint64_t lost) {
 	output::Status status;
-	status.now_ns = monotonic_ns();
+	status.now_ns = parts.context.now_ns();
 	std::uint64_t iterations = 0;
 	std::uint64_t busy = 0;
-	const auto loops = stalls.current_loops();
+	const auto loops = parts.loops.current();
 	for (const LoopState &loop : loops) {
 		iterations += loop.iterations;
 		busy += loop.busy_ns;
@@ -26,7 +24,7 @@ output::Status StatusMeter::read(const Stalls &stalls, inspect::Programs &progra
 		}
 		status.pid = loop.pid;
 	}
-	status.comm = status.pid != 0 ? programs.comm(status.pid) : std::string();
+	status.comm = status.pid != 0 ? parts.facts.programs.comm(status.pid) : std::string();
 	const double seconds = last_ns_ != 0 ? static_cast<double>(status.now_ns - last_ns_) / 1e9 : 0;
 	if (seconds > 0 && iterations >= iterations_ && busy >= busy_) {
 		status.iterations_per_s = static_cast<double>(iterations - iterations_) / seconds;
@@ -36,9 +34,9 @@ output::Status StatusMeter::read(const Stalls &stalls, inspect::Programs &progra
 	last_ns_ = status.now_ns;
 	iterations_ = iterations;
 	busy_ = busy;
-	status.stalls = stalls.stalls();
-	status.stalled_ns = stalls.stalled_ns();
-	status.stuck_ns = stalls.oldest_ongoing_ns();
+	status.stalls = parts.totals.stalls();
+	status.stalled_ns = parts.totals.stalled_ns();
+	status.stuck_ns = parts.ongoing.oldest_ns();
 	status.lost = lost;
 	return status;
 }

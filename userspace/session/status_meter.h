@@ -3,17 +3,16 @@
 
 #include <cstdint>
 
-#include "inspect/programs.h"
 #include "output/text.h"
-#include "session/stalls.h"
+#include "session/session_parts.h"
 
 namespace loopsnoop::session {
 
-// What the status line tells: differences between two moments. One thread.
+// What the status line shows: differences between two moments. One thread.
 class StatusMeter {
 public:
 	// `lost`: records that are missing by now.
-	[[nodiscard]] output::Status read(const Stalls &stalls, inspect::Programs &programs, std::uint64_t lost);
+	[[nodiscard]] output::Status read(SessionParts &parts, std::uint64_t lost);
 
 private:
 	std::uint64_t last_ns_ = 0;

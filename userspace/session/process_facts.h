@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "inspect/children.h"
+#include "inspect/last_holders.h"
+#include "inspect/programs.h"
+#include "inspect/resolver.h"
+#include "inspect/throttle_watch.h"
+#include "session/context.h"
+#include "session/process_history.h"
+
+namespace loopsnoop::session {
+
+// All that a session keeps by pid beside Processes, so that what an exec and an end mean for it stands once. Only Processes calls
+// the three functions; everybody may ask the members. One thread.
+struct ProcessFacts {
+	explicit ProcessFacts(const Context &context)
+	    : programs(context.proc), children(context.proc), resolver(context.proc, programs, children), throttling(context.proc),
+	      history(context.collector, context.proc, context.options.children) {}
+
+	// One of perhaps hundreds that discovery found: what does not change is read ever more rarely.
+	void ask_rarely(std::uint32_t pid) {
+		throttling.seldom(pid);
+		programs.seldom(pid);
+	}
+	// The same process, another program: nothing that was read of its memory, files or names is true any more.
+	void exec(std::uint32_t pid, const std::string &comm) {
+		programs.exec(pid);
+		last_holders.forget(pid);
+		resolver.exec(pid);
+		programs.set_comm(pid, comm);
+		history.exec(pid, comm);
+	}
+	// The process has ended, or is not followed any more: whoever gets its pid is another one.
+	void forget(std::uint32_t pid) {
+		programs.forget(pid);
+		throttling.forget(pid);
+		last_holders.forget(pid);
+		resolver.forget(pid);
+	}
+
+	inspect::Programs programs;
+	inspect::Children children;
+	inspect::Resolver resolver;
+	inspect::ThrottleWatch throttling;
+	inspect::LastHolders last_holders;
+	ProcessHistory history;
+};
+
+} // namespace loopsnoop::session

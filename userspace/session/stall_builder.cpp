@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/stall_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "analysis/gil_story.h"
+#include "analysis/story.h"
+#include "analysis/waits.h"
+#include "base/clock.h"
+#include "session/running_waits.h"
+
+namespace loopsnoop::session {
+
+Stall StallBuilder::begin(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns) const {
+	Stall stall;
+	stall.start_ns = start_ns;
+	stall.started_at = rfc3339_utc(realtime_ns() - (context_.now_ns() - start_ns));
+	stall.duration_ns = end_ns - start_ns;
+	stall.pid = loop.totals.pid;
+	stall.tid = loop.totals.tid;
+	stall.comm = loop.comm;
+	stall.thread = loop.thread;
+	return stall;
+}
+
+Stall StallBuilder::ended(const Loop &loop, const IterationEnded &event, std::vector<RawWait> waits,
+                          const std::vector<RawSample> &samples, std::optional<OngoingStall> ongoing) {
+	Stall stall = begin(loop, event.start_ns, event.end_ns);
+	stall.breakdown = event.breakdown;
+	if (const auto &live = loop.uncaptured; live && live->wait.iteration == event.iteration) {
+		if (live->wait.cause != live->kernel_cause) {
+			std::vector<RawWait> one;
+			RunningWaits::add_uncaptured(loop, event.breakdown, one);
+			if (!one.empty()) {
+				analysis::reclassify(stall.breakdown, live->kernel_cause, one.front().cause, one.front().off_ns, 1);
+			}
+		}
+		RunningWaits::add_uncaptured(loop, event.breakdown, waits);
+	}
+	stall.truncated = event.before_attach                    ? Truncated::before_attach
+	                  : event.by != IterationEnded::By::poll ? Truncated::target_exit
+	                                                         : Truncated::no;
+	const bool was_no_loop = loop.status == LoopStatus::ignored && ongoing && ongoing->last_reported.no_loop_yet;
+	stall.no_loop_yet = event.provisional && (loop.no_loop_yet() || was_no_loop);
+	if (ongoing) {
+		stall.threads = std::move(ongoing->last_reported.threads);
+		stall.deadlock = std::move(ongoing->last_reported.deadlock);
+		stall.startup = std::move(ongoing->last_reported.startup);
+		stall.pool = std::move(ongoing->last_reported.pool);
+		stall.peer = std::move(ongoing->last_reported.peer);
+	}
+	fill(loop, stall, event.iteration, waits, samples);
+	return stall;
+}
+
+void StallBuilder::add_waits(const Loop &loop, Stall &stall, const std::vector<RawWait> &waits) {
+	std::vector<Wait> named;
+	named.reserve(waits.size());
+	for (const RawWait &raw : waits) {
+		Wait wait = facts_.resolver.wait(raw, RunningWaits::names_of(loop, raw));
+		if (wait.cause != raw.cause) {
+			analysis::reclassify(stall.breakdown, raw.cause, wait.cause, raw.off_ns - std::min(raw.off_ns, raw.run_delay_ns),
+			                     raw.count);
+		}
+		named.push_back(std::move(wait));
+	}
+	stall.waits = analysis::report_waits(std::move(named));
+}
+
+void StallBuilder::add_samples(Stall &stall, const std::vector<RawSample> &samples) {
+	std::vector<CpuPart> parts;
+	parts.reserve(samples.size());
+	for (const RawSample &sample : samples) {
+		Stack stack;
+		if (sample.named) {
+			stack = *sample.named;
+		} else {
+			RawStack rest = sample.stack;
+			rest.python.clear();
+			stack = facts_.resolver.stack(rest);
+			stack.python = sample.python;
+		}
+		parts.push_back({1, sample.periods * context_.collector.sample_period_ns(), std::move(stack)});
+	}
+	stall.cpu = analysis::report_samples(std::move(parts));
+}
+
+void StallBuilder::fill(const Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
+                        const std::vector<RawSample> &samples) {
+	add_waits(loop, stall, waits);
+	loop.seen.recall(iteration, stall); // what was seen goes before what is inferred
+	add_samples(stall, samples);
+	analysis::balance(stall.breakdown, stall.duration_ns);
+	// The counter is of the whole cgroup and all CPUs: no more of it than this thread waited for a CPU.
+	if (const auto throttled =
+	        facts_.throttling.since(stall.pid, stall.start_ns, context_.now_ns(), part_of(stall.breakdown, Cause::runqueue).ns)) {
+		stall.throttled_ns = *throttled;
+	}
+	analysis::tell_gil(stall, gil_.holders(loop.key, iteration));
+	analysis::tell_story(stall);
+	// After the culprit was found: recursion makes many stacks of few samples each, and all of them count for its line.
+	if (stall.cpu.size() > analysis::max_reported_cpu_stacks) {
+		stall.cpu.resize(analysis::max_reported_cpu_stacks);
+	}
+}
+
+} // namespace loopsnoop::session
