@@ -185,6 +185,7 @@ TEST_CASE("the history of processes says how each ended and by whom") {
 	options.children = true;
 	FakeSession fake(options);
 	fake.parts.processes.expect(server, Processes::Asked::by_name);
+	fake.now += s;
 	fake.process(worker, "worker", 200, server);
 	fake.event(Forked{fake.now, server, worker, true});
 	const LoopKey key = fake.appears(worker, worker);

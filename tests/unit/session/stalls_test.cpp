@@ -134,30 +134,29 @@ TEST_CASE("an iteration younger than the threshold is no stall when the session 
 TEST_CASE("a wait of the iteration explains its stall, one of another iteration does not") {
 	FakeSession fake;
 	const LoopKey key = fake.appears(server, server);
-	for (const std::uint64_t iteration : {1, 2}) {
-		RawWait wait;
-		wait.key = key;
-		wait.pid = wait.tid = server;
-		wait.iteration = iteration;
-		wait.cause = Cause::sleep;
-		wait.syscall = 230; // clock_nanosleep
-		wait.start_ns = fake.now;
-		wait.end_ns = fake.now + iteration * 200 * ms;
-		wait.off_ns = iteration * 200 * ms;
-		wait.count = 1;
-		wait.target.sleeps = true;
-		fake.event(std::move(wait));
-	}
+	RawWait wait;
+	wait.key = key;
+	wait.pid = wait.tid = server;
+	wait.iteration = 1;
+	wait.cause = Cause::sleep;
+	wait.syscall = 230; // clock_nanosleep
+	wait.start_ns = fake.now;
+	wait.end_ns = fake.now + 200 * ms;
+	wait.off_ns = 200 * ms;
+	wait.count = 1;
+	wait.target.sleeps = true;
+	fake.event(wait);
 	fake.now += s;
 	fake.ended(key, 1, 200 * ms);
 	REQUIRE(fake.stalls().size() == 1);
 	REQUIRE(fake.stalls()[0].waits.size() == 1);
 	CHECK(fake.stalls()[0].waits[0].duration_ns == 200 * ms);
 	CHECK(fake.stalls()[0].waits[0].syscall == "clock_nanosleep");
-	fake.ended(key, 2, 400 * ms);
+	wait.iteration = 2;
+	fake.event(wait);
+	fake.ended(key, 3, 400 * ms);
 	REQUIRE(fake.stalls().size() == 2);
-	REQUIRE(fake.stalls()[1].waits.size() == 1);
-	CHECK(fake.stalls()[1].waits[0].duration_ns == 400 * ms);
+	CHECK(fake.stalls()[1].waits.empty());
 }
 
 TEST_CASE("samples count for the time that they stand for") {
@@ -181,7 +180,7 @@ TEST_CASE("samples count for the time that they stand for") {
 	REQUIRE(fake.stalls().size() == 1);
 	CHECK(fake.stalls()[0].cause == Cause::cpu);
 	REQUIRE(fake.stalls()[0].cpu.size() == 1);
-	CHECK(fake.stalls()[0].cpu[0].duration_ns == 150 * ms);
+	CHECK(fake.stalls()[0].cpu[0].ns == 150 * ms);
 }
 
 TEST_CASE("a stall that waited for the GIL has that cause; no holder where no interpreter can be read") {
