@@ -33,7 +33,7 @@ def disk(folder):
 
 
 class Beating(target.Target):
-    """Blocks for 300 ms again and again, from "go" on."""
+    """Blocks for 300 ms again and again. It has done so when it is entered: its own pages are in memory by then."""
 
     def __init__(self, folder, program=None):
         super().__init__([program or places.native("light"), "beats"], folder)
@@ -41,6 +41,8 @@ class Beating(target.Target):
     def __enter__(self):
         super().__enter__()
         self.hear("ready")
+        self.go()
+        time.sleep(0.8)
         return self
 
 
@@ -70,17 +72,17 @@ def test_program(operations, disk, folder):
     with Beating(folder, disk.add(places.native("light"))) as loop:
         disk.fall_silent(operations)
         with following(folder, "-p", loop.pid) as snooping:
-            loop.go()
             for _ in range(3):
                 snooping.wait_for(lambda record: record["type"] == "stall", "stall", patience=5)
             helpers = silence.helpers_of(snooping.process.pid)
             recording = stop_in_time(snooping)
             text = snooping.text()
-    assert len(helpers) >= 3, "the one that forks, one that hangs, one that answers"
     assert recording.stalls()
     assert all(stall["waits"] for stall in recording.stalls())
-    assert recording.lost()["unanswered"] > 0
-    assert "which does not answer" in text and str(disk.point) in text, text
+    if operations != "getattr":  # which the kernel asks for new names only
+        assert len(helpers) >= 3, "the one that forks, one that hangs, one that answers"
+        assert recording.lost()["unanswered"] > 0
+        assert "which does not answer" in text and str(disk.point) in text, text
     disk.__exit__()
     check_gone(helpers)
 
@@ -128,8 +130,6 @@ def test_the_healthy_one_beside_it(arguments, disk, folder):
         disk.fall_silent()
         named = arguments or ("-p", dead.pid, "-p", healthy.pid)
         with following(folder, *named) as snooping:
-            dead.go()
-            healthy.go()
             time.sleep(4)
             recording = stop_in_time(snooping)
             arrivals = list(snooping.arrivals_ns)
@@ -173,7 +173,6 @@ def test_it_answers_again(disk, folder):
     with Beating(folder, disk.add(places.native("light"))) as loop:
         disk.fall_silent()
         with following(folder, "-p", loop.pid) as snooping:
-            loop.go()
             snooping.wait_for(lambda record: record["type"] == "stall", "stall", patience=5)
             waiting.until(lambda: "does not answer" in snooping.text(), "the note")
             disk.hang.unlink()

@@ -85,6 +85,7 @@ template <typename Visit> void each_entry(const std::string &folder, const Visit
 
 bool serves(std::uint32_t pid, std::uint64_t connection) {
 	bool found = false;
+	int left = 4096; // of its descriptors: a server opens that one early
 	const std::string process = "/proc/" + std::to_string(pid);
 	each_entry(process + "/fd", [&](std::uint32_t fd) {
 		std::array<char, PATH_MAX> target{};
@@ -94,7 +95,7 @@ bool serves(std::uint32_t pid, std::uint64_t connection) {
 			const std::string wanted = "fuse_connection:\t" + std::to_string(connection) + "\n";
 			found = read_proc(process + "/fdinfo/" + std::to_string(fd), longest).find(wanted) != std::string::npos;
 		}
-		return !found;
+		return !found && --left > 0;
 	});
 	return found;
 }

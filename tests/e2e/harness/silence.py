@@ -22,7 +22,7 @@ class SilentDisk:
             each.mkdir()
 
     def __enter__(self):
-        options = f"backing={self.backing},hang={self.hang},attr_timeout=0,entry_timeout=0,negative_timeout=0"
+        options = f"backing={self.backing},hang={self.hang},kernel_cache,attr_timeout=0,entry_timeout=0,negative_timeout=0"
         self.server = subprocess.Popen([places.SYSTEM_PYTHON, "-B", places.PYTHON_TARGETS / "silent_disk.py", self.point, "-f", "-o", options])
         try:
             waiting.until(lambda: self.server.poll() is not None or os.path.ismount(self.point), "the mount")
