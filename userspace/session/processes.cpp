@@ -106,9 +106,13 @@ void Processes::on(const Execed &event) {
 }
 
 void Processes::on(const ThreadExited &event) {
-	if (event.process_ended) {
-		end(exit_of(event));
+	if (!event.process_ended) {
+		return;
 	}
+	if (const Process *process = find(event.pid); process != nullptr && event.time_ns < process->since_ns) {
+		return; // of the one that had the pid before, whose end is recorded already
+	}
+	end(exit_of(event));
 }
 
 void Processes::end_unheard(std::uint32_t pid) {

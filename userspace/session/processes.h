@@ -47,7 +47,7 @@ public:
 	Process &appeared(std::uint32_t pid, std::uint64_t time_ns);
 	void on(const Forked &event);
 	void on(const Execed &event);
-	// Does nothing unless it was the last thread.
+	// Does nothing unless it was the last thread, nor for the end of a process whose pid is another's by now.
 	void on(const ThreadExited &event);
 	// Processes whose end was not reported, because its record was lost, or whose pid is another's by now. Without this the
 	// session would wait for them for ever. Looks at a bounded number of processes each time.

@@ -153,6 +153,23 @@ TEST_CASE("another process under the same pid is another process") {
 	CHECK(fake.parts.loops.all().empty());
 }
 
+TEST_CASE("the end of a process that is heard of late is not that of the one which has its pid by then") {
+	FakeSession fake;
+	fake.parts.processes.expect(server, Processes::Asked::by_name);
+	ThreadExited late;
+	late.time_ns = fake.now + s;
+	late.pid = late.tid = server;
+	late.process_ended = true;
+	fake.now += 2 * s;
+	fake.process_gone(server);
+	fake.process(server, "other", 900);
+	fake.parts.processes.expect(server, Processes::Asked::by_name);
+	CHECK(fake.all<ProcessExit>().size() == 1);
+	fake.event(late);
+	CHECK(fake.parts.processes.contains(server));
+	CHECK(fake.all<ProcessExit>().size() == 1);
+}
+
 TEST_CASE("a process that ended before it could be followed leaves no trace") {
 	auto options = FakeSession::options();
 	options.children = true;
