@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stacks/demangle.h"
 
+#define HAVE_DECL_BASENAME 1 // <cstring> declares it as C++ has it, libiberty.h would as C has it
 #include <libiberty/demangle.h>
 
 #include <algorithm>
