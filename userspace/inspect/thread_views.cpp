@@ -22,7 +22,7 @@ FutexResource *lock_of(ThreadView &thread) {
 	return thread.resource ? std::get_if<FutexResource>(&thread.resource->is) : nullptr;
 }
 
-void tell_gil(Programs &programs, std::uint32_t pid, std::vector<ThreadView> &threads) {
+void set_gil_holder(Programs &programs, std::uint32_t pid, std::vector<ThreadView> &threads) {
 	auto *interpreter = programs.interpreter(pid);
 	if (interpreter == nullptr) {
 		return;
@@ -48,8 +48,8 @@ void tell_gil(Programs &programs, std::uint32_t pid, std::vector<ThreadView> &th
 	}
 }
 
-// The holder slept when it was looked at and has moved since: it may have taken the GIL only then.
-void untell_gil(std::vector<ThreadView> &threads) {
+// The holder slept when its snapshot was taken and has moved since: it may have taken the GIL only then.
+void clear_gil_holder(std::vector<ThreadView> &threads) {
 	for (ThreadView &view : threads) {
 		view.holds_gil.reset();
 		if (FutexResource *lock = lock_of(view); lock != nullptr && lock->lock == LockKind::gil) {
@@ -101,7 +101,7 @@ void rename(std::optional<Resource> &resource, std::span<const ThreadView> threa
 std::optional<std::vector<std::uint32_t>> complete_views(Inspector &inspector, Programs &programs, std::uint32_t pid,
                                                          std::span<const ThreadSnapshot> snapshots,
                                                          std::vector<ThreadView> &threads, std::uint32_t start) {
-	tell_gil(programs, pid, threads);
+	set_gil_holder(programs, pid, threads);
 	infer_by_with(programs, pid, threads);
 	for (ThreadView &view : threads) {
 		rename(view.resource, threads);
@@ -113,7 +113,7 @@ std::optional<std::vector<std::uint32_t>> complete_views(Inspector &inspector, P
 		gil_moved = gil_moved || (view.moved && view.holds_gil == true);
 	}
 	if (gil_moved) {
-		untell_gil(threads);
+		clear_gil_holder(threads);
 	}
 	return analysis::WaitGraph(threads).deadlock(still, start);
 }

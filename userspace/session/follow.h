@@ -31,8 +31,8 @@ struct Outputs {
 	std::function<bool(const Record &)> record;
 	std::function<bool(const output::Status &)> status; // about once a second
 	std::function<bool()> winch;                        // the terminal's size has changed
-	// Called once everything is attached, with a look that any thread may take until the session ends; then with an empty one.
-	// May be empty.
+	// Called once everything is attached, with a function that any thread may read them by until the session ends; then with an
+	// empty one. May be empty.
 	std::function<void(std::function<LiveNumbers()>)> live;
 };
 

@@ -67,7 +67,7 @@ private:
 	ProcessFacts &facts_;
 	std::function<void(std::uint32_t)> remove_loops_;
 	std::map<std::uint32_t, Process> processes_; // one a pid: the one before has ended by then
-	std::uint32_t next_missed_pid_ = 0;          // where the next look for those that are gone begins
+	std::uint32_t next_missed_pid_ = 0;          // where find_lost_ends() goes on the next time
 };
 
 } // namespace loopsnoop::session

@@ -79,7 +79,7 @@ void Session::write(const Record &record) {
 	}
 }
 
-// All there is by now; in the course of a session, up to the next tick: a storm of stalls keeps no hang from being told.
+// All there is by now; in the course of a session, up to the next tick: a storm of stalls keeps no hang from being reported.
 void Session::drain(std::uint64_t until_ns) {
 	constexpr std::size_t between_looks = 16;
 	for (std::size_t left = events_.fetch(); left > 0; left--) {

@@ -39,7 +39,7 @@ public:
 	Session &operator=(Session &&) = delete;
 	~Session() = default;
 
-	// Follows all that is there; the session's record and the first looks at everybody go out. The Error is one line for a
+	// Follows all that is there; writes the session's record, then inspects every process. The Error is one line for a
 	// person.
 	[[nodiscard]] Result<void> begin();
 	// Until the time is over, nobody is left to follow, nobody reads any more, or a signal says so.
