@@ -5,8 +5,8 @@
 #include <optional>
 #include <string>
 
-#include "base/unique_fd.h"
 #include "process/procfs.h"
+#include "process/sock_diag.h"
 
 namespace loopsnoop::process {
 
@@ -14,8 +14,7 @@ namespace loopsnoop::process {
 // file of /proc tells. Answers within 100 ms or not at all. One thread at a time.
 class UnixDiag {
 public:
-	// `namespace_path`: "/proc/PID/ns/net"; empty: our own. Another than ours takes CAP_SYS_ADMIN; the calling thread's
-	// namespace is never changed (a thread of its own goes there and ends). nullopt: not allowed or not built in.
+	// As SockDiag::open.
 	[[nodiscard]] static std::optional<UnixDiag> open(const std::string &namespace_path);
 
 	// Inode of the other end; 0: there is one that no process has yet (not accepted). nullopt: not connected, or not told.
@@ -24,10 +23,10 @@ public:
 	[[nodiscard]] std::optional<std::uint32_t> listener_holding(std::uint32_t inode);
 
 private:
-	explicit UnixDiag(UniqueFd socket) : socket_(std::move(socket)) {}
+	friend std::optional<UnixDiag> unix_diag_of(const ProcFs &procfs, std::uint32_t pid);
+	explicit UnixDiag(SockDiag diag) : diag_(std::move(diag)) {}
 
-	UniqueFd socket_;
-	std::uint32_t sequence_ = 0;
+	SockDiag diag_;
 };
 
 // Of the network namespace of a process. nullopt, too, where the namespaces cannot be told: a fixture tree is never asked about.
