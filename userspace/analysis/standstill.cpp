@@ -111,7 +111,10 @@ std::optional<StandstillVerdict> no_answer(const LoopSituation &situation, const
 	}
 	const bool nobody_answered = connections.answered_ago_ns.value_or(~0ULL) >= waiting.oldest_ns;
 	StandstillVerdict verdict{StandstillKind::no_answer, false, before(situation.now_ns, waiting.oldest_ns), {}, {}};
-	if (situation.tasks != nullptr && situation.tasks_before != nullptr && !situation.tasks->tasks.empty()) {
+	if (situation.tasks != nullptr && !situation.tasks->tasks.empty()) {
+		if (situation.tasks_before == nullptr) {
+			return std::nullopt; // what they wait for says more than the sockets do, a moment later
+		}
 		const TaskEvidence evidence =
 		    weigh_tasks(*situation.tasks_before, *situation.tasks, connections, limits.stuck_after_ns);
 		verdict.stuck = evidence.stuck;

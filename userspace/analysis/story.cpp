@@ -19,6 +19,7 @@
 #include "analysis/pool_wait.h"
 #include "analysis/wait_graph.h"
 #include "analysis/waker_words.h"
+#include "analysis/standstill_summary.h"
 #include "base/duration.h"
 
 namespace loopsnoop::analysis {
@@ -293,6 +294,9 @@ void tell_story(Stall &stall) {
 	}
 	stall.gc = garbage_collection(stall.cpu);
 	summary += garbage_words(stall);
+	if (stall.clients && (stall.ongoing || stall.goes_on)) {
+		summary += "; " + format_clients(*stall.clients);
+	}
 	stall.summary = one_line(summary);
 	stall.advice = advice_for(stall);
 	if (!stall.advice) {

@@ -10,9 +10,11 @@
 
 #include "model/cause.h"
 #include "model/dump.h"
+#include "model/gauges.h"
 #include "model/loss.h"
 #include "model/special_members.h"
 #include "model/stall.h"
+#include "model/standstill.h"
 
 namespace loopsnoop {
 
@@ -169,6 +171,14 @@ struct Restarts {
 	std::uint64_t file_before_ns = 0; // from the write to the end, the longest time
 };
 
+// Customers of a process who wait as the session ends. Its loop is idle: while it is blocked, its stall has them.
+struct WaitedFor {
+	std::uint32_t pid = 0;
+	std::string comm;
+	Clients clients;
+	std::optional<std::uint64_t> tasks; // that wait, as they were last read; unset: not known
+};
+
 struct SessionSummary {
 	LOOPSNOOP_SPECIAL_MEMBERS(SessionSummary);
 
@@ -178,9 +188,12 @@ struct SessionSummary {
 	std::vector<LineTotals> lines;      // most time first
 	std::vector<ProcessLife> processes; // of sessions that follow children; oldest first
 	std::vector<Restarts> restarts;     // likewise
+	std::vector<WaitedFor> waited_for;  // processes that somebody waits for as the session ends
+	std::vector<GaugesChange> grown;    // what has filled up meanwhile
 	LossCounts lost{};
 };
 
-using Record = std::variant<SessionStart, LoopFound, Stall, ProcessExit, ProcessExec, ProcessFork, SessionSummary, Dump>;
+using Record =
+    std::variant<SessionStart, LoopFound, Stall, ProcessExit, ProcessExec, ProcessFork, SessionSummary, Dump, Standstill>;
 
 } // namespace loopsnoop

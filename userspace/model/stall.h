@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/cause.h"
+#include "model/clients.h"
 #include "model/resource.h"
 #include "model/special_members.h"
 #include "model/stack.h"
@@ -176,6 +177,7 @@ struct Stall {
 	std::optional<GcPart> gc;                  // unset: none was seen
 	std::optional<std::vector<ThreadView>> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;
+	std::optional<Clients> clients; // who waits for the process meanwhile; stalls that were ever ongoing, where somebody does
 };
 
 } // namespace loopsnoop

@@ -22,17 +22,36 @@ const nlohmann::json *JsonReader::find(std::string_view name) const {
 }
 
 void JsonReader::hexadecimal(std::string_view name, std::uint64_t &value) {
+	std::optional<std::uint64_t> read;
+	hexadecimal(name, read);
+	value = read.value_or(value);
+}
+
+void JsonReader::hexadecimal(std::string_view name, std::optional<std::uint64_t> &value) {
 	std::optional<std::string> text;
 	field(name, text);
-	if (!text) {
-		return;
+	if (text) {
+		value = read_hexadecimal(JsonPlace{&place_, name}, *text);
 	}
-	const char *end = text->data() + text->size();
-	const bool prefixed = text->starts_with("0x") && text->size() > 2;
-	const auto [stopped, failure] = std::from_chars(text->data() + (prefixed ? 2 : 0), end, value, 16);
+}
+
+void JsonReader::hexadecimal(std::string_view name, std::vector<std::uint64_t> &values) {
+	std::vector<std::string> texts;
+	field(name, texts);
+	for (const std::string &text : texts) {
+		values.push_back(read_hexadecimal(JsonPlace{&place_, name, values.size()}, text));
+	}
+}
+
+std::uint64_t JsonReader::read_hexadecimal(const JsonPlace &place, const std::string &text) const {
+	std::uint64_t value = 0;
+	const char *end = text.data() + text.size();
+	const bool prefixed = text.starts_with("0x") && text.size() > 2;
+	const auto [stopped, failure] = std::from_chars(text.data() + (prefixed ? 2 : 0), end, value, 16);
 	if (!prefixed || failure != std::errc{} || stopped != end) {
-		complain(JsonPlace{&place_, name}, "not a hexadecimal number");
+		complain(place, "not a hexadecimal number");
 	}
+	return value;
 }
 
 void JsonReader::either(std::string_view name, bool &value, std::string_view if_true, std::string_view if_false,
@@ -56,13 +75,11 @@ bool JsonReader::take(const nlohmann::json &json, std::string &out) {
 }
 
 bool JsonReader::take(const nlohmann::json &json, int &out) {
-	using Limits = std::numeric_limits<int>;
-	if (!json.is_number_integer() ||
-	    (json.is_number_unsigned() && json.get<std::uint64_t>() > static_cast<std::uint64_t>(Limits::max())) ||
-	    json.get<std::int64_t>() < Limits::min()) {
+	std::int64_t wide = 0;
+	if (!take(json, wide) || wide > std::numeric_limits<int>::max() || wide < std::numeric_limits<int>::min()) {
 		return false;
 	}
-	out = static_cast<int>(json.get<std::int64_t>());
+	out = static_cast<int>(wide);
 	return true;
 }
 
@@ -78,6 +95,16 @@ bool JsonReader::take(const nlohmann::json &json, std::uint32_t &out) {
 // What does not fit 64 bits was read as floating point, what is negative as signed: neither is unsigned.
 bool JsonReader::take(const nlohmann::json &json, std::uint64_t &out) {
 	return json.is_number_unsigned() && (out = json.get<std::uint64_t>(), true);
+}
+
+bool JsonReader::take(const nlohmann::json &json, std::int64_t &out) {
+	if (!json.is_number_integer() ||
+	    (json.is_number_unsigned() &&
+	     json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))) {
+		return false;
+	}
+	out = json.get<std::int64_t>();
+	return true;
 }
 
 } // namespace loopsnoop::output

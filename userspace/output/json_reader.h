@@ -56,6 +56,9 @@ public:
 		field(name, value);
 	}
 	void hexadecimal(std::string_view name, std::uint64_t &value);
+	void hexadecimal(std::string_view name, std::optional<std::uint64_t> &value);
+	void hexadecimal(std::string_view name, std::vector<std::uint64_t> &values);
+	template <typename T> void optional_hexadecimal(std::string_view name, T &value) { hexadecimal(name, value); }
 	template <typename T> void constant(std::string_view /*name*/, const T & /*value*/) {}
 	void either(std::string_view name, bool &value, std::string_view if_true, std::string_view if_false, Unknown unknown);
 	// False: a kind that is not known. The object is then left out of where it would go.
@@ -134,6 +137,8 @@ private:
 		return inner.known_;
 	}
 
+	std::uint64_t read_hexadecimal(const JsonPlace &place, const std::string &text) const;
+
 	template <typename E> static void read_name(const std::string &word, E &value) {
 		if constexpr (std::is_same_v<E, Cause>) {
 			value = cause_named(word).value_or(Cause::other);
@@ -152,6 +157,7 @@ private:
 	static bool take(const nlohmann::json &json, int &out);
 	static bool take(const nlohmann::json &json, std::uint32_t &out);
 	static bool take(const nlohmann::json &json, std::uint64_t &out);
+	static bool take(const nlohmann::json &json, std::int64_t &out);
 
 	template <typename T> static constexpr std::string_view wanted() {
 		if constexpr (std::is_same_v<T, bool>) {

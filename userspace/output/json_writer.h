@@ -51,9 +51,14 @@ public:
 			write(value);
 		}
 	}
-	void hexadecimal(std::string_view name, std::uint64_t value) {
+	template <typename T> void hexadecimal(std::string_view name, const T &value) {
 		key(name);
-		fmt::format_to(std::back_inserter(line_), "\"{:#x}\"", value);
+		write_hexadecimal(value);
+	}
+	template <typename T> void optional_hexadecimal(std::string_view name, const T &value) {
+		if (!is_default(value)) {
+			hexadecimal(name, value);
+		}
 	}
 	template <typename T> void constant(std::string_view name, const T &value) { field(name, value); }
 	void either(std::string_view name, bool value, std::string_view if_true, std::string_view if_false,
@@ -120,6 +125,22 @@ private:
 				line_ += ',';
 			}
 			write(values[i]);
+		}
+		line_ += ']';
+	}
+	void write_hexadecimal(std::uint64_t value) { fmt::format_to(std::back_inserter(line_), "\"{:#x}\"", value); }
+	void write_hexadecimal(const std::optional<std::uint64_t> &value) {
+		if (value) {
+			write_hexadecimal(*value);
+		} else {
+			line_ += "null";
+		}
+	}
+	void write_hexadecimal(const std::vector<std::uint64_t> &values) {
+		line_ += '[';
+		for (std::size_t i = 0; i < values.size(); i++) {
+			line_ += i == 0 ? "" : ",";
+			write_hexadecimal(values[i]);
 		}
 		line_ += ']';
 	}

@@ -6,6 +6,7 @@
 #include "model/session.h"
 #include "output/record_traits.h"
 #include "output/stall_fields.h"
+#include "output/standstill_fields.h"
 
 // What a record holds in JSON, each field once and in its order: `fields(visitor, value)` serves JsonWriter, which gets const
 // values, and JsonReader, which fills them. The schema (schema/record.schema.json) has the same fields, which a test holds it to.
@@ -186,6 +187,46 @@ template <typename Visitor, Is<Restarts> T> void fields(Visitor &v, T &restarts)
 	}
 }
 
+template <typename Visitor, Is<WaitedFor> T> void fields(Visitor &v, T &one) {
+	v.field("pid", one.pid);
+	v.field("comm", one.comm);
+	v.field("clients", one.clients);
+	v.field("tasks", one.tasks);
+}
+
+template <typename Visitor, Is<RemoteCount> T> void fields(Visitor &v, T &one) {
+	v.field("remote", one.remote);
+	v.field("count", one.count);
+}
+
+template <typename Visitor, Is<TaskPlace> T> void fields(Visitor &v, T &place) {
+	v.or_null("function", place.line.function);
+	v.or_null("file", place.line.file);
+	v.field("line", place.line.line);
+	v.field("count", place.count);
+}
+
+template <typename Visitor, Is<ProcessGauges> T> void fields(Visitor &v, T &gauges) {
+	v.field("time_ns", gauges.time_ns);
+	v.field("unanswered", gauges.unanswered);
+	v.field("connections_in", gauges.inbound);
+	v.field("connections_out", gauges.outbound);
+	v.field("connections_to", gauges.outbound_to);
+	v.field("tasks", gauges.tasks);
+	v.field("places", gauges.places);
+	v.field("resident_bytes", gauges.resident_bytes);
+	v.field("open_fds", gauges.descriptors);
+	v.field("threads", gauges.threads);
+}
+
+template <typename Visitor, Is<GaugesChange> T> void fields(Visitor &v, T &change) {
+	v.field("pid", change.last.pid);
+	v.field("tid", change.last.tid);
+	v.field("comm", change.comm);
+	v.field("first", change.first);
+	v.field("last", change.last);
+}
+
 // By the losses' names, zeros included.
 template <typename Visitor, Is<LossCounts> T> void fields(Visitor &v, T &lost) {
 	for (std::size_t i = 0; i < loss_count; i++) {
@@ -200,6 +241,8 @@ template <typename Visitor, Is<SessionSummary> T> void fields(Visitor &v, T &sum
 	v.field_if(!summary.processes.empty(), "processes", summary.processes);
 	v.field_if(!summary.processes.empty(), "restarts", summary.restarts);
 	v.optional("loops_left_out", summary.loops_left_out);
+	v.optional("waited_for", summary.waited_for);
+	v.optional("grown", summary.grown);
 	v.field("lost", summary.lost);
 }
 

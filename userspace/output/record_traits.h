@@ -32,6 +32,7 @@ template <> inline constexpr std::string_view record_type<ProcessExit> = "exit";
 template <> inline constexpr std::string_view record_type<ProcessExec> = "exec";
 template <> inline constexpr std::string_view record_type<ProcessFork> = "fork";
 template <> inline constexpr std::string_view record_type<SessionSummary> = "summary";
+template <> inline constexpr std::string_view record_type<Standstill> = "standstill";
 
 // The word of `kind` of each alternative of a variant.
 template <typename Kind> inline constexpr std::string_view kind_name;
@@ -57,6 +58,16 @@ inline constexpr std::array all_values<ThreadView::State>{ThreadView::State::run
 template <>
 inline constexpr std::array all_values<Truncated>{Truncated::before_attach, Truncated::session_end, Truncated::target_exit,
                                                   Truncated::end_lost};
+
+template <>
+inline constexpr std::array all_values<StandstillKind>{StandstillKind::lost_wakeup, StandstillKind::task_deadlock,
+                                                       StandstillKind::no_answer, StandstillKind::not_accepted,
+                                                       StandstillKind::spin};
+template <>
+inline constexpr std::array all_values<WaitsForKind>{
+    WaitsForKind::task,      WaitsForKind::tasks,     WaitsForKind::lock,      WaitsForKind::event,   WaitsForKind::condition,
+    WaitsForKind::semaphore, WaitsForKind::queue_get, WaitsForKind::queue_put, WaitsForKind::pool,    WaitsForKind::sleep,
+    WaitsForKind::socket,    WaitsForKind::executor,  WaitsForKind::process,   WaitsForKind::ready,   WaitsForKind::future};
 
 // Unset, empty, false, 0: what `optional` leaves out.
 template <typename T> bool is_default(const T &value) {

@@ -125,6 +125,23 @@ template <typename Visitor, Is<GcPart> T> void fields(Visitor &v, T &gc) {
 	v.field("generation", gc.generation);
 }
 
+template <typename Visitor, Is<WaitingClient> T> void fields(Visitor &v, T &client) {
+	v.field("local", client.local);
+	v.field("remote", client.remote);
+	v.field("waited_ns", client.waited_ns);
+	v.field("unread_bytes", client.unread_bytes);
+	v.field("accepted", client.accepted);
+}
+
+template <typename Visitor, Is<Clients> T> void fields(Visitor &v, T &clients) {
+	v.field("unanswered", clients.unanswered);
+	v.field("oldest_ns", clients.oldest_ns);
+	v.field("unread", clients.unread);
+	v.field("not_accepted", clients.not_accepted);
+	v.field("gave_up", clients.gave_up);
+	v.field("connections", clients.connections);
+}
+
 template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.required("id", stall.id);
 	v.either("phase", stall.ongoing, "ongoing", "ended", Unknown::is_error);
@@ -154,6 +171,7 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.optional("gc", stall.gc);
 	v.optional("threads", stall.threads);
 	v.optional("deadlock", stall.deadlock);
+	v.optional("clients", stall.clients);
 }
 
 } // namespace loopsnoop::output

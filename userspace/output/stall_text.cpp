@@ -166,24 +166,6 @@ std::string thread_line(const ThreadView &thread) {
 	return line;
 }
 
-std::string thread_section(const Stall &stall, const StallStyle &style) {
-	std::string out;
-	if (stall.threads && !stall.threads->empty()) {
-		out += "  other threads of the process\n";
-		const std::size_t shown = style.everything ? stall.threads->size() : std::min(stall.threads->size(), most_threads);
-		for (std::size_t i = 0; i < shown; i++) {
-			out += thread_line(stall.threads->at(i)) + '\n';
-			if (style.everything && stall.threads->at(i).stack) {
-				out += stack_lines(*stall.threads->at(i).stack, StackStyle{style.palette, true, "      "});
-			}
-		}
-		if (shown < stall.threads->size()) {
-			out += style.palette.faint(fmt::format("    … {} more (-v shows all)", stall.threads->size() - shown)) + '\n';
-		}
-	}
-	return out;
-}
-
 std::string_view truncation(Truncated truncated) {
 	switch (truncated) {
 	case Truncated::before_attach: return "began before loopsnoop looked: the times are lower bounds";
@@ -196,6 +178,24 @@ std::string_view truncation(Truncated truncated) {
 }
 
 } // namespace
+
+std::string thread_section(const std::vector<ThreadView> &threads, const StallStyle &style) {
+	if (threads.empty()) {
+		return {};
+	}
+	std::string out = "  other threads of the process\n";
+	const std::size_t shown = style.everything ? threads.size() : std::min(threads.size(), most_threads);
+	for (std::size_t i = 0; i < shown; i++) {
+		out += thread_line(threads.at(i)) + '\n';
+		if (style.everything && threads.at(i).stack) {
+			out += stack_lines(*threads.at(i).stack, StackStyle{style.palette, true, "      "});
+		}
+	}
+	if (shown < threads.size()) {
+		out += style.palette.faint(fmt::format("    … {} more (-v shows all)", threads.size() - shown)) + '\n';
+	}
+	return out;
+}
 
 std::string stall_details(const Stall &stall, const StallStyle &style) {
 	std::string out;
@@ -214,7 +214,9 @@ std::string stall_details(const Stall &stall, const StallStyle &style) {
 	out += gil_section(stall, style);
 	out += cpu_section(stall, style);
 	out += chain_section(stall, style.palette);
-	out += thread_section(stall, style);
+	if (stall.threads) {
+		out += thread_section(*stall.threads, style);
+	}
 	return out;
 }
 

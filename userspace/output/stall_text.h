@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "model/stall.h"
 #include "output/palette.h"
@@ -16,6 +17,9 @@ struct StallStyle {
 // What follows a stall's headline: breakdown, advice, the waits that matter with their stacks, on-CPU stacks, and for hangs the
 // other threads and the deadlock. Lines, each ending in a newline.
 [[nodiscard]] std::string stall_details(const Stall &stall, const StallStyle &style);
+
+// The other threads of a process, a line each, with their stacks where everything is shown.
+[[nodiscard]] std::string thread_section(const std::vector<ThreadView> &threads, const StallStyle &style);
 
 // What makes two stalls the same in the eye of a reader: process, cause and the place in the code. Durations, addresses, ports
 // and descriptors are not in it.

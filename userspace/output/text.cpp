@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <variant>
 
+#include "analysis/standstill_summary.h"
 #include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "output/dump_text.h"
 #include "output/stall_text.h"
+#include "output/standstill_text.h"
 #include "output/words.h"
 
 namespace loopsnoop::output {
@@ -66,6 +68,36 @@ std::string exit_words(const ProcessExit &exit) {
 	                   : fmt::format("pid {} is gone", exit.pid);
 }
 
+std::string waited_for_words(const WaitedFor &one) {
+	std::string text = fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop tasks -p {} shows ", printable(one.comm), one.pid,
+	                               analysis::format_clients(one.clients), one.pid);
+	return text + (one.tasks ? fmt::format("where its {} wait", plural(*one.tasks, "task")) : "where its tasks wait");
+}
+
+// "tasks 11 -> 212, connections in 3 -> 190 in 25 min, 198 of the tasks in article (/srv/shop/api.py:47)"
+std::string grown_words(const GaugesChange &change) {
+	std::string text;
+	const auto add = [&](std::string_view what, const std::optional<std::uint64_t> &first, const std::optional<std::uint64_t> &last) {
+		if (first && last && *last >= 2 * *first && *last > *first) {
+			text += fmt::format("{}{} {} → {}", text.empty() ? "" : ", ", what, thousands(*first), thousands(*last));
+		}
+	};
+	const auto mebibytes = [](const std::optional<std::uint64_t> &bytes) {
+		return bytes ? std::optional<std::uint64_t>(*bytes >> 20U) : std::nullopt;
+	};
+	add("tasks", change.first.tasks, change.last.tasks);
+	add("connections in", change.first.inbound, change.last.inbound);
+	add("connections out", change.first.outbound, change.last.outbound);
+	add("descriptors", change.first.descriptors, change.last.descriptors);
+	add("MiB resident", mebibytes(change.first.resident_bytes), mebibytes(change.last.resident_bytes));
+	text += " in " + format_duration(change.last.time_ns - std::min(change.last.time_ns, change.first.time_ns));
+	if (!change.last.places.empty()) {
+		const TaskPlace &place = change.last.places.front();
+		text += fmt::format(", {} of the tasks in {}", thousands(place.count), words_for(place.line));
+	}
+	return fmt::format("grown in {} (pid {}): {}", printable(change.comm), change.last.pid, text);
+}
+
 // What is kept of a stall between its records.
 Stall without_stacks(const Stall &stall) {
 	Stall kept;
@@ -83,6 +115,18 @@ Stall without_stacks(const Stall &stall) {
 
 TextReport::TextReport(TextOptions options, Sink sink)
     : options_(options), sink_(std::move(sink)), palette_{options.colour}, repeats_(options.repeats_every_ns) {}
+
+// Which loop, where there are several: of a Stall or a Standstill.
+template <typename Of> std::string TextReport::who(const Of &of) const {
+	if (loops_.size() < 2 && !(session_ && session_->discovery)) {
+		return {};
+	}
+	std::string text = fmt::format("{} (pid {}", printable(of.comm), of.pid);
+	if (of.tid != of.pid) {
+		text += fmt::format(", thread {} tid {}", printable(of.thread), of.tid);
+	}
+	return text + ") ";
+}
 
 void TextReport::write(const Record &record) {
 	if (finished_) {
@@ -132,6 +176,12 @@ void TextReport::finish() {
 			line("the recording breaks off here: it has no summary");
 		}
 		pending_ += tally_.tables(*summary_, session_ ? session_->threshold_ns : 0, palette_);
+		for (const GaugesChange &change : summary_->grown) {
+			line(grown_words(change));
+		}
+		for (const WaitedFor &one : summary_->waited_for) {
+			line(waited_for_words(one));
+		}
 	}
 	finished_ = true;
 	status_.reset();
@@ -230,6 +280,26 @@ void TextReport::show_update(const Stall &stall) {
 	                                             since, place, parts.empty() ? "" : ": ", parts))));
 }
 
+// In full once, then a line at each doubling of its age, and one for its end.
+void TextReport::add(const Standstill &standstill) {
+	clock_.set(standstill.started_at, standstill.start_ns);
+	const std::uint64_t end_ns = standstill.start_ns + standstill.duration_ns;
+	now_ns_ = std::max(now_ns_, end_ns);
+	const std::string text = printable(standstill.summary, shown_path_bytes * 4);
+	const bool shown = standstills_.contains(standstill.id);
+	line(fmt::format("{}  {}{}", palette_.faint(clock_.time_of_day(shown ? end_ns : standstill.start_ns)), who(standstill),
+	                 standstill.ongoing ? palette_.alarm(text) : palette_.strong(text)));
+	if (!shown && options_.detail != Detail::headlines) {
+		pending_ += standstill_details(standstill, StallStyle{palette_, options_.detail == Detail::everything});
+	}
+	if (!standstill.ongoing) {
+		standstills_.erase(standstill.id);
+	} else if (standstills_.size() < most_ongoing) {
+		standstills_.insert(standstill.id);
+	}
+	tell_repeats(false);
+}
+
 void TextReport::add(const ProcessExit &exit) {
 	advance(exit.start_ns);
 	const auto first = loops_.lower_bound({exit.pid, 0});
@@ -267,18 +337,6 @@ void TextReport::add(const SessionSummary &summary) { summary_ = summary; }
 
 void TextReport::add(const Dump &dump) {
 	pending_ += dump_text(dump, StallStyle{palette_, options_.detail == Detail::everything});
-}
-
-// Which loop, where there are several.
-std::string TextReport::who(const Stall &stall) const {
-	if (loops_.size() < 2 && !(session_ && session_->discovery)) {
-		return {};
-	}
-	std::string text = fmt::format("{} (pid {}", printable(stall.comm), stall.pid);
-	if (stall.tid != stall.pid) {
-		text += fmt::format(", thread {} tid {}", printable(stall.thread), stall.tid);
-	}
-	return text + ") ";
 }
 
 void TextReport::tell_repeats(bool all) {

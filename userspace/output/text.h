@@ -81,10 +81,11 @@ private:
 	void add(const ProcessFork &fork);
 	void add(const SessionSummary &summary);
 	void add(const Dump &dump);
+	void add(const Standstill &standstill);
 
 	void show_in_full(const Stall &stall);
 	void show_update(const Stall &stall);
-	[[nodiscard]] std::string who(const Stall &stall) const;
+	template <typename Of> [[nodiscard]] std::string who(const Of &of) const;
 	void tell_repeats(bool all);
 	void line(std::string_view text);
 	void advance(std::uint64_t now_ns);
@@ -112,6 +113,7 @@ private:
 	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> loops_; // pid, tid: the process's name; bounded
 	Newcomers newcomers_;
 	std::map<std::uint64_t, Shown> ongoing_; // by stall id; bounded
+	std::set<std::uint64_t> standstills_;    // ids of those that go on and were shown; bounded
 	std::optional<SessionSummary> summary_;
 };
 

@@ -17,6 +17,7 @@ struct StallOptions {
 	std::uint64_t hang_after_ns = 0;
 	std::set<std::uint32_t> only_tids; // --tid: no other thread of their processes is a loop; empty: any
 	bool children = false;             // what becomes of processes that are forked is reported at the end
+	std::uint64_t stuck_after_ns = 0;  // 0: standstills are not looked for
 };
 
 // What every part of a session needs, given once. A test gives its own collector, /proc and clock. Const from then on: each part

@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "discovery/discovery.h"
 #include "model/event.h"
+#include "model/gauges.h"
 #include "model/session.h"
 #include "model/settings.h"
 #include "output/text.h"
@@ -31,6 +32,8 @@ struct Outputs {
 	std::function<bool(const Record &)> record;
 	std::function<bool(const output::Status &)> status; // about once a second
 	std::function<bool()> winch;                        // the terminal's size has changed
+	// What the processes of the loops had when they were last looked at: after each round of looks. May be empty.
+	std::function<void(std::vector<ProcessGauges>)> gauges;
 	// Called once everything is attached, with a function that any thread may read them by until the session ends; then with an
 	// empty one. May be empty.
 	std::function<void(std::function<LiveNumbers()>)> live;

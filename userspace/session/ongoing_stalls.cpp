@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "analysis/culprit.h"
+#include "analysis/standstill.h"
 #include "analysis/story.h"
 #include "inspect/circumstances.h"
 #include "inspect/thread_views.h"
@@ -158,7 +159,8 @@ bool OngoingStalls::report(Loop &loop, Report which) {
 	}
 	const bool completed = own_view && !own_view->moved && inspect::complete_wait(stall, *own_view);
 	const bool inferred = parts_.facts.last_holders.infer(stall, *stall.threads);
-	if (inspect::add_circumstances(stall, context_.proc, parts_.inspector) || completed || inferred) {
+	const bool waited_for = add_clients(stall);
+	if (inspect::add_circumstances(stall, context_.proc, parts_.inspector) || completed || inferred || waited_for) {
 		analysis::tell_story(stall);
 	}
 	if (auto seen = inspect::resource_in(stall, reading->snapshot_ns)) {
@@ -187,6 +189,20 @@ void OngoingStalls::remember(Loop &loop, const Stall &stall, const LoopState &st
 		ongoing.next_age_ns *= 2;
 	}
 	ongoing.last_reported = stall;
+}
+
+// Who waits while the loop is blocked.
+bool OngoingStalls::add_clients(Stall &stall) const {
+	const auto connections = parts_.facts.connections.snapshot(stall.pid, context_.now_ns());
+	if (!connections) {
+		return false;
+	}
+	Clients clients = analysis::count_clients(*connections);
+	const bool waited_for = clients.any();
+	if (waited_for) {
+		stall.clients = std::move(clients);
+	}
+	return waited_for;
 }
 
 void OngoingStalls::write_last(Loop &loop, Stall &stall) {

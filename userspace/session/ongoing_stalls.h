@@ -73,6 +73,7 @@ private:
 	[[nodiscard]] Stall begin(const Loop &loop, Reading &reading);
 	[[nodiscard]] std::optional<ThreadView> add_threads(const Loop &loop, Stall &stall, const Reading &reading);
 	[[nodiscard]] bool is_helper(const Stall &stall) const;
+	[[nodiscard]] bool add_clients(Stall &stall) const;
 	void remember(Loop &loop, const Stall &stall, const LoopState &state);
 	void write_last(Loop &loop, Stall &stall);
 

@@ -8,7 +8,9 @@
 #include "inspect/last_holders.h"
 #include "inspect/programs.h"
 #include "inspect/resolver.h"
+#include "inspect/tasks.h"
 #include "inspect/throttle_watch.h"
+#include "process/connections.h"
 #include "session/context.h"
 #include "session/process_history.h"
 
@@ -19,7 +21,7 @@ namespace loopsnoop::session {
 struct ProcessFacts {
 	explicit ProcessFacts(const Context &context)
 	    : programs(context.proc), children(context.proc), resolver(context.proc, programs, children), throttling(context.proc),
-	      history(context.collector, context.proc, context.options.children) {}
+	      history(context.collector, context.proc, context.options.children), tasks(context.proc), connections(context.proc) {}
 
 	// One of perhaps hundreds that discovery found: what does not change is read ever more rarely.
 	void ask_rarely(std::uint32_t pid) {
@@ -31,6 +33,8 @@ struct ProcessFacts {
 		programs.exec(pid);
 		last_holders.forget(pid);
 		resolver.exec(pid);
+		tasks.forget(pid);
+		connections.forget(pid);
 		programs.set_comm(pid, comm);
 		history.exec(pid, comm);
 	}
@@ -40,6 +44,8 @@ struct ProcessFacts {
 		throttling.forget(pid);
 		last_holders.forget(pid);
 		resolver.forget(pid);
+		tasks.forget(pid);
+		connections.forget(pid);
 	}
 
 	inspect::Programs programs;
@@ -48,6 +54,8 @@ struct ProcessFacts {
 	inspect::ThrottleWatch throttling;
 	inspect::LastHolders last_holders;
 	ProcessHistory history;
+	inspect::TaskInspector tasks;
+	process::Connections connections;
 };
 
 } // namespace loopsnoop::session

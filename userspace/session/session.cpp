@@ -64,7 +64,8 @@ Session::Session(const FollowSettings &settings, const Outputs &outputs, collect
               {settings_.threshold_ns,
                settings_.hang_after_ns,
                {settings_.tids.begin(), settings_.tids.end()},
-               settings_.children},
+               settings_.children,
+               settings_.stuck_after_ns},
               collector_,
               prepared_.proc,
               [this](const Record &record) { begun_ ? write(record) : early_.push_back(record); },
@@ -120,7 +121,12 @@ void Session::look_at(const std::vector<collector::FollowRequest> &found) {
 	}
 }
 
-void Session::tick() { parts_.tick.tick(events_.empty() ? SessionTick::Handled::all : SessionTick::Handled::some); }
+void Session::tick() {
+	parts_.tick.tick(events_.empty() ? SessionTick::Handled::all : SessionTick::Handled::some);
+	if (parts_.standstills.tick() && outputs_.gauges) {
+		outputs_.gauges(parts_.standstills.gauges());
+	}
+}
 
 // Those that were named; returns those that were found besides.
 Result<std::vector<collector::FollowRequest>> Session::follow_all() {
@@ -258,6 +264,8 @@ SessionSummary Session::summary() {
 		summary.processes = parts_.facts.history.all(monotonic_ns());
 		summary.restarts = analysis::find_restarts(summary.processes);
 	}
+	summary.waited_for = std::move(waited_for_);
+	summary.grown = parts_.standstills.grown();
 	summary.lost = collector_.losses();
 	summary.lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += parts_.loops.dropped_waits();
 	summary.duration_ns = monotonic_ns() - start_ns_;
@@ -266,6 +274,8 @@ SessionSummary Session::summary() {
 
 FollowEnd Session::finish() {
 	drain();
+	waited_for_ = parts_.standstills.waited_for();
+	parts_.standstills.finish();
 	parts_.tick.finish();
 	drain();
 	write(summary());

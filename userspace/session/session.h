@@ -69,7 +69,8 @@ private:
 	SessionParts parts_;
 	EventQueue events_;
 	StatusMeter meter_;
-	std::vector<Record> early_; // until the session record is out, the others wait
+	std::vector<WaitedFor> waited_for_; // at the end
+	std::vector<Record> early_;         // until the session record is out, the others wait
 	bool begun_ = false;
 	bool going_on_ = true; // somebody reads
 	bool interrupted_ = false;

@@ -17,6 +17,7 @@
 #include "session/session_tick.h"
 #include "session/stall_builder.h"
 #include "session/stall_totals.h"
+#include "session/standstills.h"
 
 namespace loopsnoop::session {
 
@@ -34,7 +35,7 @@ struct SessionParts {
 	      ongoing(context, {loops, processes, facts, inspector, gil, waits, builder, totals}),
 	      attach(context, loops, processes, facts, inspector),
 	      events(context, {loops, processes, facts, gil, attach, waits, builder, ongoing, totals}),
-	      tick(context, {loops, processes, facts, attach, python, waits, ongoing}) {
+	      tick(context, {loops, processes, facts, attach, python, waits, ongoing}), standstills(context, facts, loops, inspector) {
 		processes.before_end([this](std::uint32_t pid) { loops.remove_process(pid); });
 		loops.before_leaving([this](Loop &loop, LoopRegistry::Leaves how) { end_stall(loop, how); });
 	}
@@ -58,6 +59,7 @@ struct SessionParts {
 	AttachInspection attach;
 	EventHandler events;
 	SessionTick tick;
+	Standstills standstills;
 
 private:
 	// A stall that was reported gets its last record all the same; of a thread that is no loop from the kernel side if it ended

@@ -49,6 +49,7 @@ Stall StallBuilder::ended(const Loop &loop, const IterationEnded &event, std::ve
 		stall.startup = std::move(ongoing->last_reported.startup);
 		stall.pool = std::move(ongoing->last_reported.pool);
 		stall.peer = std::move(ongoing->last_reported.peer);
+		stall.clients = std::move(ongoing->last_reported.clients);
 	}
 	fill(loop, stall, event.iteration, waits, samples);
 	return stall;

@@ -79,6 +79,8 @@ def check_stall(at):
     if at.has("deadlock"):
         for tid in at.at("deadlock").each():
             tid.integer(1)
+    if at.has("clients"):
+        check_clients(at.at("clients"))
 
 
 def check_session(at):
@@ -132,6 +134,74 @@ def check_dump(at):
             tid.one_of(tids)
         if not at.value["deadlock"]:
             at.at("deadlock").fail("an empty deadlock is to be absent")
+
+
+KINDS = ["lost_wakeup", "task_deadlock", "no_answer", "not_accepted", "spin"]
+WAITS_FOR = "task tasks lock event condition semaphore queue_get queue_put pool sleep socket executor process ready future".split()
+
+
+def check_clients(at):
+    for field in ("unanswered", "unread", "not_accepted", "gave_up"):
+        at.at(field).integer()
+    at.at("oldest_ns").or_null("integer")
+    connections = at.at("connections").each()
+    if len(connections) > 16:
+        at.fail("more than 16 connections")
+    for client in connections:
+        client.at("local").text()
+        client.at("remote").text()
+        client.at("waited_ns").integer()
+        client.at("unread_bytes").integer()
+        client.at("accepted").boolean()
+    waited = [client["waited_ns"] for client in at.value["connections"]]
+    if waited != sorted(waited, reverse=True):
+        at.at("connections").fail("not oldest first")
+
+
+def check_task_group(at):
+    at.at("count").integer(1)
+    for name in at.at("names").each():
+        name.text(True)
+    if len(at.value["names"]) > 8:
+        at.at("names").fail("more than 8")
+    at.at("waited_ns").or_null("integer")
+    check_optional(at.at("waits_for"), lambda what: what.at("kind").one_of(WAITS_FOR))
+    if at.value["stack"] is not None:
+        for frame in at.at("stack").at("python").each():
+            frame.at("file").or_null("text")
+    check_optional(at.at("culprit"), check_culprit)
+
+
+def check_standstill(at):
+    at.at("id").integer()
+    phase = at.at("phase").one_of(["ongoing", "ended"])
+    at.at("start_ns").integer(1)
+    at.at("duration_ns").integer()
+    check_timestamp(at.at("started_at"))
+    at.at("truncated").one_of([None, "session_end", "target_exit"])
+    if "goes_on" in at.value and (at.value["goes_on"] is not True or phase != "ended"):
+        at.fail("`goes_on` is only of the end, and true")
+    at.at("pid").integer(1)
+    at.at("tid").integer(1)
+    at.at("comm").text()
+    at.at("thread").text()
+    kind = at.at("kind").one_of(KINDS)
+    at.at("certain").boolean()
+    check_optional(at.at("culprit"), check_culprit)
+    if "\n" in at.at("summary").text():
+        at.fail("the summary is not one sentence")
+    check_clients(at.at("clients"))
+    waited = [upstream.at("waited_ns").integer() for upstream in at.at("upstream").each()]
+    if waited != sorted(waited, reverse=True):
+        at.at("upstream").fail("not oldest first")
+    for group in at.at("tasks").each():
+        check_task_group(group)
+    if at.has("ready") != (kind == "lost_wakeup"):
+        at.fail("`ready` is of a lost wake-up")
+    if at.has("deadlock") != (kind == "task_deadlock"):
+        at.fail("`deadlock` is of a task deadlock")
+    for thread in at.at("threads").each():
+        check_thread(thread)
 
 
 def check_exit(at):
@@ -213,6 +283,16 @@ def check_summary(at):
             check_life(life)
         for restarts in at.at("restarts").each():
             check_restarts(restarts)
+    if at.has("waited_for"):
+        for one in at.at("waited_for").each():
+            one.at("pid").integer(1)
+            check_clients(one.at("clients"))
+            one.at("tasks").or_null("integer")
+    if at.has("grown"):
+        for one in at.at("grown").each():
+            one.at("pid").integer(1)
+            one.at("first").at("time_ns").integer(1)
+            one.at("last").at("time_ns").integer(1)
     for reason, count in at.at("lost").value.items():
         Checker(f"{at.place}.lost.{reason}", count).integer()
     if not at.value["lost"]:
@@ -223,6 +303,7 @@ CHECKS = {
     "session": check_session,
     "loop": check_loop,
     "stall": check_stall,
+    "standstill": check_standstill,
     "dump": check_dump,
     "exit": check_exit,
     "exec": check_exec,

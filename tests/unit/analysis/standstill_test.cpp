@@ -202,6 +202,15 @@ TEST_CASE("standstill: what a task awaits is what counts") {
 	CHECK(mixed->stuck == std::set<TaskId>{2});
 }
 
+TEST_CASE("standstill: tasks that were seen once are seen again first") {
+	const TaskLoop tasks = loop_of({task(1, WaitsForKind::lock)});
+	LoopSituation situation = asleep(customers({client(60)}));
+	situation.tasks = &tasks;
+	CHECK_FALSE(judge(situation, limits));
+	situation.tasks_before = &tasks;
+	CHECK(judge(situation, limits));
+}
+
 TEST_CASE("standstill: an upstream that is silent for as long") {
 	auto reads = task(1, WaitsForKind::socket);
 	SocketResource socket;

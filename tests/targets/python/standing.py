@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A server whose loop is idle while people wait, or has nothing wrong: MODE, then --uvloop. Prints one line of JSON, the truth: its port,
+the line that it stands at, what for. `GET /health` is answered in any mode."""
+
+import asyncio
+import inspect
+import json
+import socket
+import sys
+import threading
+
+MODES = {}
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def mode(function):
+    MODES[function.__name__] = function
+    return function
+
+
+def line_of(function, text):
+    """Where in the source of `function` the line with `text` is."""
+    lines, first = inspect.getsourcelines(function)
+    return {"function": function.__qualname__, "line": first + next(at for at, line in enumerate(lines) if text in line)}
+
+
+async def request(reader):
+    head = await reader.readuntil(b"\r\n\r\n")
+    return head.split()[1].decode()
+
+
+def serving(work):
+    async def handle(reader, writer):
+        try:
+            while True:
+                path = await request(reader)
+                if path != "/health":
+                    await work(path, reader, writer)
+                writer.write(ANSWER)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    return handle
+
+
+async def serve(work, **truth):
+    server = await asyncio.start_server(serving(work), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    print(json.dumps({"port": port, **truth}), flush=True)
+    return server
+
+
+async def forever():
+    await asyncio.Event().wait()
+
+
+def silent_peer():
+    """Accepts, and says nothing."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def accept():
+        kept = []
+        while True:
+            kept.append(listener.accept())
+
+    threading.Thread(target=accept, name="silent-peer", daemon=True).start()
+    return listener.getsockname()[1]
+
+
+# What is wrong.
+
+
+@mode
+async def lock():
+    lock, peer = asyncio.Lock(), silent_peer()
+
+    async def token(*_):
+        async with lock:
+            reader, writer = await asyncio.open_connection("127.0.0.1", peer)
+            writer.write(b"token\n")
+            await reader.readline()
+
+    await serve(token, kind="no_answer", at=line_of(token, "async with lock"), holder=line_of(token, "reader.readline"), waits="lock", peer=peer)
+    await forever()
+
+
+@mode
+async def future():
+    async def work(*_):
+        await asyncio.get_running_loop().create_future()
+
+    await serve(work, kind="no_answer", at=line_of(work, "create_future"), waits="future")
+    await forever()
+
+
+@mode
+async def executor():
+    event = threading.Event()
+
+    async def work(*_):
+        await asyncio.get_running_loop().run_in_executor(None, event.wait)
+
+    await serve(work, kind="no_answer", at=line_of(work, "run_in_executor"), waits="executor")
+    await forever()
+
+
+@mode
+async def semaphore():
+    free = asyncio.Semaphore(2)
+    slow = silent_peer()
+
+    async def work(*_):
+        async with free:
+            reader, writer = await asyncio.open_connection("127.0.0.1", slow)
+            writer.write(b"x\n")
+            await reader.readline()
+
+    await serve(work, kind="no_answer", at=line_of(work, "async with free"), waits="semaphore")
+    await forever()
+
+
+@mode
+async def deadlock():
+    first, second = asyncio.Lock(), asyncio.Lock()
+
+    async def one(*_):
+        async with first:
+            await asyncio.sleep(0.1)
+            async with second:
+                pass
+
+    async def other(*_):
+        async with second:
+            await asyncio.sleep(0.1)
+            async with first:
+                pass
+
+    async def work(path, *_):
+        await (one() if path == "/one" else other())
+
+    await serve(work, kind="task_deadlock", at=line_of(one, "async with second"))
+    await forever()
+
+
+@mode
+async def lost_wakeup():
+    loop, asked = asyncio.get_running_loop(), []
+
+    async def work(*_):
+        answer = loop.create_future()
+        asked.append(answer)
+        await answer
+
+    def deliver():
+        while True:
+            threading.Event().wait(0.2)
+            while asked:
+                loop.call_soon(asked.pop().set_result, None)
+
+    threading.Thread(target=deliver, name="deliver", daemon=True).start()
+    await serve(work, kind="lost_wakeup")
+    await forever()
+
+
+@mode
+async def not_accepted():
+    listener = socket.create_server(("127.0.0.1", 0))
+    print(json.dumps({"port": listener.getsockname()[1], "kind": "not_accepted"}), flush=True)
+    await forever()
+
+
+@mode
+async def spin():
+    class Reader:
+        closed = False
+
+        def __init__(self, connection):
+            self.connection = connection
+
+        def ready(self):
+            if self.closed:
+                return
+            if not self.connection.recv(4096):
+                self.closed = True
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    print(json.dumps({"port": listener.getsockname()[1], "kind": "spin", "at": line_of(Reader.ready, "def ready")}), flush=True)
+    connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+    asyncio.get_running_loop().add_reader(connection, Reader(connection).ready)
+    await forever()
+
+
+# What is healthy.
+
+
+@mode
+async def keep_alive():
+    async def work(*_):
+        pass
+
+    await serve(work)
+    await forever()
+
+
+@mode
+async def long_poll():
+    news = asyncio.Event()
+
+    async def work(*_):
+        await news.wait()
+
+    await serve(work)
+    await forever()
+
+
+@mode
+async def long_poll_queue():
+    queue = asyncio.Queue()
+
+    async def work(*_):
+        await asyncio.wait_for(queue.get(), 600)
+
+    await serve(work)
+    await forever()
+
+
+@mode
+async def events():
+    async def work(_path, _reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n: hello\n\n")
+        await forever()
+
+    await serve(work)
+    await forever()
+
+
+@mode
+async def socket_messages():
+    """As a WebSocket: after the answer to its first request the customer talks, and is not answered."""
+
+    async def work(_path, reader, writer):
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        while await reader.readline():
+            pass
+
+    await serve(work)
+    await forever()
+
+
+@mode
+async def log_sink():
+    async def handle(reader, writer):
+        while await reader.readline():
+            pass
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    await forever()
+
+
+@mode
+async def workers():
+    """No customers: four wait for jobs, and it is itself the client of a slow server."""
+    queue, lock, peer = asyncio.Queue(), asyncio.Lock(), silent_peer()
+
+    async def worker():
+        while True:
+            await queue.get()
+
+    async def client():
+        async with lock:
+            reader, writer = await asyncio.open_connection("127.0.0.1", peer)
+            writer.write(b"query\n")
+            await reader.readline()
+
+    tasks = [asyncio.create_task(worker()) for _ in range(4)] + [asyncio.create_task(client()) for _ in range(3)]
+    print(json.dumps({"port": None}), flush=True)
+    await asyncio.gather(*tasks)
+
+
+if __name__ == "__main__":
+    if "--uvloop" in sys.argv:
+        import uvloop
+
+        uvloop.install()
+    asyncio.run(MODES[sys.argv[1]]())

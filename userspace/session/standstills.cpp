@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session/standstills.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "analysis/standstill_summary.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+constexpr std::uint64_t ns_per_s = 1'000'000'000;
+constexpr std::uint64_t again_ns = ns_per_s; // between two looks at what may stand still
+constexpr std::uint64_t longest_pause_ns = 60 * ns_per_s;
+constexpr std::uint64_t thrift = 1000; // a round takes at most this part of the time
+constexpr std::uint64_t gauges_pause_ns = 60 * ns_per_s;
+constexpr std::uint64_t tasks_pause_ns = 60 * ns_per_s; // while nobody waits
+
+// How long whoever asked has waited at most; 0: nobody waits.
+std::uint64_t longest_wait(const ConnectionsSnapshot &connections) {
+	std::uint64_t longest = 0;
+	for (const WaitingClient &client : connections.waiting) {
+		if (!client.one_way && (!client.accepted || client.asked != WaitingClient::Asked::last)) {
+			longest = std::max<std::uint64_t>({longest, client.waited_ns, 1});
+		}
+	}
+	return longest;
+}
+
+} // namespace
+
+Standstills::Standstills(const Context &context, ProcessFacts &facts, LoopRegistry &loops, inspect::Inspector &inspector)
+    : context_(context), facts_(facts), loops_(loops), inspector_(inspector), gauges_(context.proc),
+      round_pause_ns_(std::clamp(context.options.stuck_after_ns / 2, again_ns, 15 * ns_per_s)) {}
+
+bool Standstills::tick() {
+	const std::uint64_t now_ns = context_.now_ns();
+	if (context_.options.stuck_after_ns == 0 || now_ns < next_due_ns_) {
+		return false;
+	}
+	const bool round = now_ns >= next_round_ns_;
+	const std::vector<LoopState> loops = loops_.current();
+	std::set<LoopKey> there;
+	std::set<std::uint32_t> seen; // processes: their first loop is the one that serves, unless it is known better
+	next_due_ns_ = ~0ULL;
+	for (const LoopState &state : loops) {
+		there.insert(state.key);
+		const bool serves = seen.insert(state.pid).second;
+		Watched &watched = watched_[state.key];
+		if (round || now_ns >= watched.due_ns) {
+			look(watched, state, serves, now_ns);
+		}
+		next_due_ns_ = std::min(next_due_ns_, watched.due_ns);
+	}
+	for (auto entry = watched_.begin(); entry != watched_.end();) {
+		if (there.contains(entry->first)) {
+			++entry;
+			continue;
+		}
+		end(entry->second, Truncated::target_exit, now_ns);
+		if (entry->second.before) {
+			gauges_.forget(entry->second.before->state.pid, entry->second.before->state.tid);
+		}
+		entry = watched_.erase(entry);
+	}
+	facts_.connections.keep_only(seen);
+	const std::uint64_t after = context_.now_ns();
+	if (round) {
+		next_round_ns_ = next_on_grid(after, std::clamp((after - std::min(after, now_ns)) * thrift, round_pause_ns_, longest_pause_ns));
+		facts_.connections.rest();
+	}
+	next_due_ns_ = std::min(next_due_ns_, next_round_ns_);
+	return true;
+}
+
+// The tasks of this loop's thread: each minute, and whenever somebody waits. nullopt: not wanted now, or there are none.
+std::optional<TaskLoop> Standstills::read_tasks(Watched &watched, const LoopState &state, bool wanted, std::uint64_t now_ns) {
+	if (!wanted && now_ns < watched.next_tasks_ns) {
+		return std::nullopt;
+	}
+	auto *python = facts_.programs.interpreter(state.pid);
+	auto tasks = python != nullptr ? std::optional(facts_.tasks.snapshot(state.pid, *python)) : std::nullopt;
+	const std::uint64_t took = context_.now_ns() - std::min(context_.now_ns(), now_ns);
+	watched.next_tasks_ns = now_ns + std::max(tasks_pause_ns, took * thrift);
+	if (!tasks) {
+		return std::nullopt;
+	}
+	auto loop = std::ranges::find(tasks->loops, state.tid, &TaskLoop::tid);
+	if (loop == tasks->loops.end()) {
+		return std::nullopt;
+	}
+	watched.ages.add(*loop, now_ns);
+	return std::move(*loop);
+}
+
+analysis::LoopSituation Standstills::situation(Watched &watched, const Snapshot &now,
+                                               std::optional<ConnectionsSnapshot> connections) {
+	analysis::LoopSituation situation;
+	situation.now_ns = now.time_ns;
+	situation.connections = std::move(connections);
+	if (!watched.before) {
+		return situation;
+	}
+	const Snapshot &before = *watched.before;
+	const bool slept_on = now.state.idle_since_ns != 0 && before.state.idle_since_ns == now.state.idle_since_ns &&
+	                      before.state.changes == now.state.changes;
+	situation.asleep_since_ns = slept_on ? now.state.idle_since_ns : 0;
+	const auto idle_total = [](const Snapshot &at) {
+		const std::uint64_t since = at.state.idle_since_ns;
+		return at.state.idle_total_ns + (since != 0 && at.time_ns > since ? at.time_ns - since : 0);
+	};
+	const std::uint64_t time = now.time_ns - before.time_ns;
+	const std::uint64_t idle = idle_total(now) - std::min(idle_total(now), idle_total(before));
+	situation.idle_share_percent = time > 0 ? std::min<std::uint64_t>(100, idle * 100 / time) : 100;
+	const std::uint64_t iterations = now.state.iterations - std::min(now.state.iterations, before.state.iterations);
+	situation.iterations_per_s = time > 0 ? iterations * ns_per_s / time : 0;
+	situation.tasks_before = before.tasks ? &*before.tasks : nullptr;
+	situation.tasks = now.tasks ? &*now.tasks : nullptr;
+	return situation;
+}
+
+void Standstills::look(Watched &watched, const LoopState &state, bool serves, std::uint64_t now_ns) {
+	watched.due_ns = ~0ULL;
+	if (watched.before && now_ns - watched.before->time_ns < again_ns) {
+		watched.due_ns = watched.before->time_ns + again_ns;
+		return;
+	}
+	// A loop that is blocked has its stall; whoever waits is in that.
+	const bool blocked = state.iteration_start_ns != 0 && now_ns - std::min(now_ns, state.iteration_start_ns) >= context_.options.threshold_ns;
+	std::optional<ConnectionsSnapshot> connections;
+	if (serves && !state.provisional) {
+		connections = facts_.connections.snapshot(state.pid, now_ns);
+	}
+	const std::uint64_t waited_ns = connections ? longest_wait(*connections) : 0;
+	const bool waited_for = waited_ns != 0;
+	const bool had_tasks = watched.before && watched.before->tasks;
+	Snapshot now{now_ns, state, std::nullopt};
+	if (!blocked) {
+		now.tasks = read_tasks(watched, state, waited_for || watched.ongoing || had_tasks, now_ns);
+	}
+	const bool files = now_ns >= watched.next_gauges_ns;
+	watched.next_gauges_ns = files ? now_ns + gauges_pause_ns : watched.next_gauges_ns;
+	gauges_.take({state.pid, state.tid, now_ns, connections ? &*connections : nullptr, now.tasks ? &*now.tasks : nullptr, files});
+	analysis::LoopSituation found = situation(watched, now, std::move(connections));
+	if (waited_ns >= context_.options.stuck_after_ns) {
+		found.children_accept = facts_.connections.children_listen(state.pid);
+		found.pool_stuck = pool_stuck(state);
+	}
+	if (found.iterations_per_s > 0 && found.idle_share_percent <= 5) {
+		found.always_ready = find_ready(watched, state, now_ns);
+	} else {
+		watched.ready_since_ns.clear();
+	}
+	auto verdict = watched.before && !blocked ? analysis::judge(found, {context_.options.stuck_after_ns, context_.options.threshold_ns}) : std::nullopt;
+	if (verdict && verdict->kind == StandstillKind::task_deadlock) {
+		watched.deadlock_since_ns = watched.deadlock_since_ns != 0 ? watched.deadlock_since_ns : watched.before->time_ns;
+		verdict->since_ns = watched.deadlock_since_ns;
+	} else {
+		watched.deadlock_since_ns = 0;
+	}
+	const bool first_tasks = now.tasks && !had_tasks && !now.tasks->tasks.empty();
+	if (verdict) {
+		const std::uint64_t age = now_ns - std::min(now_ns, verdict->since_ns);
+		const std::uint64_t due = watched.ongoing ? watched.ongoing->next_age_ns : context_.options.stuck_after_ns;
+		if (age >= due) {
+			report(watched, state, found, *verdict);
+		} else if (watched.ongoing) {
+			watched.ongoing->missed = 0;
+		}
+	} else if (watched.ongoing && ++watched.ongoing->missed >= 2) {
+		end(watched, Truncated::no, now_ns);
+	}
+	// A look at ten thousand tasks takes a while.
+	constexpr std::uint64_t share = 20;
+	const std::uint64_t pause_ns = std::max(again_ns, (context_.now_ns() - std::min(context_.now_ns(), now_ns)) * share);
+	const bool queued = now.tasks && now.tasks->ready.value_or(0) > 0;
+	if (verdict || watched.ongoing || queued || !watched.ready_since_ns.empty()) {
+		watched.due_ns = now_ns + pause_ns;
+	} else if (waited_for && waited_ns < context_.options.stuck_after_ns) {
+		watched.due_ns = now_ns + std::max(pause_ns, context_.options.stuck_after_ns - waited_ns);
+	} else if (had_tasks && !waited_for) {
+		now.tasks.reset(); // nothing to compare with next time: they are read again in a minute
+	}
+	if (first_tasks) {
+		// Two looks at tasks a second apart, once a minute: tasks that wait for each other need no customer.
+		watched.due_ns = now_ns + pause_ns;
+	}
+	watched.before = std::move(now);
+}
+
+void Standstills::report(Watched &watched, const LoopState &state, const analysis::LoopSituation &situation,
+                         const analysis::StandstillVerdict &verdict) {
+	Standstill standstill = record(watched, state, situation, verdict);
+	if (watched.ongoing && watched.ongoing->last.kind != standstill.kind) {
+		end(watched, Truncated::no, situation.now_ns);
+	}
+	if (!watched.ongoing) {
+		watched.ongoing = Ongoing{next_id_++, verdict.since_ns, context_.options.stuck_after_ns, 0, {}};
+		reported_++;
+	}
+	Ongoing &ongoing = *watched.ongoing;
+	ongoing.missed = 0;
+	standstill.id = ongoing.id;
+	standstill.ongoing = true;
+	standstill.start_ns = ongoing.start_ns = std::min(ongoing.start_ns, verdict.since_ns); // the oldest may have been answered since
+	standstill.duration_ns = situation.now_ns - std::min(situation.now_ns, standstill.start_ns);
+	while (ongoing.next_age_ns <= standstill.duration_ns) {
+		ongoing.next_age_ns *= 2;
+	}
+	standstill.summary = analysis::summarize(standstill);
+	ongoing.last = standstill;
+	context_.write(standstill);
+}
+
+void Standstills::end(Watched &watched, Truncated how, std::uint64_t now_ns) {
+	if (!watched.ongoing) {
+		return;
+	}
+	Standstill last = std::move(watched.ongoing->last);
+	watched.ongoing.reset();
+	last.ongoing = false;
+	last.duration_ns = std::max(last.duration_ns, now_ns - std::min(now_ns, last.start_ns));
+	last.truncated = how;
+	last.goes_on = how == Truncated::session_end;
+	last.summary = analysis::summarize(last);
+	context_.write(last);
+}
+
+std::vector<WaitedFor> Standstills::waited_for() {
+	const std::uint64_t now_ns = context_.now_ns();
+	constexpr std::size_t max_processes = 16;
+	std::vector<WaitedFor> out;
+	std::set<std::uint32_t> seen;
+	for (const LoopState &state : context_.options.stuck_after_ns != 0 ? loops_.current() : std::vector<LoopState>()) {
+		if (state.idle_since_ns == 0 || out.size() == max_processes || !seen.insert(state.pid).second) {
+			continue; // of a loop that runs: it is about to answer
+		}
+		const auto connections = facts_.connections.snapshot(state.pid, now_ns);
+		auto waiting = connections ? std::optional(analysis::count_clients(*connections)) : std::nullopt;
+		if (!waiting || waiting->unanswered + waiting->not_accepted == 0 || waiting->oldest_ns.value_or(0) < context_.options.threshold_ns) {
+			continue;
+		}
+		const auto watched = watched_.find(state.key);
+		const bool has_tasks = watched != watched_.end() && watched->second.before && watched->second.before->tasks;
+		out.push_back({state.pid, facts_.programs.comm(state.pid), std::move(*waiting),
+		               has_tasks ? std::optional<std::uint64_t>(watched->second.before->tasks->tasks.size()) : std::nullopt});
+	}
+	return out;
+}
+
+std::vector<GaugesChange> Standstills::grown() {
+	std::vector<GaugesChange> changes = gauges_.grown();
+	for (GaugesChange &change : changes) {
+		change.comm = facts_.programs.comm(change.last.pid);
+	}
+	return changes;
+}
+
+void Standstills::finish() {
+	const std::uint64_t now_ns = context_.now_ns();
+	for (auto &[key, watched] : watched_) {
+		end(watched, Truncated::session_end, now_ns);
+	}
+	watched_.clear();
+}
+
+} // namespace loopsnoop::session

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a standstill's record holds beyond the verdict: who waits, at what, and what all threads do meanwhile.
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "analysis/culprit.h"
+#include "analysis/standstill_summary.h"
+#include "base/clock.h"
+#include "inspect/thread_views.h"
+#include "process/pseudo_file.h"
+#include "process/resource_of.h"
+#include "process/tcp_diag.h"
+#include "process/text.h"
+#include "session/standstills.h"
+
+namespace loopsnoop::session {
+
+namespace {
+
+constexpr std::size_t max_upstreams = 16;
+constexpr std::size_t max_groups = 32;
+constexpr std::size_t threads_with_native_stack = 64;
+
+// "tfd:       12 events:       19 data: …" of an epoll descriptor's fdinfo; edge-triggered ones report a state once.
+std::vector<int> level_triggered(const process::ProcFs &proc, std::uint32_t pid, int epoll_fd) {
+	constexpr std::uint32_t edge = 1U << 31U;
+	constexpr std::uint32_t oneshot = 1U << 30U;
+	constexpr std::uint32_t in = 1;
+	std::vector<int> fds;
+	process::each_line(proc.path_of(pid, "fdinfo/" + std::to_string(epoll_fd)), [&](std::string_view line) {
+		process::Words words(line);
+		if (words.next() != "tfd:") {
+			return true;
+		}
+		const auto fd = process::parse_number<int>(words.next());
+		const auto events = words.next() == "events:" ? process::parse_number<std::uint32_t>(words.next(), 16) : std::nullopt;
+		if (fd && events && (*events & (edge | oneshot)) == 0 && (*events & in) != 0) {
+			fds.push_back(*fd);
+		}
+		return true;
+	});
+	return fds;
+}
+
+} // namespace
+
+// Descriptors of the loop's own epoll set that it has been told of as ready each time it asked: sockets whose peer has closed.
+std::optional<analysis::ReadyDescriptor> Standstills::find_ready(Watched &watched, const LoopState &state,
+                                                                 std::uint64_t now_ns) const {
+	constexpr std::size_t max_fds = 1024;
+	const Loop *loop = loops_.find(state.key);
+	const auto epoll_fd = loop != nullptr ? loop->poll_fd : std::nullopt;
+	std::map<int, std::uint64_t> since;
+	std::optional<analysis::ReadyDescriptor> longest;
+	if (epoll_fd) {
+		std::vector<int> fds = level_triggered(context_.proc, state.pid, *epoll_fd);
+		fds.resize(std::min(fds.size(), max_fds));
+		for (const int fd : fds) {
+			const auto descriptor = context_.proc.descriptor(state.pid, fd);
+			if (!descriptor || descriptor->kind != DescriptorKind::socket || descriptor->state != process::state_close_wait) {
+				continue;
+			}
+			const auto known = watched.ready_since_ns.find(fd);
+			const std::uint64_t first = known != watched.ready_since_ns.end() ? known->second : now_ns;
+			since.emplace(fd, first);
+			if (!longest || first < longest->since_ns) {
+				longest = analysis::ReadyDescriptor{first, process::to_resource(*descriptor)};
+			}
+		}
+	}
+	watched.ready_since_ns = std::move(since);
+	return longest;
+}
+
+bool Standstills::pool_stuck(const LoopState &state) {
+	if (facts_.programs.runtime(state.pid).kind != RuntimeKind::node) {
+		return false;
+	}
+	Standstill views;
+	views.pid = state.pid;
+	views.tid = state.tid;
+	add_threads(views);
+	return views.threads && analysis::find_stuck_pool(*views.threads);
+}
+
+void Standstills::add_threads(Standstill &standstill) {
+	const std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(standstill.pid);
+	std::vector<ThreadView> views;
+	views.reserve(snapshots.size());
+	for (const ThreadSnapshot &snapshot : snapshots) {
+		views.push_back(inspector_.view(snapshot, views.size() < threads_with_native_stack));
+	}
+	(void)inspect::complete_views(inspector_, facts_.programs, standstill.pid, snapshots, views, standstill.tid);
+	standstill.threads = std::move(views);
+}
+
+Standstill Standstills::record(const Watched &watched, const LoopState &state, const analysis::LoopSituation &situation,
+                               const analysis::StandstillVerdict &verdict) {
+	Standstill standstill;
+	standstill.pid = state.pid;
+	standstill.tid = state.tid;
+	standstill.comm = facts_.programs.comm(state.pid);
+	standstill.thread = facts_.programs.thread_name(state.pid, state.tid, context_.proc.thread_name(state.pid, state.tid));
+	standstill.kind = verdict.kind;
+	standstill.certain = verdict.certain;
+	standstill.start_ns = verdict.since_ns;
+	standstill.duration_ns = situation.now_ns - std::min(situation.now_ns, verdict.since_ns);
+	standstill.started_at = rfc3339_utc(realtime_ns() - (monotonic_ns() - std::min(monotonic_ns(), verdict.since_ns)));
+	standstill.deadlock = verdict.deadlock;
+	if (situation.connections) {
+		standstill.clients = analysis::count_clients(*situation.connections);
+		for (const SilentUpstream &upstream : situation.connections->silent) {
+			if (standstill.upstream.size() < max_upstreams && upstream.waited_ns >= context_.options.threshold_ns) {
+				standstill.upstream.push_back(upstream);
+			}
+		}
+	}
+	if (situation.tasks != nullptr) {
+		standstill.tasks = analysis::group_tasks(*situation.tasks, watched.ages, situation.now_ns, verdict.stuck, max_groups);
+		const bool overdue = situation.tasks->next_timer_in_ns.value_or(0) < 0;
+		if (verdict.kind == StandstillKind::lost_wakeup) {
+			standstill.ready = ReadyQueue{situation.tasks->ready.value_or(0), situation.tasks->callbacks, std::nullopt};
+			if (overdue) {
+				standstill.ready->timer_overdue_ns = static_cast<std::uint64_t>(-*situation.tasks->next_timer_in_ns);
+			}
+		}
+	}
+	if (verdict.kind == StandstillKind::spin) {
+		standstill.spin = Spin{situation.iterations_per_s, situation.always_ready ? situation.always_ready->resource : std::nullopt};
+	}
+	add_threads(standstill);
+	if (verdict.kind == StandstillKind::spin) {
+		const auto own = std::ranges::find(*standstill.threads, state.tid, &ThreadView::tid);
+		if (own != standstill.threads->end() && own->stack) {
+			standstill.culprit = analysis::culprit_of(*own->stack);
+		}
+	}
+	std::erase_if(*standstill.threads, [&](const ThreadView &view) { return view.tid == state.tid; });
+	if (!standstill.culprit) {
+		standstill.culprit = analysis::culprit_of(standstill);
+	}
+	standstill.advice = analysis::advice_for(standstill);
+	return standstill;
+}
+
+} // namespace loopsnoop::session
