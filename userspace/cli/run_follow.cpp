@@ -80,6 +80,9 @@ int run_follow(const Settings &settings) {
 			} : std::function<exporter::Tables()>());
 		};
 	}
+	if (metrics) {
+		outputs.gauges = [&](std::vector<ProcessGauges> gauges) { metrics->write(std::move(gauges)); };
+	}
 	outputs.status = [&](const output::Status &status) {
 		if (metrics) {
 			metrics->drained(monotonic_ns());

@@ -21,6 +21,7 @@ public:
 	    : source_(std::move(source)), server_(std::move(server)) {}
 
 	void write(const Record &record) override { source_->write(record); }
+	void write(std::vector<ProcessGauges> gauges) override { source_->write(std::move(gauges)); }
 	void drained(std::uint64_t now_ns) override { source_->drained(now_ns); }
 	void read_from(std::function<Tables()> tables) override { source_->read_from(std::move(tables)); }
 	[[nodiscard]] std::uint16_t port() const override { return server_->port(); }

@@ -47,6 +47,7 @@ public:
 	Exporter &operator=(Exporter &&) = delete;
 
 	virtual void write(const Record &record) = 0;
+	virtual void write(std::vector<ProcessGauges> gauges) = 0;
 	// The session has come round: everything that the kernel had recorded by `now_ns` (CLOCK_MONOTONIC) is written.
 	virtual void drained(std::uint64_t now_ns) = 0;
 	// Where the tables are read when a scrape comes; empty: nowhere (any more). Returns when no scrape uses the old one.

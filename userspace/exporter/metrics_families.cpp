@@ -67,7 +67,8 @@ ClientMetric histogram(ClientMetric metric, const Histogram &counts, std::uint64
 // Iterations, idle time, a stall's age and its line; two histograms, each with +Inf, sum and count; causes and lines, of which
 // one more counts the rest.
 constexpr std::size_t fixed_series = 4 + iteration_edges.size() + 3 + run_delay_edges.size() + 3;
-static_assert(fixed_series + 3 * MetricsState::max_causes + MetricsState::max_culprits_of_loop + 1 <=
+static_assert(fixed_series + 3 * MetricsState::max_causes + MetricsState::max_culprits_of_loop + 1 +
+                  StandstillMetrics::max_series_of_loop <=
               MetricsState::max_series_of_loop);
 
 // The running iteration so far, by cause; all zero while the loop is idle.
@@ -119,6 +120,7 @@ struct MetricsState::Families {
 	                              {}};
 	MetricFamily culprits{
 	    "loopsnoop_stall_culprit_total", "Stalls that have ended, by the application's line.", MetricType::Counter, {}};
+	StandstillMetrics::Families standstills;
 	MetricFamily withheld{
 	    "loopsnoop_series_withheld",
 	    "What has no series of its own: loops (now), stalls counted under function=\"other\" (since the start).",
@@ -132,6 +134,9 @@ struct MetricsState::Families {
 		for (MetricFamily *family : {&iterations, &iteration_times, &run_delays, &busy, &idle, &stalls, &stalled, &ongoing,
 		                             &ongoing_culprits, &culprits, &withheld, &lost, &build}) {
 			all.push_back(std::move(*family)); // thousands of series on a busy host
+		}
+		for (MetricFamily *family : standstills.in_order()) {
+			all.push_back(std::move(*family));
 		}
 		std::erase_if(all, [](const MetricFamily &family) { return family.metric.empty(); });
 		return all;
@@ -222,6 +227,7 @@ void MetricsState::add_loop(Families &out, std::uint64_t now_ns, const LoopState
 	if (!loop.detailed) {
 		return;
 	}
+	standstills_.add(out.standstills, base, {state.pid, state.tid}, now_ns);
 	out.iteration_times.metric.push_back(histogram(labelled(base), state.iteration_times, state.busy_ns, iteration_edges));
 	out.run_delays.metric.push_back(histogram(labelled(base), state.poll_delays, state.poll_delay_ns, run_delay_edges));
 	loop.idle_shown = std::max(loop.idle_shown, seconds(idle_of(state, now_ns)));
@@ -265,6 +271,7 @@ std::vector<MetricFamily> MetricsState::families(std::uint64_t now_ns, const std
 		}
 	}
 	std::erase_if(loops_, [&](const auto &entry) { return !alive.contains(entry.first); });
+	standstills_.keep_only({alive.begin(), alive.end()});
 	add_session(out, lost);
 	return std::move(out).in_order();
 }

@@ -43,6 +43,11 @@ void MetricsSource::write(const Record &record) {
 	state_.write(record);
 }
 
+void MetricsSource::write(std::vector<ProcessGauges> gauges) {
+	const std::scoped_lock lock(mutex_);
+	state_.write(std::move(gauges));
+}
+
 void MetricsSource::read_from(std::function<Tables()> tables) {
 	const std::scoped_lock lock(mutex_);
 	tables_ = std::move(tables);

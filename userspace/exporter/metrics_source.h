@@ -20,6 +20,7 @@ public:
 	    : state_(settings.version, settings.threshold_ns, settings.hang_after_ns) {}
 
 	void write(const Record &record);
+	void write(std::vector<ProcessGauges> gauges);
 	void drained(std::uint64_t now_ns) { drained_ns_ = now_ns; }
 	void read_from(std::function<Tables()> tables);
 

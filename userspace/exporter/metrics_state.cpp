@@ -18,6 +18,8 @@ void MetricsState::write(const Record &record) {
 		loop.detailed = detailed;
 	} else if (const auto *stall = std::get_if<Stall>(&record)) {
 		stall->ongoing ? note(*stall) : count(*stall);
+	} else if (const auto *standstill = std::get_if<Standstill>(&record)) {
+		standstills_.write(*standstill);
 	} else if (const auto *exit = std::get_if<ProcessExit>(&record)) {
 		std::erase_if(loops_, [&](const auto &entry) { return entry.first.first == exit->pid; });
 	}

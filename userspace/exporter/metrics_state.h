@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "exporter/overview.h"
+#include "exporter/standstill_metrics.h"
 #include "model/event.h"
 #include "model/loss.h"
 #include "model/session.h"
@@ -30,7 +31,7 @@ namespace loopsnoop::exporter {
 // iterations and the age of their stall; how many there are beyond is a metric, too.
 class MetricsState {
 public:
-	static constexpr std::size_t max_series_of_loop = 60;
+	static constexpr std::size_t max_series_of_loop = 60 + StandstillMetrics::max_series_of_loop;
 	static constexpr std::size_t max_causes = 8; // "other" included
 	static constexpr std::size_t max_culprits_of_loop = 10;
 	static constexpr std::size_t max_culprits_of_process = 100;
@@ -45,6 +46,7 @@ public:
 	    : version_(std::move(version)), threshold_ns_(threshold_ns), hang_after_ns_(hang_after_ns) {}
 
 	void write(const Record &record);
+	void write(std::vector<ProcessGauges> gauges) { standstills_.write(std::move(gauges)); }
 	// All families, as of `now_ns` (CLOCK_MONOTONIC). Loops that are not in `states` any more are forgotten.
 	[[nodiscard]] std::vector<prometheus::MetricFamily> families(std::uint64_t now_ns, const std::vector<LoopState> &states,
 	                                                             const LossCounts &lost);
@@ -89,6 +91,7 @@ private:
 	std::uint64_t threshold_ns_;
 	std::uint64_t hang_after_ns_;
 	std::map<Id, Loop> loops_;
+	StandstillMetrics standstills_;
 	std::uint64_t culprits_withheld_ = 0; // stalls counted under function="other"
 	std::deque<Overview::Stall> recent_;  // latest first
 };

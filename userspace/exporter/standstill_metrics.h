@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "model/gauges.h"
+#include "model/standstill.h"
+
+namespace loopsnoop::exporter {
+
+// Who waits for a loop, and what fills up in its process. `max_series_of_loop` series at most a loop. Not thread-safe.
+class StandstillMetrics {
+public:
+	using Id = std::pair<std::uint32_t, std::uint32_t>; // pid, tid
+	using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+	static constexpr std::size_t kinds = 5;
+	static constexpr std::size_t max_places = 5;
+	// A standstill that goes on, each kind's count, customers and the oldest, tasks and their places, two directions, three gauges.
+	static constexpr std::size_t max_series_of_loop = 1 + kinds + 2 + 1 + max_places + 2 + 3;
+
+	struct Families {
+		prometheus::MetricFamily ongoing{"loopsnoop_standstill_ongoing_seconds",
+		                                 "Age of the standstill that goes on now, 0 while there is none.",
+		                                 prometheus::MetricType::Gauge,
+		                                 {}};
+		prometheus::MetricFamily total{"loopsnoop_standstills_total",
+		                               "Standstills that were reported: the loop was idle, or went round, while work waited.",
+		                               prometheus::MetricType::Counter,
+		                               {}};
+		prometheus::MetricFamily unanswered{"loopsnoop_unanswered_connections",
+		                                    "Accepted connections whose customer asked and has got no byte since.",
+		                                    prometheus::MetricType::Gauge,
+		                                    {}};
+		prometheus::MetricFamily oldest{"loopsnoop_oldest_unanswered_seconds",
+		                                "How long the customer has waited who has waited longest, 0 when nobody does.",
+		                                prometheus::MetricType::Gauge,
+		                                {}};
+		prometheus::MetricFamily tasks{"loopsnoop_tasks", "Tasks of the loop, where they can be read.", prometheus::MetricType::Gauge, {}};
+		prometheus::MetricFamily places{
+		    "loopsnoop_tasks_waiting", "Tasks that wait, by the five lines where most do.", prometheus::MetricType::Gauge, {}};
+		prometheus::MetricFamily connections{
+		    "loopsnoop_connections", "TCP connections of the process, by who made them.", prometheus::MetricType::Gauge, {}};
+		prometheus::MetricFamily resident{"loopsnoop_target_resident_memory_bytes",
+		                                  "Resident memory of the process that is followed.",
+		                                  prometheus::MetricType::Gauge,
+		                                  {}};
+		prometheus::MetricFamily descriptors{
+		    "loopsnoop_target_open_fds", "Open descriptors of the process that is followed.", prometheus::MetricType::Gauge, {}};
+		prometheus::MetricFamily threads{
+		    "loopsnoop_target_threads", "Threads of the process that is followed.", prometheus::MetricType::Gauge, {}};
+
+		[[nodiscard]] std::vector<prometheus::MetricFamily *> in_order() {
+			return {&ongoing, &total, &unanswered, &oldest, &tasks, &places, &connections, &resident, &descriptors, &threads};
+		}
+	};
+
+	void write(const Standstill &standstill);
+	void write(std::vector<ProcessGauges> gauges);
+	// Of one loop, as of `now_ns` (CLOCK_MONOTONIC).
+	void add(Families &out, const Labels &base, Id id, std::uint64_t now_ns) const;
+	void keep_only(const std::vector<Id> &alive);
+
+private:
+	struct Loop {
+		std::array<std::uint64_t, kinds> total{};
+		std::optional<StandstillKind> kind; // of the one that goes on
+		std::uint64_t start_ns = 0;
+		std::uint64_t last_id = 0;
+		std::optional<ProcessGauges> gauges;
+	};
+	std::map<Id, Loop> loops_;
+};
+
+} // namespace loopsnoop::exporter
