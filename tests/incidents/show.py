@@ -119,6 +119,34 @@ INCIDENTS = {
             causes=("write", "loading"),
         ),
     ],
+    6: [
+        Act(
+            "asyncpool",
+            "A shop is healthy, says its health check, and its loop has nothing to do; customers get no article any more.",
+            12,
+            ("--stuck-after", "3s"),
+            causes=("pool",),
+        )
+    ],
+    7: [
+        Act(
+            "wakeup",
+            "A service that draws pictures in a thread is fast by day. By night a customer waits until the next one comes.",
+            8,
+            ("--stuck-after", "3s"),
+            ask=False,
+            causes=("deliver", "wait"),
+        )
+    ],
+    8: [
+        Act(
+            "awaiting",
+            "Two services, both idle, both healthy. No order is answered.",
+            10,
+            ("--stuck-after", "3s"),
+            causes=("order", "price", "reserve"),
+        )
+    ],
 }
 
 
