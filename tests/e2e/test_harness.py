@@ -113,6 +113,10 @@ FAULTS = [
     change(["truncated"], "session_end"),
     change(["tid"], 501),
     change(["summary"], ""),
+    change(["summary"], "one line\nand another"),
+    change(["undocumented"], 1),
+    change(["waits", 0, "undocumented"], None),
+    change(["waits", 0, "resource", "undocumented"], None),
 ]
 
 
@@ -148,3 +152,15 @@ def test_stolen_time_may_pass_for_computing_where_there_was_some():
 def test_line_that_is_no_json(line):
     with pytest.raises((schema.Broken, ValueError)):
         snoop.parse_line(line)
+
+
+def test_the_schema_is_one():
+    schema.Validator.check_schema(schema.SCHEMA)
+    for name, part in schema.SCHEMA["$defs"].items():
+        assert part.get("type") != "object" or part["additionalProperties"] is False, name
+
+
+@pytest.mark.parametrize("record", [{"type": "quantum"}, {"pid": 1, "type": "fork"}, {"type": "fork", "pid": 1, "start_ns": 1}])
+def test_record_that_is_none(record):
+    with pytest.raises(schema.Broken):
+        schema.check_record(0, record)

@@ -25,7 +25,8 @@
 //   or_null(name, value)            null when empty, false or 0
 //   or_null_if(null, name, value)
 // and then there are
-//   hexadecimal(name, number)       "0x46"
+//   hexadecimal(name, number)       "0x46", of a 64-bit number, an optional or a vector of those
+//   optional_hexadecimal(name, number)  likewise; left out when 0, unset or empty
 //   constant(name, value)           a value that is always the same; a reader passes over it
 //   either(name, flag, if_true, if_false, unknown)  a flag written as one of two words
 //   kind(name, variant)             the word of the alternative; false: a reader does not know it, and drops the object

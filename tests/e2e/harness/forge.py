@@ -3,6 +3,9 @@
 
 import copy
 
+from . import schema
+
+LOSSES = schema.SCHEMA["$defs"]["lost"]["required"]
 SAMPLE_EVENT = {
     "kind": "event",
     "start_ns": 1_000_000_000_000,
@@ -85,7 +88,9 @@ def stall(number, event, python):
                 "syscall": event["syscalls"][0],
                 "start_ns": event["start_ns"] + 20_000,
                 "duration_ns": off_cpu,
+                "run_delay_ns": 0,
                 "count": max(1, event["pieces"]),
+                "ongoing": False,
                 "resource": resource(event["resource"]),
                 "stack": stack(event, python),
                 "stack_from": "captured",
@@ -110,6 +115,7 @@ def recording(events, loops=(), python=True, threshold_ns=100_000_000):
             "kernel": "k",
             "threshold_ns": threshold_ns,
             "argv": ["loopsnoop"],
+            "missing": [],
         }
     ]
     over = [event for event in events if event["end_ns"] - event["start_ns"] >= threshold_ns]
@@ -137,5 +143,5 @@ def recording(events, loops=(), python=True, threshold_ns=100_000_000):
                 "by_cause": by_cause,
             }
         )
-    made.append({"type": "summary", "duration_ns": 10, "loops": totals, "lines": [], "lost": {"ringbuf_full": 0}})
+    made.append({"type": "summary", "duration_ns": 10, "loops": totals, "lines": [], "lost": dict.fromkeys(LOSSES, 0)})
     return made
