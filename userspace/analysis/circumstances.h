@@ -2,22 +2,17 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "model/stall.h"
 
 namespace loopsnoop::analysis {
 
-// What is around a stall, in words; pure.
+// What is around a stall; pure.
 
 // Whether a stall is one of a process that has not served anybody yet: it listens on nothing, or connections wait that nobody has
 // accepted; and no loop of it was seen, or the loop is in the middle of an import. `listening`: nullopt: not known.
 [[nodiscard]] bool is_startup(const Stall &stall, const std::optional<std::vector<Listener>> &listening);
-
-// "startup: no event loop seen yet, nothing listening 2.4 s after the process began: "; empty: there was a loop, or it serves
-// already.
-[[nodiscard]] std::string startup_words(const Stall &stall);
 
 // What the wait that explains the stall is for in the end: its own resource, or that of the last thread that it waits for over
 // locks. nullptr: not known.
@@ -25,8 +20,5 @@ namespace loopsnoop::analysis {
 
 // The process at the other end of that; nullptr: none is known.
 [[nodiscard]] const Peer *last_peer(const Stall &stall);
-
-// ", which itself waits for an answer from this process at other.py:12"; empty: it is idle, or nobody looked.
-[[nodiscard]] std::string peer_words(const Stall &stall);
 
 } // namespace loopsnoop::analysis

@@ -5,8 +5,6 @@
 #include <array>
 #include <string_view>
 
-#include "base/duration.h"
-
 namespace loopsnoop::analysis {
 
 namespace {
@@ -58,29 +56,6 @@ std::optional<GcPart> garbage_collection(const std::vector<CpuPart> &cpu) {
 		gc->generation = std::max(gc->generation, collector->generation);
 	}
 	return gc;
-}
-
-std::string garbage_words(const Stall &stall) {
-	constexpr std::uint64_t worth_a_word = 10; // a tenth
-	return stall.gc && stall.gc->ns >= stall.duration_ns / worth_a_word
-	           ? "; garbage collection took " + format_duration(stall.gc->ns) + " of it"
-	           : "";
-}
-
-std::optional<std::string> garbage_advice(const Stall &stall) {
-	if (!stall.gc || stall.gc->ns < stall.duration_ns / 2) {
-		return std::nullopt;
-	}
-	const bool of_v8 = std::ranges::any_of(stall.cpu, [](const CpuPart &part) {
-		return std::ranges::any_of(
-		    part.stack.native, [](const NativeFrame &frame) { return frame.function && frame.function->starts_with("v8::"); });
-	});
-	return of_v8 ? "most of it was V8's garbage collection: look for what keeps the heap full (--heapsnapshot-signal), or give "
-	               "it room "
-	               "(--max-old-space-size, --max-semi-space-size)"
-	             : "most of it was Python's garbage collection: gc.freeze() once start-up is done, and a higher "
-	               "gc.set_threshold(), "
-	               "spare it the objects that stay";
 }
 
 } // namespace loopsnoop::analysis

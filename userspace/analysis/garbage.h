@@ -2,7 +2,6 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "model/stall.h"
@@ -13,10 +12,5 @@ namespace loopsnoop::analysis {
 // (Modules/gcmodule.c up to 3.12, Python/gc.c since: gc_collect_main and its like) and V8's (Heap::CollectGarbage and below).
 // nullopt: none was, or the interpreter's file holds no names of its inner functions, as Debian's python3 does not. Pure.
 [[nodiscard]] std::optional<GcPart> garbage_collection(const std::vector<CpuPart> &cpu);
-
-// "; garbage collection took 1.1 s of it", where that is a tenth or more; empty otherwise.
-[[nodiscard]] std::string garbage_words(const Stall &stall);
-// What to do where collecting was most of it; nullopt otherwise.
-[[nodiscard]] std::optional<std::string> garbage_advice(const Stall &stall);
 
 } // namespace loopsnoop::analysis

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "analysis/pool_wait.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
-#include "analysis/chain_words.h"
 #include "analysis/culprit.h"
 
 namespace loopsnoop::analysis {
@@ -80,28 +77,6 @@ std::optional<PoolWait> find_pool_wait(const Stall &stall) {
 		}
 	}
 	return found;
-}
-
-std::string pool_words(const Stall &stall) {
-	const PoolWait &pool = *stall.pool;
-	std::string text = fmt::format("waiting for {} to get one back", pool.pool);
-	if (!pool.waiters.empty()) {
-		text += fmt::format(", as {} other thread{} do{}", pool.waiters.size(), pool.waiters.size() == 1 ? "" : "s",
-		                    pool.waiters.size() == 1 ? "es" : "");
-	}
-	if (pool.users.empty()) {
-		return text +
-		       ": no other thread of this process uses one now, so they leaked, or belong to what waits for this loop (inferred)";
-	}
-	text += ", probably from ";
-	constexpr std::size_t most = 3;
-	for (std::size_t i = 0; i < std::min(pool.users.size(), most); i++) {
-		const auto thread = std::ranges::find(*stall.threads, pool.users[i], &ThreadView::tid);
-		if (thread != stall.threads->end()) {
-			text += (i > 0 ? " or " : "") + name_words(*thread) + place_words(*thread) + ", which " + doing_words(*thread);
-		}
-	}
-	return text + (pool.users.size() > most ? fmt::format(" or {} more", pool.users.size() - most) : "");
 }
 
 } // namespace loopsnoop::analysis

@@ -16,7 +16,4 @@ namespace loopsnoop::analysis {
 // it: those in the code of the pool's library. nullopt: no such wait, or the threads were not looked at. Pure.
 [[nodiscard]] std::optional<PoolWait> find_pool_wait(const Stall &stall);
 
-// "waiting for SQLAlchemy's connection pool to give one back: no other thread of this process uses it, …".
-[[nodiscard]] std::string pool_words(const Stall &stall);
-
 } // namespace loopsnoop::analysis

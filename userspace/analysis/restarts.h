@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -10,13 +9,9 @@
 namespace loopsnoop::analysis {
 
 // Whether a file that was written is worth a word: no device, no compiled Python.
-[[nodiscard]] bool is_telling_file(std::string_view path);
+[[nodiscard]] bool is_notable_file(std::string_view path);
 
 // Processes that were begun again and again: at least two of one parent and (numbers aside) one command that have ended. Pure.
 [[nodiscard]] std::vector<Restarts> find_restarts(const std::vector<ProcessLife> &lives);
-
-// A sentence each: how many lived how long and who of them served; what ended them while doing what; which file was written
-// before.
-[[nodiscard]] std::vector<std::string> restart_words(const Restarts &restarts);
 
 } // namespace loopsnoop::analysis

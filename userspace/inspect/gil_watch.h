@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "analysis/gil_story.h"
+#include "analysis/gil_holders.h"
 #include "inspect/programs.h"
 #include "model/event.h"
 #include "process/procfs.h"

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 
-#include "analysis/chain_words.h"
+#include "analysis/culprit.h"
 #include "analysis/wait_graph.h"
 #include "base/escape.h"
-#include "output/words.h"
+#include "summary/number.h"
+#include "summary/place.h"
+#include "summary/resource.h"
+#include "summary/wait_chain.h"
 
 namespace loopsnoop::output {
 
@@ -17,7 +20,7 @@ namespace {
 constexpr std::size_t most_links = 24; // of a chain, a line each
 
 std::string lock_with_address(const FutexResource &lock) {
-	const std::string what = printable(analysis::lock_words(lock));
+	const std::string what = printable(summary::format_lock(lock));
 	return lock.lock == LockKind::gil ? what : fmt::format("{} ({:#x})", what, lock.address);
 }
 
@@ -33,7 +36,7 @@ ThreadView own_thread(const Stall &stall) {
 	ThreadView self;
 	self.tid = stall.tid;
 	self.thread = stall.thread;
-	if (const Wait *wait = main_wait(stall); wait != nullptr && wait->ongoing) {
+	if (const Wait *wait = analysis::main_wait(stall); wait != nullptr && wait->ongoing) {
 		self.cause = wait->cause;
 		self.syscall = wait->syscall;
 		self.resource = wait->resource;
@@ -54,12 +57,12 @@ std::string chain_lines(const std::vector<const ThreadView *> &links, std::strin
 	std::string inner(indent);
 	for (std::size_t i = 0; i < links.size(); i++) {
 		if (i == most_links) {
-			return out + fmt::format("{}… {}\n", inner, plural(links.size() - i, "more thread"));
+			return out + fmt::format("{}… {}\n", inner, summary::plural(links.size() - i, "more thread"));
 		}
 		const ThreadView &link = *links[i];
 		const FutexResource *lock = analysis::held_lock(link);
-		const std::string who = printable(analysis::name_words(link) + analysis::place_words(link), shown_path_bytes);
-		const std::string does = lock != nullptr ? held_by(*lock) : printable(analysis::doing_words(link), shown_path_bytes);
+		const std::string who = printable(summary::format_thread(link) + summary::format_at(link), shown_path_bytes);
+		const std::string does = lock != nullptr ? held_by(*lock) : printable(summary::format_activity(link), shown_path_bytes);
 		out += fmt::format("{}{}{} {}\n", inner, who, i == 0 ? "" : ", which", does);
 		inner += "  ";
 	}

@@ -13,7 +13,8 @@
 #include "base/escape.h"
 #include "output/chain_text.h"
 #include "output/stack_text.h"
-#include "output/words.h"
+#include "summary/number.h"
+#include "summary/resource.h"
 
 namespace loopsnoop::output {
 
@@ -52,7 +53,7 @@ std::string thread_line(const ThreadView &thread) {
 	if (thread.waited_ns) {
 		line += " for " + format_duration(*thread.waited_ns);
 	}
-	if (const std::string call = call_words(thread.syscall, thread.resource); !call.empty()) {
+	if (const std::string call = summary::format_call(thread.syscall, thread.resource); !call.empty()) {
 		line += (thread.syscall ? " in " : ", ") + call;
 	} else if (thread.cause) {
 		line += fmt::format(", {}", words_of(*thread.cause));
@@ -81,7 +82,7 @@ std::string group_text(const ThreadGroup &group, const std::map<std::uint32_t, s
 		out += first.tid == pid ? " (main thread)" : "";
 		out += ": " + thread_line(first);
 		if (const auto waiters = held_up.find(first.tid); waiters != held_up.end()) {
-			out += ", " + style.palette.alarm(fmt::format("holds up {}", plural(waiters->second, "thread")));
+			out += ", " + style.palette.alarm(fmt::format("holds up {}", summary::plural(waiters->second, "thread")));
 		}
 	} else {
 		out = style.palette.strong(fmt::format("{} threads like this", group.size())) +
@@ -151,8 +152,8 @@ std::vector<ThreadGroup> in_telling_order(const Dump &dump) {
 }
 
 std::string dump_text(const Dump &dump, const StallStyle &style) {
-	std::string out = style.palette.strong(
-	                      fmt::format("{} (pid {}): {}", printable(dump.comm), dump.pid, plural(dump.threads.size(), "thread"))) +
+	std::string out = style.palette.strong(fmt::format("{} (pid {}): {}", printable(dump.comm), dump.pid,
+	                                                   summary::plural(dump.threads.size(), "thread"))) +
 	                  style.palette.faint(fmt::format(", {}", printable(dump.started_at))) + '\n';
 	const analysis::WaitGraph graph(dump.threads);
 	if (dump.deadlock) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/escape.h"
-#include "output/words.h"
+#include "summary/number.h"
 
 namespace loopsnoop::output {
 
@@ -34,8 +34,9 @@ std::string Newcomers::due(std::uint64_t now_ns, bool all) {
 	}
 	std::vector<std::pair<std::string, std::size_t>> order(names_.begin(), names_.end());
 	std::stable_sort(order.begin(), order.end(), [](const auto &a, const auto &b) { return a.second > b.second; });
-	std::string text = fmt::format("following {}{}: ", told_ ? "" : plural(loops_, "loop"),
-	                               told_ ? fmt::format("{} more {}", thousands(loops_), loops_ == 1 ? "loop" : "loops") : "");
+	std::string text =
+	    fmt::format("following {}{}: ", told_ ? "" : summary::plural(loops_, "loop"),
+	                told_ ? fmt::format("{} more {}", summary::thousands(loops_), loops_ == 1 ? "loop" : "loops") : "");
 	std::size_t named = 0;
 	for (std::size_t i = 0; i < std::min(order.size(), most_told); i++) {
 		text += fmt::format("{}{}{}", i == 0 ? "" : ", ", printable(order[i].first),
@@ -43,7 +44,7 @@ std::string Newcomers::due(std::uint64_t now_ns, bool all) {
 		named += order[i].second;
 	}
 	if (named < loops_) {
-		text += fmt::format(", … {} of others", thousands(loops_ - named));
+		text += fmt::format(", … {} of others", summary::thousands(loops_ - named));
 	}
 	names_.clear();
 	loops_ = 0;

@@ -65,9 +65,9 @@ inline constexpr std::array all_values<StandstillKind>{StandstillKind::lost_wake
                                                        StandstillKind::spin};
 template <>
 inline constexpr std::array all_values<WaitsForKind>{
-    WaitsForKind::task,      WaitsForKind::tasks,     WaitsForKind::lock,      WaitsForKind::event,   WaitsForKind::condition,
-    WaitsForKind::semaphore, WaitsForKind::queue_get, WaitsForKind::queue_put, WaitsForKind::pool,    WaitsForKind::sleep,
-    WaitsForKind::socket,    WaitsForKind::executor,  WaitsForKind::process,   WaitsForKind::ready,   WaitsForKind::future};
+    WaitsForKind::task,      WaitsForKind::tasks,     WaitsForKind::lock,      WaitsForKind::event, WaitsForKind::condition,
+    WaitsForKind::semaphore, WaitsForKind::queue_get, WaitsForKind::queue_put, WaitsForKind::pool,  WaitsForKind::sleep,
+    WaitsForKind::socket,    WaitsForKind::executor,  WaitsForKind::process,   WaitsForKind::ready, WaitsForKind::future};
 
 // Unset, empty, false, 0: what `optional` leaves out.
 template <typename T> bool is_default(const T &value) {

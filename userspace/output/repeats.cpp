@@ -6,19 +6,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "analysis/culprit.h"
 #include "base/duration.h"
 #include "output/stall_text.h"
-#include "output/words.h"
+#include "summary/number.h"
+#include "summary/place.h"
+#include "summary/resource.h"
 
 namespace loopsnoop::output {
 
 namespace {
 
 std::string short_words(const Stall &stall) {
-	std::string text = where(stall);
+	std::string text = summary::format_where(stall);
 	text += fmt::format("{}{}", text.empty() ? "" : ", ", words_of(stall.cause));
-	if (const Wait *wait = main_wait(stall); wait != nullptr && wait->cause == stall.cause && wait->resource) {
-		text += ": " + words_for(*wait->resource);
+	if (const Wait *wait = analysis::main_wait(stall); wait != nullptr && wait->cause == stall.cause && wait->resource) {
+		text += ": " + summary::format_resource(*wait->resource);
 	}
 	return text;
 }
@@ -67,8 +70,8 @@ std::string Repeats::line_of(const Kind &kind, std::uint64_t now_ns) {
 	if (kind.count == 1) {
 		text = fmt::format("again, {}", format_duration(kind.longest_ns));
 	} else {
-		text = fmt::format("×{} in {}, {} each, {} in all", thousands(kind.count), format_duration(span),
-		                   range_words(kind.shortest_ns, kind.longest_ns), format_duration(kind.total_ns));
+		text = fmt::format("×{} in {}, {} each, {} in all", summary::thousands(kind.count), format_duration(span),
+		                   summary::format_range(kind.shortest_ns, kind.longest_ns), format_duration(kind.total_ns));
 	}
 	return fmt::format("{}: {}", text, kind.words);
 }

@@ -12,7 +12,8 @@
 #include "base/columns.h"
 #include "base/escape.h"
 #include "model/application.h"
-#include "output/words.h"
+#include "summary/number.h"
+#include "summary/place.h"
 
 namespace loopsnoop::output {
 
@@ -33,7 +34,7 @@ struct Row {
 	bool own = false;
 };
 
-Row row_of(const SourceFrame &frame, bool own) { return {printable(frame.function), place_of(frame), own}; }
+Row row_of(const SourceFrame &frame, bool own) { return {printable(frame.function), summary::format_place(frame), own}; }
 
 Row row_of(const NativeFrame &frame, bool every_frame) {
 	Row row{frame.function ? printable(*frame.function) : fmt::format("{:#x}", frame.offset), {}, is_application_frame(frame)};
@@ -41,7 +42,7 @@ Row row_of(const NativeFrame &frame, bool every_frame) {
 		row.place = printable(*frame.module, shown_path_bytes);
 	}
 	if (frame.file) {
-		row.place = place_of(SourceFrame{{}, *frame.file, frame.line});
+		row.place = summary::format_place(SourceFrame{{}, *frame.file, frame.line});
 	} else if (frame.module && (every_frame || !frame.function)) {
 		row.place += fmt::format("+{:#x}", frame.offset);
 	}
@@ -107,7 +108,7 @@ std::string lines_of(const std::vector<Row> &rows, const StackStyle &style) {
 		if (piece.folded && piece.begin < piece.end) {
 			const std::string_view noun = rows[piece.begin].own ? "more frame" : "library frame";
 			out.append(style.indent)
-			    .append(style.palette.faint(fmt::format("  … {}", plural(piece.end - piece.begin, noun))))
+			    .append(style.palette.faint(fmt::format("  … {}", summary::plural(piece.end - piece.begin, noun))))
 			    .append("\n");
 		}
 		for (std::size_t i = piece.begin; i < piece.end && !piece.folded; i++) {
@@ -154,13 +155,13 @@ std::string native_line(const std::vector<NativeFrame> &frames) {
 		if (shown == most_on_a_line || (eval_loop && shown > 0)) {
 			return text + " < …";
 		}
-		text += (shown == 0 ? "" : " < ") + words_for(frame);
+		text += (shown == 0 ? "" : " < ") + summary::format_frame(frame);
 		shown++;
 		const bool ends_here = is_interpreter_frame(frame) && i + 1 < frames.size();
 		const bool same_module_next =
 		    !ends_here && shown < most_on_a_line && i + 1 < frames.size() && frames[i + 1].module == frame.module;
 		if (frame.function && frame.module && !same_module_next) {
-			text += fmt::format(" ({})", printable(name_of_file(*frame.module)));
+			text += fmt::format(" ({})", printable(summary::file_name_of(*frame.module)));
 		}
 		if (ends_here) {
 			return text + " < …";

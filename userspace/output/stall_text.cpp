@@ -6,13 +6,15 @@
 #include <algorithm>
 #include <vector>
 
-#include "analysis/chain_words.h"
+#include "analysis/culprit.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "model/application.h"
 #include "output/chain_text.h"
 #include "output/stack_text.h"
-#include "output/words.h"
+#include "summary/number.h"
+#include "summary/place.h"
+#include "summary/resource.h"
 
 namespace loopsnoop::output {
 
@@ -27,7 +29,7 @@ std::string waker_line(const Waker &waker, std::uint32_t own_pid) {
 		return "woken by an interrupt";
 	}
 	if (waker.pid == own_pid) {
-		const std::string place = waker.stack ? analysis::place_words(*waker.stack) : std::string();
+		const std::string place = waker.stack ? summary::format_at(*waker.stack) : std::string();
 		return fmt::format("woken by {} (tid {}){}", waker.thread.empty() ? "a thread" : printable(waker.thread), waker.tid,
 		                   printable(place, shown_path_bytes));
 	}
@@ -44,9 +46,9 @@ std::string wait_lines(const Wait &wait, std::uint32_t own_pid, const StallStyle
 		line += " so far";
 	}
 	if (wait.count > 1) {
-		line += fmt::format(" in {} waits", thousands(wait.count));
+		line += fmt::format(" in {} waits", summary::thousands(wait.count));
 	}
-	if (const std::string call = call_words(wait.syscall, wait.resource); !call.empty()) {
+	if (const std::string call = summary::format_call(wait.syscall, wait.resource); !call.empty()) {
 		line += ", " + call;
 	}
 	constexpr std::uint64_t ms = 1'000'000;
@@ -103,8 +105,8 @@ std::string wait_section(const Stall &stall, const StallStyle &style) {
 			rest_ns += std::find(shown.begin(), shown.end(), &wait) == shown.end() ? wait.duration_ns : 0;
 		}
 		if (rest_ns >= stall.duration_ns / matters) {
-			out += style.palette.faint(
-			    fmt::format("  … {}, {}", plural(stall.waits.size() - shown.size(), "shorter wait"), format_duration(rest_ns)));
+			out += style.palette.faint(fmt::format(
+			    "  … {}, {}", summary::plural(stall.waits.size() - shown.size(), "shorter wait"), format_duration(rest_ns)));
 			out += '\n';
 		}
 	}
@@ -119,7 +121,8 @@ std::string cpu_section(const Stall &stall, const StallStyle &style) {
 		if (!style.everything && (!worth_it || !out.empty())) {
 			break;
 		}
-		out += fmt::format("  {} {}, {}\n", style.palette.cause("cpu"), format_duration(part.ns), plural(part.samples, "sample"));
+		out += fmt::format("  {} {}, {}\n", style.palette.cause("cpu"), format_duration(part.ns),
+		                   summary::plural(part.samples, "sample"));
 		out += stack_lines(part.stack, StackStyle{style.palette, style.everything, "    "});
 	}
 	return out;
@@ -135,7 +138,7 @@ std::string gil_section(const Stall &stall, const StallStyle &style) {
 		const GilHolding &holder = stall.gil->holders.at(i);
 		out += fmt::format("  GIL held by thread {}(tid {}), {} of {}\n",
 		                   holder.thread.empty() ? holder.thread : printable(holder.thread) + ' ', holder.tid,
-		                   plural(holder.samples, "look"), format_duration(holder.ns));
+		                   summary::plural(holder.samples, "look"), format_duration(holder.ns));
 		out += stack_lines(holder.stack, StackStyle{style.palette, style.everything, "    "});
 	}
 	return out;
@@ -146,7 +149,7 @@ std::string thread_line(const ThreadView &thread) {
 	if (thread.waited_ns) {
 		line += ' ' + format_duration(*thread.waited_ns);
 	}
-	if (const std::string call = call_words(thread.syscall, thread.resource); !call.empty()) {
+	if (const std::string call = summary::format_call(thread.syscall, thread.resource); !call.empty()) {
 		line += (thread.syscall ? " in " : ", ") + call;
 	}
 	if (thread.holds_gil.value_or(false)) {
@@ -156,11 +159,11 @@ std::string thread_line(const ThreadView &thread) {
 	if (thread.stack) {
 		const std::vector<SourceFrame> &frames = thread.stack->python.empty() ? thread.stack->javascript : thread.stack->python;
 		if (const SourceFrame *own = innermost_application_frame(frames); own != nullptr) {
-			line += ", at " + words_for(*own);
+			line += ", at " + summary::format_frame(*own);
 		} else if (!frames.empty()) {
-			line += ", at " + words_for(frames.front());
+			line += ", at " + summary::format_frame(frames.front());
 		} else if (const NativeFrame *native = innermost_application_frame(thread.stack->native); native != nullptr) {
-			line += ", at " + words_for(*native);
+			line += ", at " + summary::format_frame(*native);
 		}
 	}
 	return line;
@@ -202,7 +205,7 @@ std::string stall_details(const Stall &stall, const StallStyle &style) {
 	const auto parts =
 	    std::count_if(stall.breakdown.begin(), stall.breakdown.end(), [](const CausePart &part) { return part.ns > 0; });
 	if (parts > 1) {
-		out += "  " + words_for(stall.breakdown) + '\n';
+		out += "  " + summary::format_breakdown(stall.breakdown) + '\n';
 	}
 	if (const std::string_view note = truncation(stall.truncated); !note.empty()) {
 		out += fmt::format("  {}\n", note);
@@ -229,7 +232,7 @@ std::string identity(const Stall &stall) {
 		key += std::to_string(stall.culprit->line.value_or(0));
 		return key;
 	}
-	const Wait *wait = main_wait(stall);
+	const Wait *wait = analysis::main_wait(stall);
 	const Stack *stack = wait != nullptr && wait->stack ? &*wait->stack : nullptr;
 	if (wait != nullptr && wait->syscall) {
 		add(*wait->syscall);

@@ -6,11 +6,12 @@
 #include <algorithm>
 #include <string_view>
 
-#include "analysis/standstill_summary.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "output/stack_text.h"
-#include "output/words.h"
+#include "summary/number.h"
+#include "summary/place.h"
+#include "summary/standstill_summary.h"
 
 namespace loopsnoop::output {
 
@@ -25,23 +26,24 @@ std::string more_line(std::size_t shown, std::size_t all, const StallStyle &styl
 }
 
 std::string group_lines(const TaskGroup &group, const StallStyle &style) {
-	std::string line = fmt::format("    {}", plural(group.count, "task"));
+	std::string line = fmt::format("    {}", summary::plural(group.count, "task"));
 	if (group.culprit) {
-		line += " in " + words_for(*group.culprit);
+		line += " in " + summary::format_frame(*group.culprit);
 	} else if (!group.stack.empty()) {
-		line += " in " + words_for(group.stack.front());
+		line += " in " + summary::format_frame(group.stack.front());
 	}
 	if (group.waits_for) {
 		const WaitsFor &what = *group.waits_for;
-		line += ": waits for " + printable(analysis::format_waits_for(what), shown_path_bytes);
+		line += ": waits for " + printable(summary::format_waits_for(what), shown_path_bytes);
 		if (what.ends_in_ns && what.kind != WaitsForKind::sleep) {
-			line += *what.ends_in_ns > 0 ? fmt::format(", at most {} more", format_duration(static_cast<std::uint64_t>(*what.ends_in_ns)))
-			                             : ", its time-out is over";
+			line += *what.ends_in_ns > 0
+			            ? fmt::format(", at most {} more", format_duration(static_cast<std::uint64_t>(*what.ends_in_ns)))
+			            : ", its time-out is over";
 		}
 		for (const TaskHolder &holder : what.holders) {
 			line += fmt::format(", probably held by {}", printable(holder.name));
 			if (holder.culprit) {
-				line += " at " + words_for(*holder.culprit);
+				line += " at " + summary::format_frame(*holder.culprit);
 			}
 			if (!style.everything) {
 				line += what.holders.size() > 1 ? fmt::format(" and {} more", what.holders.size() - 1) : "";
@@ -90,7 +92,7 @@ std::string client_section(const Standstill &standstill, const StallStyle &style
 		out += fmt::format("    {} to {}: has waited for {}{}{}\n", printable(client.remote), printable(client.local),
 		                   format_duration(client.waited_ns), client.accepted ? "" : ", not accepted yet",
 		                   client.unread_bytes > 0 && client.accepted
-		                       ? fmt::format(", {} not read", plural(client.unread_bytes, "byte"))
+		                       ? fmt::format(", {} not read", summary::plural(client.unread_bytes, "byte"))
 		                       : "");
 	}
 	return out + more_line(shown, clients.size(), style);
@@ -104,9 +106,10 @@ std::string upstream_section(const Standstill &standstill, const StallStyle &sty
 	const std::size_t shown = style.everything ? standstill.upstream.size() : std::min(standstill.upstream.size(), max_upstreams);
 	for (std::size_t i = 0; i < shown; i++) {
 		const SilentUpstream &upstream = standstill.upstream.at(i);
-		out += fmt::format("    {}{}: {} for {}\n", printable(upstream.remote),
-		                   upstream.peer ? fmt::format(" of {} (pid {})", printable(upstream.peer->comm), upstream.peer->pid) : "",
-		                   upstream.connecting ? "not connected" : "silent", format_duration(upstream.waited_ns));
+		out +=
+		    fmt::format("    {}{}: {} for {}\n", printable(upstream.remote),
+		                upstream.peer ? fmt::format(" of {} (pid {})", printable(upstream.peer->comm), upstream.peer->pid) : "",
+		                upstream.connecting ? "not connected" : "silent", format_duration(upstream.waited_ns));
 	}
 	return out + more_line(shown, standstill.upstream.size(), style);
 }
@@ -119,7 +122,7 @@ std::string ready_section(const Standstill &standstill) {
 	out = "  callbacks that are queued\n";
 	for (const ReadyCallback &one : standstill.ready->callbacks) {
 		out += fmt::format("    {}{}\n", one.task ? "step of a task in " : "",
-		                   one.callback ? words_for(*one.callback) : std::string("not known"));
+		                   one.callback ? summary::format_frame(*one.callback) : std::string("not known"));
 	}
 	return out;
 }

@@ -11,7 +11,10 @@
 #include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
-#include "output/words.h"
+#include "summary/line_account.h"
+#include "summary/number.h"
+#include "summary/place.h"
+#include "summary/restarts.h"
 
 namespace loopsnoop::output {
 
@@ -43,7 +46,7 @@ std::string table(const std::vector<Row> &rows, std::size_t left, const Palette 
 std::string restart_lines(const SessionSummary &summary, const Palette &palette) {
 	std::string out;
 	for (const Restarts &one : summary.restarts) {
-		const std::vector<std::string> sentences = analysis::restart_words(one);
+		const std::vector<std::string> sentences = summary::format_restarts(one);
 		for (const std::string &sentence : sentences) {
 			const bool first = &sentence == &sentences.front();
 			const std::string text = printable(sentence, shown_path_bytes * 4);
@@ -59,7 +62,7 @@ std::string loss_lines(const LossCounts &lost) {
 	std::string out;
 	for (std::size_t i = 0; i < loss_count; i++) {
 		if (lost.at(i) > 0) {
-			out += fmt::format("  lost: {} {}\n", thousands(lost.at(i)), loss_texts.at(i).words);
+			out += fmt::format("  lost: {} {}\n", summary::thousands(lost.at(i)), loss_texts.at(i).words);
 		}
 	}
 	return out;
@@ -89,14 +92,15 @@ std::string Tally::loop_lines(const SessionSummary &summary) const {
 		const auto known = names_.find({loop.pid, loop.tid});
 		const std::string name = known == names_.end() || names_.size() < 2 ? "" : " of " + printable(known->second);
 		out += fmt::format("  loop{} pid {} tid {}: {}, {} busy, {} idle", name, loop.pid, loop.tid,
-		                   plural(loop.iterations, "iteration"), percent(loop.busy_ns, all), percent(loop.idle_ns, all));
+		                   summary::plural(loop.iterations, "iteration"), summary::percent(loop.busy_ns, all),
+		                   summary::percent(loop.idle_ns, all));
 		if (loop.longest_ns > 0) {
 			out += fmt::format(", longest {}", format_duration(loop.longest_ns));
 		}
 		out += '\n';
 	}
 	if (const std::uint64_t more = order.size() - std::min(order.size(), most_rows) + summary.loops_left_out; more != 0) {
-		out += fmt::format("  … {} more loops\n", thousands(more));
+		out += fmt::format("  … {} more loops\n", summary::thousands(more));
 	}
 	return out;
 }
@@ -125,14 +129,14 @@ std::string Tally::cause_table(std::uint64_t loop_ns, const std::string &of_what
 	std::vector<Row> rows{{"cause", "stalls", "total", "longest", of_what}};
 	for (const std::size_t i : order) {
 		const Sum &sum = by_cause_.at(i);
-		rows.push_back({std::string(cause_texts.at(i).name), thousands(sum.count), format_duration(sum.total_ns),
-		                format_duration(sum.longest_ns), percent(sum.total_ns, loop_ns)});
+		rows.push_back({std::string(cause_texts.at(i).name), summary::thousands(sum.count), format_duration(sum.total_ns),
+		                format_duration(sum.longest_ns), summary::percent(sum.total_ns, loop_ns)});
 	}
 	return table(rows, 1, palette);
 }
 
 std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const {
-	std::vector<LineTotals> lines = lines_.lines(analysis::LineAccount::most_lines);
+	std::vector<LineTotals> lines = lines_.lines(summary::LineAccount::max_lines);
 	// A sample or two of 5 ms: not what anybody would mend.
 	constexpr std::uint64_t matters = 500;
 	const std::size_t all = lines.size();
@@ -140,13 +144,14 @@ std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what,
 	std::vector<Row> rows{{"where", "cause", "on", "stalls", "total", "longest", of_what}};
 	for (std::size_t i = 0; i < std::min(lines.size(), most_rows); i++) {
 		const LineTotals &line = lines[i];
-		rows.push_back({line.line.function.empty() ? "(place not known)" : words_for(line.line), std::string(name_of(line.cause)),
-		                line.on.empty() ? "-" : printable(line.on, shown_path_bytes), thousands(line.stalls),
-		                format_duration(line.ns), format_duration(line.longest_ns), percent(line.ns, loop_ns)});
+		rows.push_back({line.line.function.empty() ? "(place not known)" : summary::format_frame(line.line),
+		                std::string(name_of(line.cause)), line.on.empty() ? "-" : printable(line.on, shown_path_bytes),
+		                summary::thousands(line.stalls), format_duration(line.ns), format_duration(line.longest_ns),
+		                summary::percent(line.ns, loop_ns)});
 	}
 	std::string out = table(rows, 3, palette);
 	if (const std::size_t shown = std::min(lines.size(), most_rows); all > shown) {
-		out += palette.faint(fmt::format("  … {}", plural(all - shown, "more line"))) + '\n';
+		out += palette.faint(fmt::format("  … {}", summary::plural(all - shown, "more line"))) + '\n';
 	}
 	return out;
 }
@@ -167,10 +172,10 @@ std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold
 	std::string out;
 	if (all_.count == 0) {
 		out = palette.good(fmt::format("no stall{} in {} ({})", of, format_duration(summary.duration_ns),
-		                               plural(iterations, "iteration"))) +
+		                               summary::plural(iterations, "iteration"))) +
 		      '\n';
 	} else {
-		out = palette.strong(fmt::format("{}{} in {}: {} blocked, longest {}", plural(all_.count, "stall"), of,
+		out = palette.strong(fmt::format("{}{} in {}: {} blocked, longest {}", summary::plural(all_.count, "stall"), of,
 		                                 format_duration(summary.duration_ns), format_duration(all_.total_ns),
 		                                 format_duration(all_.longest_ns))) +
 		      "\n\n" + cause_table(loop_ns, of_what, palette) + '\n' + line_table(loop_ns, of_what, palette) + '\n';

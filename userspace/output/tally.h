@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "analysis/line_account.h"
 #include "model/session.h"
 #include "output/palette.h"
+#include "summary/line_account.h"
 
 namespace loopsnoop::output {
 
@@ -43,7 +43,7 @@ private:
 
 	Sum all_;
 	std::array<Sum, cause_count> by_cause_{};
-	analysis::LineAccount lines_;
+	summary::LineAccount lines_;
 	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> names_; // by pid and tid; bounded
 };
 

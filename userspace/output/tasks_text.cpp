@@ -13,7 +13,8 @@
 #include "base/duration.h"
 #include "base/escape.h"
 #include "output/stack_text.h"
-#include "output/words.h"
+#include "summary/number.h"
+#include "summary/place.h"
 
 namespace loopsnoop::output {
 
@@ -29,7 +30,7 @@ std::string format_what(const WaitsFor &wait) {
 	switch (wait.kind) {
 	case WaitsForKind::task: return "waits for the end of a task";
 	case WaitsForKind::tasks:
-		return "waits for " + (wait.tasks.empty() ? std::string("tasks") : plural(wait.tasks.size(), "task")) +
+		return "waits for " + (wait.tasks.empty() ? std::string("tasks") : summary::plural(wait.tasks.size(), "task")) +
 		       (type.empty() ? "" : " (" + type + ")");
 	case WaitsForKind::lock:
 	case WaitsForKind::event:
@@ -40,14 +41,16 @@ std::string format_what(const WaitsFor &wait) {
 	case WaitsForKind::queue_put: return "waits for room in " + (type.empty() ? "a queue" : type);
 	case WaitsForKind::sleep: return "sleeps";
 	case WaitsForKind::socket:
-		return "waits for " + (wait.resource ? words_for(*wait.resource) : std::string("a socket, of which no more is known"));
+		return "waits for " +
+		       (wait.resource ? summary::format_frame(*wait.resource) : std::string("a socket, of which no more is known"));
 	case WaitsForKind::executor:
 		if (wait.queued) {
 			return "waits for a worker thread: its call is queued";
 		}
 		return wait.tid ? fmt::format("waits for a call that thread {} {} makes", *wait.tid, printable(wait.thread))
 		                : "waits for a call in a worker thread";
-	case WaitsForKind::process: return "waits for the end of " + (wait.resource ? words_for(*wait.resource) : "a child process");
+	case WaitsForKind::process:
+		return "waits for the end of " + (wait.resource ? summary::format_frame(*wait.resource) : "a child process");
 	case WaitsForKind::ready: return "is ready: its next step is due";
 	case WaitsForKind::future: break;
 	}
@@ -68,7 +71,7 @@ std::string format_end(const WaitsFor &wait) {
 	       (wait.kind == WaitsForKind::sleep ? "" : " at most");
 }
 
-std::string format_place(const SourceFrame &frame) { return printable(place_of(frame), shown_path_bytes); }
+std::string format_place(const SourceFrame &frame) { return printable(summary::format_place(frame), shown_path_bytes); }
 
 // The tasks of one loop as a forest.
 class Forest {
@@ -156,7 +159,8 @@ private:
 			for (std::size_t i = 0; i < std::min(group.size(), max_names); ++i) {
 				head += (i == 0 ? "" : ", ") + printable(group[i]->name);
 			}
-			head = style_.palette.strong(plural(group.size(), "task")) + " (" + head + (group.size() > max_names ? ", …)" : ")");
+			head = style_.palette.strong(summary::plural(group.size(), "task")) + " (" + head +
+			       (group.size() > max_names ? ", …)" : ")");
 		} else {
 			head = style_.palette.strong(printable(first.name));
 		}
@@ -209,9 +213,9 @@ std::string loop_line(const TaskLoop &loop, const StallStyle &style) {
 	std::string line =
 	    style.palette.strong(loop.tid != 0 ? fmt::format("loop of thread {}", loop.tid) : "a loop that no thread runs");
 	line += fmt::format(" ({}{}): {}", loop.framework, loop.type.empty() ? "" : ", " + printable(loop.type),
-	                    plural(loop.tasks.size(), "task"));
+	                    summary::plural(loop.tasks.size(), "task"));
 	if (loop.ready && *loop.ready > 0) {
-		line += ", " + plural(*loop.ready, "callback") + " ready";
+		line += ", " + summary::plural(*loop.ready, "callback") + " ready";
 	}
 	if (loop.next_timer_in_ns && *loop.next_timer_in_ns >= 0) {
 		line += ", next timer in " + format_rounded_duration(static_cast<std::uint64_t>(*loop.next_timer_in_ns));
@@ -225,7 +229,7 @@ std::string notes_of(const TaskSnapshot &snapshot, const StallStyle &style) {
 		out += style.palette.faint("  tasks began, moved or ended while they were read: some may be missing") + '\n';
 	}
 	if (snapshot.left_out > 0) {
-		out += style.palette.faint("  left out: " + plural(snapshot.left_out, "task")) + '\n';
+		out += style.palette.faint("  left out: " + summary::plural(snapshot.left_out, "task")) + '\n';
 	}
 	for (const std::string &note : snapshot.notes) {
 		out += style.palette.faint("  " + printable(note, shown_path_bytes)) + '\n';
@@ -246,7 +250,7 @@ std::size_t count_tasks(const TaskSnapshot &snapshot) {
 std::string format_wait(const WaitsFor &wait) {
 	std::string text = format_what(wait);
 	if (wait.waiters && *wait.waiters > 1) {
-		text += ", as " + plural(*wait.waiters - 1, "other") + (*wait.waiters > 2 ? " do" : " does");
+		text += ", as " + summary::plural(*wait.waiters - 1, "other") + (*wait.waiters > 2 ? " do" : " does");
 	}
 	text += format_end(wait);
 	for (std::size_t i = 0; i < std::min(wait.holders.size(), max_holders); ++i) {
@@ -259,8 +263,8 @@ std::string format_wait(const WaitsFor &wait) {
 
 std::string tasks_text(const TaskSnapshot &snapshot, const StallStyle &style) {
 	std::string out =
-	    style.palette.strong(
-	        fmt::format("{} (pid {}): {}", printable(snapshot.comm), snapshot.pid, plural(count_tasks(snapshot), "task"))) +
+	    style.palette.strong(fmt::format("{} (pid {}): {}", printable(snapshot.comm), snapshot.pid,
+	                                     summary::plural(count_tasks(snapshot), "task"))) +
 	    style.palette.faint(fmt::format(", {}, read in {}", printable(snapshot.started_at), format_duration(snapshot.look_ns))) +
 	    '\n' + notes_of(snapshot, style);
 	if (snapshot.loops.empty()) {
@@ -285,7 +289,7 @@ std::string tasks_in_short(const TaskSnapshot &snapshot, const StallStyle &style
 			const std::string what = task.state == TaskState::running ? "runs"
 			                         : task.waits_for                 ? format_what(*task.waits_for)
 			                                                          : "";
-			Place &place = places[what + (task.culprit ? "|" + place_of(*task.culprit) : "")];
+			Place &place = places[what + (task.culprit ? "|" + summary::format_place(*task.culprit) : "")];
 			++place.count;
 			place.first = place.first == nullptr ? &task : place.first;
 		}
@@ -301,18 +305,18 @@ std::string tasks_in_short(const TaskSnapshot &snapshot, const StallStyle &style
 				continue;
 			}
 			const Task &task = *most[i].first;
-			const std::string who = most[i].count > 1 ? plural(most[i].count, "task") : printable(task.name);
+			const std::string who = most[i].count > 1 ? summary::plural(most[i].count, "task") : printable(task.name);
 			const std::string what = task.changed                       ? "moved while it was read"
 			                         : task.state == TaskState::running ? "runs"
 			                         : task.waits_for                   ? format_wait(*task.waits_for)
 			                                                            : "what it waits for is not known";
-			out +=
-			    "  " + style.palette.strong(who) + (task.culprit ? " in " + words_for(*task.culprit) : "") + ": " + what + '\n';
+			out += "  " + style.palette.strong(who) + (task.culprit ? " in " + summary::format_frame(*task.culprit) : "") + ": " +
+			       what + '\n';
 		}
 		if (left > 0) {
 			out += "  " +
-			       style.palette.faint(
-			           fmt::format("{} more; `loopsnoop tasks -p {}` shows them all", plural(left, "task"), snapshot.pid)) +
+			       style.palette.faint(fmt::format("{} more; `loopsnoop tasks -p {}` shows them all",
+			                                       summary::plural(left, "task"), snapshot.pid)) +
 			       '\n';
 		}
 	}

@@ -6,14 +6,16 @@
 #include <algorithm>
 #include <variant>
 
-#include "analysis/standstill_summary.h"
 #include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "output/dump_text.h"
 #include "output/stall_text.h"
 #include "output/standstill_text.h"
-#include "output/words.h"
+#include "summary/number.h"
+#include "summary/place.h"
+#include "summary/stall_summary.h"
+#include "summary/standstill_summary.h"
 
 namespace loopsnoop::output {
 
@@ -69,17 +71,19 @@ std::string exit_words(const ProcessExit &exit) {
 }
 
 std::string waited_for_words(const WaitedFor &one) {
-	std::string text = fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop tasks -p {} shows ", printable(one.comm), one.pid,
-	                               analysis::format_clients(one.clients), one.pid);
-	return text + (one.tasks ? fmt::format("where its {} wait", plural(*one.tasks, "task")) : "where its tasks wait");
+	std::string text = fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop tasks -p {} shows ", printable(one.comm),
+	                               one.pid, summary::format_clients(one.clients), one.pid);
+	return text + (one.tasks ? fmt::format("where its {} wait", summary::plural(*one.tasks, "task")) : "where its tasks wait");
 }
 
 // "tasks 11 -> 212, connections in 3 -> 190 in 25 min, 198 of the tasks in article (/srv/shop/api.py:47)"
 std::string grown_words(const GaugesChange &change) {
 	std::string text;
-	const auto add = [&](std::string_view what, const std::optional<std::uint64_t> &first, const std::optional<std::uint64_t> &last) {
+	const auto add = [&](std::string_view what, const std::optional<std::uint64_t> &first,
+	                     const std::optional<std::uint64_t> &last) {
 		if (first && last && *last >= 2 * *first && *last > *first) {
-			text += fmt::format("{}{} {} → {}", text.empty() ? "" : ", ", what, thousands(*first), thousands(*last));
+			text += fmt::format("{}{} {} → {}", text.empty() ? "" : ", ", what, summary::thousands(*first),
+			                    summary::thousands(*last));
 		}
 	};
 	const auto mebibytes = [](const std::optional<std::uint64_t> &bytes) {
@@ -93,7 +97,7 @@ std::string grown_words(const GaugesChange &change) {
 	text += " in " + format_duration(change.last.time_ns - std::min(change.last.time_ns, change.first.time_ns));
 	if (!change.last.places.empty()) {
 		const TaskPlace &place = change.last.places.front();
-		text += fmt::format(", {} of the tasks in {}", thousands(place.count), words_for(place.line));
+		text += fmt::format(", {} of the tasks in {}", summary::thousands(place.count), summary::format_frame(place.line));
 	}
 	return fmt::format("grown in {} (pid {}): {}", printable(change.comm), change.last.pid, text);
 }
@@ -247,7 +251,7 @@ void TextReport::add(const Stall &stall) {
 }
 
 void TextReport::show_in_full(const Stall &stall) {
-	const std::string text = headline(stall);
+	const std::string text = summary::format_headline(stall);
 	line(fmt::format("{}  {}{}", palette_.faint(clock_.time_of_day(stall.start_ns)), who(stall),
 	                 stall.ongoing ? palette_.alarm(text) : palette_.strong(text)));
 	if (options_.detail != Detail::headlines) {
@@ -258,7 +262,7 @@ void TextReport::show_in_full(const Stall &stall) {
 void TextReport::show_update(const Stall &stall) {
 	const std::string now = palette_.faint(clock_.time_of_day(stall.start_ns + stall.duration_ns));
 	const std::string since = clock_.time_of_day(stall.start_ns);
-	const std::string at = where(stall);
+	const std::string at = summary::format_where(stall);
 	const std::string place = at.empty() ? at : ", in " + at;
 	if (stall.ongoing) {
 		line(fmt::format(
@@ -274,7 +278,7 @@ void TextReport::show_update(const Stall &stall) {
 	}
 	const bool lower_bound = stall.truncated == Truncated::before_attach || stall.truncated == Truncated::end_lost;
 	const std::string_view least = lower_bound ? "at least " : "";
-	const std::string parts = words_for(stall.breakdown);
+	const std::string parts = summary::format_breakdown(stall.breakdown);
 	line(fmt::format("{}  {}{}", now, who(stall),
 	                 palette_.strong(fmt::format("{} blocked {}{} since {}{}{}{}", end, least, format_duration(stall.duration_ns),
 	                                             since, place, parts.empty() ? "" : ": ", parts))));
@@ -380,13 +384,14 @@ void TextReport::flush() {
 
 std::string TextReport::status_text() const {
 	const Status &now = *status_;
-	std::string text = now.loops > 1 ? plural(now.loops, "loop") : fmt::format("pid {} {}", now.pid, printable(now.comm));
+	std::string text =
+	    now.loops > 1 ? summary::plural(now.loops, "loop") : fmt::format("pid {} {}", now.pid, printable(now.comm));
 	if (now.loops == 0) {
 		text = now.pid == 0 ? "no loop yet" : text + " · no loop yet";
 	}
 	text += fmt::format(" · {} it/s · busy {:.0f} % · stalls {}",
-	                    thousands(static_cast<std::uint64_t>(std::max(now.iterations_per_s, 0.0))),
-	                    std::clamp(now.busy, 0.0, 1.0) * 100, thousands(now.stalls));
+	                    summary::thousands(static_cast<std::uint64_t>(std::max(now.iterations_per_s, 0.0))),
+	                    std::clamp(now.busy, 0.0, 1.0) * 100, summary::thousands(now.stalls));
 	if (now.stalls > 0) {
 		text += fmt::format(" ({})", format_duration(now.stalled_ns));
 	}
@@ -394,7 +399,7 @@ std::string TextReport::status_text() const {
 		text += fmt::format(" · stuck now {}", format_duration(*now.stuck_ns));
 	}
 	if (now.lost > 0) {
-		text += fmt::format(" · lost {}", thousands(now.lost));
+		text += fmt::format(" · lost {}", summary::thousands(now.lost));
 	}
 	return text;
 }

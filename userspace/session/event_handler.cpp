@@ -7,8 +7,8 @@
 #include <variant>
 
 #include "analysis/culprit.h"
-#include "analysis/story.h"
 #include "session/python_frames.h"
+#include "summary/wait.h"
 
 namespace loopsnoop::session {
 
@@ -158,7 +158,7 @@ void EventHandler::note_last_activity(const Loop &loop, const IterationEnded &ev
 	const auto [wait, sample] = last_before(at, waits, samples);
 	if (wait != nullptr && (wait->end_ns >= at || sample == nullptr || wait->end_ns >= sample->time_ns)) {
 		const Wait named = parts_.facts.resolver.wait(*wait, RunningWaits::names_of(loop, *wait));
-		history.did(loop.totals.pid, analysis::describe_wait(named),
+		history.did(loop.totals.pid, summary::format_wait(named),
 		            named.stack ? analysis::culprit_of(*named.stack) : std::nullopt);
 	} else if (sample != nullptr) {
 		Stack stack;

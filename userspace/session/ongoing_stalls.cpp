@@ -6,10 +6,11 @@
 #include <variant>
 
 #include "analysis/culprit.h"
+#include "analysis/judge.h"
 #include "analysis/standstill.h"
-#include "analysis/story.h"
 #include "inspect/circumstances.h"
 #include "inspect/thread_views.h"
+#include "summary/stall_summary.h"
 
 namespace loopsnoop::session {
 
@@ -161,7 +162,8 @@ bool OngoingStalls::report(Loop &loop, Report which) {
 	const bool inferred = parts_.facts.last_holders.infer(stall, *stall.threads);
 	const bool waited_for = add_clients(stall);
 	if (inspect::add_circumstances(stall, context_.proc, parts_.inspector) || completed || inferred || waited_for) {
-		analysis::tell_story(stall);
+		analysis::judge(stall);
+		summary::summarize(stall);
 	}
 	if (auto seen = inspect::resource_in(stall, reading->snapshot_ns)) {
 		loop.seen.add(iteration, std::move(*seen));
@@ -211,7 +213,8 @@ void OngoingStalls::write_last(Loop &loop, Stall &stall) {
 	if (stall.truncated == Truncated::no) {
 		stall.truncated = Truncated::session_end;
 	}
-	analysis::tell_story(stall);
+	analysis::judge(stall);
+	summary::summarize(stall);
 	parts_.totals.add(stall, loop.totals);
 	context_.write(stall);
 	loop.ongoing.reset();
@@ -224,7 +227,8 @@ void OngoingStalls::end_unseen(Loop &loop, Truncated how) {
 	if (stall.truncated == Truncated::no) {
 		stall.truncated = how;
 	}
-	analysis::tell_story(stall);
+	analysis::judge(stall);
+	summary::summarize(stall);
 	parts_.totals.add(stall, loop.totals);
 	context_.write(stall);
 }

@@ -35,7 +35,8 @@ struct SessionParts {
 	      ongoing(context, {loops, processes, facts, inspector, gil, waits, builder, totals}),
 	      attach(context, loops, processes, facts, inspector),
 	      events(context, {loops, processes, facts, gil, attach, waits, builder, ongoing, totals}),
-	      tick(context, {loops, processes, facts, attach, python, waits, ongoing}), standstills(context, facts, loops, inspector) {
+	      tick(context, {loops, processes, facts, attach, python, waits, ongoing}),
+	      standstills(context, facts, loops, inspector) {
 		processes.before_end([this](std::uint32_t pid) { loops.remove_process(pid); });
 		loops.before_leaving([this](Loop &loop, LoopRegistry::Leaves how) { end_stall(loop, how); });
 	}

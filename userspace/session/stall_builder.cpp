@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <utility>
 
-#include "analysis/gil_story.h"
-#include "analysis/story.h"
+#include "analysis/gil_holders.h"
+#include "analysis/judge.h"
 #include "analysis/waits.h"
 #include "base/clock.h"
 #include "session/running_waits.h"
+#include "summary/stall_summary.h"
 
 namespace loopsnoop::session {
 
@@ -98,8 +99,9 @@ void StallBuilder::fill(const Loop &loop, Stall &stall, std::uint64_t iteration,
 	        facts_.throttling.since(stall.pid, stall.start_ns, context_.now_ns(), part_of(stall.breakdown, Cause::runqueue).ns)) {
 		stall.throttled_ns = *throttled;
 	}
-	analysis::tell_gil(stall, gil_.holders(loop.key, iteration));
-	analysis::tell_story(stall);
+	analysis::account_gil(stall, gil_.holders(loop.key, iteration));
+	analysis::judge(stall);
+	summary::summarize(stall);
 	// After the culprit was found: recursion makes many stacks of few samples each, and all of them count for its line.
 	if (stall.cpu.size() > analysis::max_reported_cpu_stacks) {
 		stall.cpu.resize(analysis::max_reported_cpu_stacks);

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "analysis/line_account.h"
 #include "model/session.h"
 #include "model/stall.h"
+#include "summary/line_account.h"
 
 namespace loopsnoop::session {
 
@@ -24,7 +24,7 @@ public:
 	[[nodiscard]] std::vector<LineTotals> lines() const { return lines_.lines(); }
 
 private:
-	analysis::LineAccount lines_;
+	summary::LineAccount lines_;
 	std::uint64_t next_id_ = 1;
 	std::uint64_t stalls_ = 0;
 	std::uint64_t stalled_ns_ = 0;

@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "analysis/standstill_summary.h"
+#include "summary/standstill_summary.h"
 
 namespace loopsnoop::session {
 
@@ -68,7 +68,8 @@ bool Standstills::tick() {
 	facts_.connections.keep_only(seen);
 	const std::uint64_t after = context_.now_ns();
 	if (round) {
-		next_round_ns_ = next_on_grid(after, std::clamp((after - std::min(after, now_ns)) * thrift, round_pause_ns_, longest_pause_ns));
+		next_round_ns_ =
+		    next_on_grid(after, std::clamp((after - std::min(after, now_ns)) * thrift, round_pause_ns_, longest_pause_ns));
 		facts_.connections.rest();
 	}
 	next_due_ns_ = std::min(next_due_ns_, next_round_ns_);
@@ -128,7 +129,8 @@ void Standstills::look(Watched &watched, const LoopState &state, bool serves, st
 		return;
 	}
 	// A loop that is blocked has its stall; whoever waits is in that.
-	const bool blocked = state.iteration_start_ns != 0 && now_ns - std::min(now_ns, state.iteration_start_ns) >= context_.options.threshold_ns;
+	const bool blocked =
+	    state.iteration_start_ns != 0 && now_ns - std::min(now_ns, state.iteration_start_ns) >= context_.options.threshold_ns;
 	std::optional<ConnectionsSnapshot> connections;
 	if (serves && !state.provisional) {
 		connections = facts_.connections.snapshot(state.pid, now_ns);
@@ -153,7 +155,9 @@ void Standstills::look(Watched &watched, const LoopState &state, bool serves, st
 	} else {
 		watched.ready_since_ns.clear();
 	}
-	auto verdict = watched.before && !blocked ? analysis::judge(found, {context_.options.stuck_after_ns, context_.options.threshold_ns}) : std::nullopt;
+	auto verdict = watched.before && !blocked
+	                   ? analysis::judge(found, {context_.options.stuck_after_ns, context_.options.threshold_ns})
+	                   : std::nullopt;
 	if (verdict && verdict->kind == StandstillKind::task_deadlock) {
 		watched.deadlock_since_ns = watched.deadlock_since_ns != 0 ? watched.deadlock_since_ns : watched.before->time_ns;
 		verdict->since_ns = watched.deadlock_since_ns;
@@ -204,12 +208,13 @@ void Standstills::report(Watched &watched, const LoopState &state, const analysi
 	ongoing.missed = 0;
 	standstill.id = ongoing.id;
 	standstill.ongoing = true;
-	standstill.start_ns = ongoing.start_ns = std::min(ongoing.start_ns, verdict.since_ns); // the oldest may have been answered since
+	standstill.start_ns = ongoing.start_ns =
+	    std::min(ongoing.start_ns, verdict.since_ns); // the oldest may have been answered since
 	standstill.duration_ns = situation.now_ns - std::min(situation.now_ns, standstill.start_ns);
 	while (ongoing.next_age_ns <= standstill.duration_ns) {
 		ongoing.next_age_ns *= 2;
 	}
-	standstill.summary = analysis::summarize(standstill);
+	standstill.summary = summary::summarize(standstill);
 	ongoing.last = standstill;
 	context_.write(standstill);
 }
@@ -224,7 +229,7 @@ void Standstills::end(Watched &watched, Truncated how, std::uint64_t now_ns) {
 	last.duration_ns = std::max(last.duration_ns, now_ns - std::min(now_ns, last.start_ns));
 	last.truncated = how;
 	last.goes_on = how == Truncated::session_end;
-	last.summary = analysis::summarize(last);
+	last.summary = summary::summarize(last);
 	context_.write(last);
 }
 
@@ -239,7 +244,8 @@ std::vector<WaitedFor> Standstills::waited_for() {
 		}
 		const auto connections = facts_.connections.snapshot(state.pid, now_ns);
 		auto waiting = connections ? std::optional(analysis::count_clients(*connections)) : std::nullopt;
-		if (!waiting || waiting->unanswered + waiting->not_accepted == 0 || waiting->oldest_ns.value_or(0) < context_.options.threshold_ns) {
+		if (!waiting || waiting->unanswered + waiting->not_accepted == 0 ||
+		    waiting->oldest_ns.value_or(0) < context_.options.threshold_ns) {
 			continue;
 		}
 		const auto watched = watched_.find(state.key);

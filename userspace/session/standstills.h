@@ -33,8 +33,8 @@ public:
 
 	// Idle processes that somebody waits for, as the session ends.
 	[[nodiscard]] std::vector<WaitedFor> waited_for();
-	// What each loop's process had when it was last looked at, and what of it has grown. Read in the course of the looks: a loop is
-	// looked at every few seconds, and its process's files once a minute.
+	// What each loop's process had when it was last looked at, and what of it has grown. Read in the course of the looks: a loop
+	// is looked at every few seconds, and its process's files once a minute.
 	[[nodiscard]] std::vector<ProcessGauges> gauges() const { return gauges_.current(); }
 	[[nodiscard]] std::vector<GaugesChange> grown();
 	[[nodiscard]] std::uint64_t reported() const { return reported_; }
@@ -64,9 +64,11 @@ private:
 	};
 
 	void look(Watched &watched, const LoopState &state, bool serves, std::uint64_t now_ns);
-	[[nodiscard]] analysis::LoopSituation situation(Watched &watched, const Snapshot &now, std::optional<ConnectionsSnapshot> connections);
+	[[nodiscard]] analysis::LoopSituation situation(Watched &watched, const Snapshot &now,
+	                                                std::optional<ConnectionsSnapshot> connections);
 	[[nodiscard]] std::optional<TaskLoop> read_tasks(Watched &watched, const LoopState &state, bool wanted, std::uint64_t now_ns);
-	[[nodiscard]] std::optional<analysis::ReadyDescriptor> find_ready(Watched &watched, const LoopState &state, std::uint64_t now_ns) const;
+	[[nodiscard]] std::optional<analysis::ReadyDescriptor> find_ready(Watched &watched, const LoopState &state,
+	                                                                  std::uint64_t now_ns) const;
 	[[nodiscard]] bool pool_stuck(const LoopState &state);
 	[[nodiscard]] Standstill record(const Watched &watched, const LoopState &state, const analysis::LoopSituation &situation,
 	                                const analysis::StandstillVerdict &verdict);

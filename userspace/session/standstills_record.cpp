@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "analysis/culprit.h"
-#include "analysis/standstill_summary.h"
 #include "base/clock.h"
 #include "inspect/thread_views.h"
 #include "process/pseudo_file.h"
@@ -15,6 +14,7 @@
 #include "process/tcp_diag.h"
 #include "process/text.h"
 #include "session/standstills.h"
+#include "summary/standstill_summary.h"
 
 namespace loopsnoop::session {
 
@@ -83,7 +83,7 @@ bool Standstills::pool_stuck(const LoopState &state) {
 	views.pid = state.pid;
 	views.tid = state.tid;
 	add_threads(views);
-	return views.threads && analysis::find_stuck_pool(*views.threads);
+	return views.threads && summary::find_stuck_pool(*views.threads);
 }
 
 void Standstills::add_threads(Standstill &standstill) {
@@ -129,7 +129,8 @@ Standstill Standstills::record(const Watched &watched, const LoopState &state, c
 		}
 	}
 	if (verdict.kind == StandstillKind::spin) {
-		standstill.spin = Spin{situation.iterations_per_s, situation.always_ready ? situation.always_ready->resource : std::nullopt};
+		standstill.spin =
+		    Spin{situation.iterations_per_s, situation.always_ready ? situation.always_ready->resource : std::nullopt};
 	}
 	add_threads(standstill);
 	if (verdict.kind == StandstillKind::spin) {
@@ -140,9 +141,9 @@ Standstill Standstills::record(const Watched &watched, const LoopState &state, c
 	}
 	std::erase_if(*standstill.threads, [&](const ThreadView &view) { return view.tid == state.tid; });
 	if (!standstill.culprit) {
-		standstill.culprit = analysis::culprit_of(standstill);
+		standstill.culprit = summary::culprit_of(standstill);
 	}
-	standstill.advice = analysis::advice_for(standstill);
+	standstill.advice = summary::advice_for(standstill);
 	return standstill;
 }
 

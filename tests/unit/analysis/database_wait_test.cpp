@@ -4,11 +4,12 @@
 #include <string>
 #include <vector>
 
-#include "analysis/story.h"
 #include "catch.h"
+#include "summary/wait.h"
 
 using namespace loopsnoop;
 using namespace loopsnoop::analysis;
+using namespace loopsnoop::summary;
 
 namespace {
 
@@ -51,7 +52,7 @@ TEST_CASE("a wait for a database's lock is told as one") {
 	wait.syscall = "clock_nanosleep";
 	wait.resource = Resource{FileResource{std::nullopt, "/srv/shop.db", Peer{812, "worker"}}};
 	CHECK(is_database_wait(wait));
-	CHECK(describe_wait(wait) == "waiting for the lock of SQLite database /srv/shop.db held by worker (pid 812)");
+	CHECK(format_wait(wait) == "waiting for the lock of SQLite database /srv/shop.db held by worker (pid 812)");
 	wait.resource = Resource{TimerResource{25'000'000}};
 	CHECK_FALSE(is_database_wait(wait));
 }

@@ -2,6 +2,7 @@
 #include "analysis/garbage.h"
 
 #include "catch.h"
+#include "summary/garbage.h"
 
 using namespace loopsnoop;
 using namespace loopsnoop::analysis;
@@ -36,20 +37,20 @@ TEST_CASE("the part of the samples that were in a collector") {
 TEST_CASE("collecting is said where it was much, and advised about where it was most") {
 	Stall stall;
 	stall.duration_ns = 100 * ms;
-	CHECK(garbage_words(stall).empty());
-	CHECK_FALSE(garbage_advice(stall));
+	CHECK(summary::format_garbage(stall).empty());
+	CHECK_FALSE(summary::garbage_advice(stall));
 	stall.cpu = {part("gc_collect_main", 9 * ms)};
 	stall.gc = garbage_collection(stall.cpu);
-	CHECK(garbage_words(stall).empty());
+	CHECK(summary::format_garbage(stall).empty());
 	stall.cpu = {part("gc_collect_main", 20 * ms)};
 	stall.gc = garbage_collection(stall.cpu);
-	CHECK(garbage_words(stall) == "; garbage collection took 20 ms of it");
-	CHECK_FALSE(garbage_advice(stall));
+	CHECK(summary::format_garbage(stall) == "; garbage collection took 20 ms of it");
+	CHECK_FALSE(summary::garbage_advice(stall));
 	stall.cpu = {part("gc_collect_main", 60 * ms)};
 	stall.gc = garbage_collection(stall.cpu);
-	REQUIRE(garbage_advice(stall));
-	CHECK(garbage_advice(stall)->find("gc.freeze()") != std::string::npos);
+	REQUIRE(summary::garbage_advice(stall));
+	CHECK(summary::garbage_advice(stall)->find("gc.freeze()") != std::string::npos);
 	stall.cpu = {part("v8::internal::Heap::CollectGarbage(v8::internal::AllocationSpace)", 60 * ms)};
 	stall.gc = garbage_collection(stall.cpu);
-	CHECK(garbage_advice(stall)->find("--max-old-space-size") != std::string::npos);
+	CHECK(summary::garbage_advice(stall)->find("--max-old-space-size") != std::string::npos);
 }

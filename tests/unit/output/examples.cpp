@@ -28,7 +28,7 @@ LoopFound loop() {
 	return {4711, 4711, "uvicorn", "uvicorn", begin, Runtime{RuntimeKind::cpython, "3.11.2"}, OwnPoll{"epoll_wait", 6}, {}};
 }
 
-SessionSummary summary(std::uint64_t stalls) {
+SessionSummary session_summary(std::uint64_t stalls) {
 	SessionSummary end;
 	end.duration_ns = 60 * s;
 	LoopTotals totals;

@@ -17,7 +17,7 @@ inline constexpr std::uint64_t begin = 1'000 * s; // session start on CLOCK_MONO
 std::string started_at(std::uint64_t monotonic_ns);
 SessionStart session();
 LoopFound loop();
-SessionSummary summary(std::uint64_t stalls);
+SessionSummary session_summary(std::uint64_t stalls);
 
 // A commit through PostgreSQL on the loop, from a middleware.
 Stall database_stall(std::uint64_t id, std::uint64_t start_ns, std::uint64_t duration_ns);

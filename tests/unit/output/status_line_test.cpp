@@ -61,7 +61,7 @@ TEST_CASE("the status line does not disturb the output") {
 			out->report.status(busy());
 		}
 		out->report.note("the verifier says hello");
-		out->report.write(summary(5));
+		out->report.write(session_summary(5));
 		out->report.finish();
 	}
 	CHECK(screen(drawn.text()) == screen(plain.text()));

@@ -69,7 +69,7 @@ TEST_CASE("a session with a stall, in plain text") {
 	out.report.write(session());
 	out.report.write(loop());
 	out.report.write(database_stall(1, begin + 1500 * ms, 320 * ms));
-	out.report.write(summary(1));
+	out.report.write(session_summary(1));
 	out.report.finish();
 	out.report.finish();
 	CHECK(out.text() == std::string(head) + block +
@@ -94,7 +94,7 @@ TEST_CASE("the shares of several loops are of the time of all") {
 	out.report.write(session());
 	out.report.write(loop());
 	out.report.write(database_stall(1, begin + 1500 * ms, 320 * ms));
-	SessionSummary two = summary(1);
+	SessionSummary two = session_summary(1);
 	two.loops.push_back(two.loops.front());
 	out.report.write(two);
 	out.report.finish();
@@ -145,7 +145,7 @@ TEST_CASE("a quiet session says plainly that there was nothing") {
 	Written out;
 	out.report.write(session());
 	out.report.write(loop());
-	out.report.write(summary(0));
+	out.report.write(session_summary(0));
 	out.report.finish();
 	CHECK(out.text() == std::string(head) +
 	                        "\nno stall of 100 ms or more in 60 s (12,345 iterations)\n"
@@ -260,7 +260,7 @@ TEST_CASE("repeats are folded, flushed in time and at the end, and all are in th
 	for (std::uint64_t i = 0; i < 39; i++) {
 		out.report.write(database_stall(i, begin + (i * 500 * ms), (120 + (i * 5)) * ms));
 	}
-	out.report.write(summary(39));
+	out.report.write(session_summary(39));
 	out.report.finish();
 	const std::string text = out.text();
 	CHECK(times(text, "do_commit") == 1);

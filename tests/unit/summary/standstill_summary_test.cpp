@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "summary/standstill_summary.h"
+
+#include "catch.h"
+
+using namespace loopsnoop;
+using namespace loopsnoop::summary;
+
+namespace {
+
+constexpr std::uint64_t second = 1'000'000'000;
+
+Standstill of_kind(StandstillKind kind) {
+	Standstill standstill;
+	standstill.ongoing = true;
+	standstill.kind = kind;
+	standstill.duration_ns = 12 * second;
+	standstill.clients.unanswered = 8;
+	standstill.clients.oldest_ns = 12'400'000'000;
+	return standstill;
+}
+
+WaitsFor waits(WaitsForKind kind, std::string type) {
+	WaitsFor what;
+	what.kind = kind;
+	what.type = std::move(type);
+	return what;
+}
+
+TaskGroup group(std::uint64_t count, SourceFrame culprit, WaitsFor what) {
+	TaskGroup one;
+	one.count = count;
+	one.names = {"Task-1"};
+	one.culprit = std::move(culprit);
+	one.waits_for = std::move(what);
+	return one;
+}
+
+} // namespace
+
+TEST_CASE("summary: a pool whose connections are held by those who wait for an upstream") {
+	auto standstill = of_kind(StandstillKind::no_answer);
+	WaitsFor pool = waits(WaitsForKind::pool, "asyncpg's pool");
+	pool.holders = {{1, "export-1", SourceFrame{"export", "/srv/shop/jobs.py", 88}}};
+	standstill.tasks.push_back(group(104, {"article", "/srv/shop/api.py", 47}, pool));
+	SocketResource socket;
+	socket.protocol = "tcp";
+	socket.remote = "10.1.2.3:443";
+	WaitsFor answer = waits(WaitsForKind::socket, "");
+	answer.resource = Resource(socket);
+	standstill.tasks.push_back(group(1, {"export", "/srv/shop/jobs.py", 88}, answer));
+	standstill.upstream.push_back({"10.0.0.1:40000", "10.1.2.3:443", std::nullopt, 1380 * second, false});
+	CHECK(summarize(standstill) ==
+	      "not serving for 12.0 s (still): the loop is idle, 8 customers wait, the oldest for 12.4 s; 104 tasks wait for asyncpg's "
+	      "pool in article (/srv/shop/api.py:47), probably held by export (/srv/shop/jobs.py:88), which waits for an answer from "
+	      "10.1.2.3:443, silent for 23 min 00 s");
+	CHECK(culprit_of(standstill)->line == 47);
+	CHECK(advice_for(standstill)->find("time-out") != std::string::npos);
+}
+
+TEST_CASE("summary: nothing but sockets is known") {
+	auto standstill = of_kind(StandstillKind::no_answer);
+	standstill.ongoing = false;
+	CHECK(summarize(standstill) == "did not serve for 12.0 s: the loop is idle, 8 customers wait, the oldest for 12.4 s, probably in "
+	                               "vain: nobody has got a byte meanwhile");
+	CHECK_FALSE(advice_for(standstill));
+	standstill.upstream.push_back({"10.0.0.1:40000", "10.1.2.3:443", Peer{7, "payments"}, 15 * second, false});
+	CHECK(summarize(standstill).ends_with("; it has waited for an answer from 10.1.2.3:443 (payments, pid 7) for 15.0 s"));
+}
+
+TEST_CASE("summary: libuv's pool is in getaddrinfo") {
+	auto standstill = of_kind(StandstillKind::no_answer);
+	ThreadView worker;
+	worker.tid = 5;
+	worker.stack.emplace();
+	worker.stack->native.push_back({"getaddrinfo", "/lib/libc.so.6", 0, std::nullopt, std::nullopt});
+	SocketResource socket;
+	socket.protocol = "udp";
+	socket.remote = "127.0.0.1:53";
+	worker.resource = Resource(socket);
+	ThreadView other;
+	other.tid = 6;
+	standstill.threads = std::vector<ThreadView>{worker, worker, other};
+	CHECK(summarize(standstill).ends_with(
+	    "; 2 threads of libuv's pool are in getaddrinfo() on udp 127.0.0.1:53, and what else needs one waits behind them"));
+	CHECK_FALSE(find_stuck_pool({other}));
+}
+
+TEST_CASE("summary: callbacks that nobody runs") {
+	auto standstill = of_kind(StandstillKind::lost_wakeup);
+	standstill.clients = {};
+	standstill.certain = true;
+	standstill.ready = ReadyQueue{2, {{SourceFrame{"Future.set", "/srv/app.py", 9}, std::nullopt}}, std::nullopt};
+	CHECK(summarize(standstill) == "standing still for 12.0 s (still): the loop sleeps although 2 callbacks are queued, first Future.set "
+	                               "(/srv/app.py:9): another thread probably queued it without waking the loop");
+	CHECK(advice_for(standstill)->find("call_soon_threadsafe") != std::string::npos);
+	standstill.ready = ReadyQueue{0, {}, 3 * second};
+	CHECK(summarize(standstill).find("a timer was due 3.00 s ago") != std::string::npos);
+}
+
+TEST_CASE("summary: connections that nobody accepts, and a loop that spins") {
+	auto standstill = of_kind(StandstillKind::not_accepted);
+	standstill.clients = {};
+	standstill.clients.not_accepted = 3;
+	standstill.clients.oldest_ns = 40 * second;
+	CHECK(summarize(standstill) ==
+	      "not serving for 12.0 s (still): the loop sleeps while 3 connections wait to be accepted, the oldest for 40.0 s");
+	standstill.kind = StandstillKind::spin;
+	SocketResource socket;
+	socket.protocol = "tcp";
+	socket.remote = "10.1.2.3:443";
+	socket.state = "CLOSE_WAIT";
+	socket.fd = 9;
+	standstill.spin = Spin{230'863, Resource(socket)};
+	CHECK(summarize(standstill) == "standing still for 12.0 s (still): the loop goes round 230863 times a second without sleeping, probably "
+	                               "for tcp 10.1.2.3:443 (fd 9), CLOSE_WAIT, which stays ready");
+}
+
+TEST_CASE("who waits, in words") {
+	Clients clients;
+	CHECK(format_clients(clients).empty());
+	clients.unanswered = 1;
+	clients.oldest_ns = 3'200'000'000;
+	CHECK(format_clients(clients) == "1 customer waits, for 3.20 s");
+	clients.not_accepted = 2;
+	clients.gave_up = 4;
+	CHECK(format_clients(clients) == "1 customer waits, 2 connections are not accepted yet, the oldest for 3.20 s, 4 gave up");
+}

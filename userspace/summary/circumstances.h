@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "model/stall.h"
+
+namespace loopsnoop::summary {
+
+// What is around a stall.
+
+// "startup: no event loop seen yet, nothing listening 2.4 s after the process began: "; empty: there was a loop, or it serves
+// already.
+[[nodiscard]] std::string format_startup(const Stall &stall);
+
+// ", which itself waits for an answer from this process at other.py:12"; empty: it is idle, or not known.
+[[nodiscard]] std::string format_peer_activity(const Stall &stall);
+
+} // namespace loopsnoop::summary

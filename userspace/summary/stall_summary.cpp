@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "summary/stall_summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+#include "analysis/culprit.h"
+#include "analysis/database_wait.h"
+#include "analysis/kernel_frames.h"
+#include "analysis/pool_wait.h"
+#include "analysis/wait_graph.h"
+#include "base/duration.h"
+#include "base/escape.h"
+#include "summary/advice.h"
+#include "summary/circumstances.h"
+#include "summary/garbage.h"
+#include "summary/gil.h"
+#include "summary/place.h"
+#include "summary/pool.h"
+#include "summary/resource.h"
+#include "summary/standstill_summary.h"
+#include "summary/wait.h"
+#include "summary/wait_chain.h"
+#include "summary/waker.h"
+
+namespace loopsnoop::summary {
+
+namespace {
+
+std::string in_culprit(const Stall &stall) { return stall.culprit ? " in " + format_source(*stall.culprit) : std::string(); }
+
+std::string of_gil(const Stall &stall) {
+	return fmt::format("waiting {} of it for Python's GIL, {} times", format_duration(stall.gil->ns), stall.gil->count);
+}
+
+// A share of the stall worth a word although another cause has more.
+bool gil_matters(const Stall &stall) {
+	constexpr std::uint64_t quarter = 4;
+	return stall.gil && stall.gil->ns * quarter >= stall.duration_ns;
+}
+
+// Who kept the loop waiting for the GIL, after the sentence's own cause and place.
+std::string gil_end(const Stall &stall) {
+	if (!gil_matters(stall)) {
+		return {};
+	}
+	const std::string holder = format_gil_holder(stall);
+	if (stall.cause != Cause::gil) {
+		return ", " + of_gil(stall) + (holder.empty() ? holder : ", " + holder);
+	}
+	return holder.empty() ? holder : ", " + holder;
+}
+
+// Said where it is a good part of the stall.
+std::string throttled(const Stall &stall) {
+	constexpr std::uint64_t tenth = 10;
+	if (!stall.throttled_ns || *stall.throttled_ns == 0 || *stall.throttled_ns * tenth < stall.duration_ns) {
+		return {};
+	}
+	return fmt::format(" (its cgroup was throttled for {})", format_duration(*stall.throttled_ns));
+}
+
+// Who holds the lock that is waited for, and what that thread waits for in turn, down to the last link; empty when that is not
+// known. The other threads were looked at while the stall ran: the chain is said only of a wait that went on then.
+std::string held_up_by(const Stall &stall) {
+	const Wait *wait = analysis::main_wait(stall);
+	if (wait == nullptr || wait->cause != stall.cause || !wait->ongoing || !stall.threads) {
+		return {};
+	}
+	ThreadView self;
+	self.tid = stall.tid;
+	self.thread = stall.thread;
+	self.resource = wait->resource;
+	self.stack = wait->stack;
+	const auto links = analysis::WaitGraph(*stall.threads, &self).chain(stall.tid);
+	// Whoever runs with the GIL lets go of it soon; who sleeps with it is worth a word.
+	if (stall.cause == Cause::gil && !links.empty() && links.back()->state != ThreadView::State::sleeping &&
+	    links.back()->state != ThreadView::State::disk_sleep) {
+		return {};
+	}
+	std::string chain = format_wait_chain(links);
+	if (chain.empty() || !stall.deadlock) {
+		return chain;
+	}
+	const auto is_dead = [&](std::uint32_t tid) {
+		return std::find(stall.deadlock->begin(), stall.deadlock->end(), tid) != stall.deadlock->end();
+	};
+	if (is_dead(stall.tid)) {
+		return fmt::format("deadlock: {} {}", format_thread(self), chain);
+	}
+	const bool leads_there = std::any_of(links.begin(), links.end(), [&](const ThreadView *link) { return is_dead(link->tid); });
+	return (leads_there ? "held up by a deadlock: " : "") + chain;
+}
+
+// It is the kernel that computes when most of the samples are in one system call.
+std::string computing(const Stall &stall) {
+	std::uint64_t all = 0;
+	std::map<std::string_view, std::uint64_t> calls;
+	for (const CpuPart &part : stall.cpu) {
+		all += part.ns;
+		if (const std::string_view call = analysis::system_call_of(part.stack.kernel); !call.empty()) {
+			calls[call] += part.ns;
+		}
+	}
+	const auto most = std::ranges::max_element(calls, {}, [](const auto &call) { return call.second; });
+	return most != calls.end() && most->second * 2 > all ? fmt::format("computing in the kernel, in {}()", most->first)
+	                                                     : "computing";
+}
+
+std::string what(const Stall &stall) {
+	if (stall.cause == Cause::gil && stall.gil) {
+		return of_gil(stall);
+	}
+	if (stall.cause == Cause::cpu) {
+		return computing(stall);
+	}
+	if (stall.cause == Cause::runqueue) {
+		return "ready to run, but given no CPU" + throttled(stall);
+	}
+	const Wait *wait = analysis::main_wait(stall);
+	if (wait == nullptr || wait->cause != stall.cause) {
+		return std::string(words_of(stall.cause));
+	}
+	std::string text = format_wait(*wait);
+	if (stall.pool) {
+		text = format_pool_wait(stall);
+	} else if (const std::string_view pool = wait->stack ? analysis::pool_of(*wait->stack) : std::string_view(); !pool.empty()) {
+		text = fmt::format("waiting for {} to get one back", pool);
+	}
+	// Counted by the account: short waits that left no record are in it.
+	const std::uint64_t count = part_of(stall.breakdown, stall.cause).count;
+	if (count > 1 && !analysis::is_database_wait(*wait)) { // how often it tried again says nothing
+		text += fmt::format(", {} times", count);
+	}
+	const std::string woken = format_waker(stall, *wait);
+	return woken.empty() ? text : text + "," + woken + (stall.culprit ? ";" : "");
+}
+
+// "audit.py:57", as a summary would name the line whatever it does with the path before it.
+std::string short_place(const SourceFrame &frame) {
+	const std::string name = printable(file_name_of(frame.file), shown_path_bytes);
+	return frame.line ? fmt::format("{}:{}", name, *frame.line) : name;
+}
+
+} // namespace
+
+void summarize(Stall &stall) {
+	std::string summary = fmt::format("blocked {}{}: ", format_duration(stall.duration_ns), stall.ongoing ? " (still)" : "");
+	summary += format_startup(stall);
+	const std::string chain = held_up_by(stall);
+	// "; in": the place is the loop's, not that of the last thread named.
+	const std::string peer = format_peer_activity(stall);
+	summary += chain.empty()
+	               ? what(stall) + peer + (peer.empty() || !stall.culprit ? "" : ";") + in_culprit(stall) + gil_end(stall)
+	               : chain + peer + (stall.culprit ? ";" : "") + in_culprit(stall);
+	if (stall.cause != Cause::runqueue) {
+		summary += throttled(stall);
+	}
+	summary += format_garbage(stall);
+	if (stall.clients && (stall.ongoing || stall.goes_on)) {
+		summary += "; " + format_clients(*stall.clients);
+	}
+	// Names come from the target: none of them may break the line or drive a terminal.
+	stall.summary = printable(summary, summary.size());
+	stall.advice = advice_for(stall);
+	if (!stall.advice) {
+		stall.advice = garbage_advice(stall);
+	}
+}
+
+std::string format_headline(const Stall &stall) {
+	const std::string blocked = fmt::format("blocked {}{}", format_duration(stall.duration_ns), stall.ongoing ? " (still)" : "");
+	std::string text;
+	if (stall.summary.empty()) {
+		text = fmt::format("{} {}", blocked, words_of(stall.cause));
+		if (const Wait *wait = analysis::main_wait(stall); wait != nullptr && wait->cause == stall.cause && wait->resource) {
+			text += ": " + format_resource(*wait->resource);
+		}
+	} else {
+		text = printable(stall.summary, 4 * shown_path_bytes);
+		if (!text.starts_with("blocked")) {
+			text.insert(0, blocked + ": ");
+		}
+	}
+	if (stall.culprit && text.find(short_place(*stall.culprit)) == std::string::npos) {
+		text += ", in " + format_frame(*stall.culprit);
+	} else if (stall.summary.empty() && !stall.culprit) {
+		const std::string at = format_where(stall);
+		text += at.empty() ? at : ", in " + at;
+	}
+	return text;
+}
+
+} // namespace loopsnoop::summary

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "model/stall.h"
+
+namespace loopsnoop::summary {
+
+// Fills summary and advice of a stall that analysis::judge() has been over. Pure.
+void summarize(Stall &stall);
+
+// What a stall says in its headline: its summary, or, where it has none, the same from its other fields. It names the duration
+// and the culprit's line in any case.
+[[nodiscard]] std::string format_headline(const Stall &stall);
+
+} // namespace loopsnoop::summary

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "summary/standstill_summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <variant>
+
+#include "base/duration.h"
+
+namespace loopsnoop::summary {
+
+namespace {
+
+std::string count_of(std::uint64_t number, std::string_view noun) {
+	return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
+}
+
+std::string place(const SourceFrame &frame) {
+	const std::string line = frame.line ? fmt::format(":{}", *frame.line) : std::string();
+	return frame.function.empty() ? fmt::format("{}{}", frame.file, line)
+	                              : fmt::format("{} ({}{})", frame.function, frame.file, line);
+}
+
+// The application's line, else the innermost.
+std::string place(const TaskGroup &group) {
+	if (group.culprit) {
+		return place(*group.culprit);
+	}
+	return group.stack.empty() ? std::string() : place(group.stack.front());
+}
+
+std::string with_article(std::string_view type) {
+	const bool vowel = !type.empty() && std::string_view("aeiouAEIOU").find(type.front()) != std::string_view::npos;
+	return fmt::format("{} {}", vowel ? "an" : "a", type);
+}
+
+std::string format_socket(const SocketResource &socket) {
+	if (socket.remote) {
+		return socket.peer ? fmt::format("{} ({}, pid {})", *socket.remote, socket.peer->comm, socket.peer->pid) : *socket.remote;
+	}
+	return socket.path && !socket.path->empty() ? *socket.path : socket.protocol;
+}
+
+const SilentUpstream *upstream_of(const Standstill &standstill, const WaitsFor &what) {
+	const auto *socket = what.resource ? std::get_if<SocketResource>(&what.resource->is) : nullptr;
+	if (socket == nullptr || !socket->remote) {
+		return nullptr;
+	}
+	const auto found = std::ranges::find_if(standstill.upstream, [&](const SilentUpstream &upstream) {
+		return upstream.remote == *socket->remote && (!socket->local || upstream.local == *socket->local);
+	});
+	return found != standstill.upstream.end() ? &*found : nullptr;
+}
+
+std::string format_silence(const Standstill &standstill, const WaitsFor &what) {
+	const SilentUpstream *upstream = upstream_of(standstill, what);
+	return upstream != nullptr ? ", silent for " + format_duration(upstream->waited_ns) : std::string();
+}
+
+bool stands_there(const TaskGroup &group, const TaskHolder &holder) {
+	return std::ranges::find(group.names, holder.name) != group.names.end() ||
+	       (holder.culprit && group.culprit && holder.culprit->file == group.culprit->file &&
+	        holder.culprit->line == group.culprit->line);
+}
+
+// ", probably held by export (jobs.py:88), which waits for an answer from 10.1.2.3:443, silent for 23 min"
+std::string format_holders(const Standstill &standstill, const WaitsFor &what) {
+	if (what.holders.empty()) {
+		return {};
+	}
+	const TaskHolder &first = what.holders.front();
+	const std::string at = first.culprit ? place(*first.culprit) : first.name;
+	std::string text = what.holders.size() == 1
+	                       ? fmt::format(", probably held by {}", at)
+	                       : fmt::format(", probably held by {}, most of them at {}", count_of(what.holders.size(), "task"), at);
+	const auto group =
+	    std::ranges::find_if(standstill.tasks, [&](const TaskGroup &one) { return one.waits_for && stands_there(one, first); });
+	if (group != standstill.tasks.end() && &*group->waits_for != &what) {
+		text += fmt::format(", which {} for {}{}", what.holders.size() == 1 ? "waits" : "wait",
+		                    format_waits_for(*group->waits_for), format_silence(standstill, *group->waits_for));
+	}
+	return text;
+}
+
+std::string format_group(const Standstill &standstill, const TaskGroup &group) {
+	const std::string where = place(group);
+	std::string text = fmt::format("{} {}", count_of(group.count, "task"), group.count == 1 ? "waits" : "wait");
+	if (group.waits_for) {
+		text += " for " + format_waits_for(*group.waits_for);
+	}
+	if (!where.empty()) {
+		text += " in " + where;
+	}
+	if (group.waits_for) {
+		text += format_silence(standstill, *group.waits_for) + format_holders(standstill, *group.waits_for);
+	}
+	return text;
+}
+
+std::string format_upstream(const SilentUpstream &upstream) {
+	const std::string who = upstream.peer
+	                            ? fmt::format("{} ({}, pid {})", upstream.remote, upstream.peer->comm, upstream.peer->pid)
+	                            : upstream.remote;
+	return fmt::format("{} {} for {}", upstream.connecting ? "it has tried to connect to" : "it has waited for an answer from",
+	                   who, format_duration(upstream.waited_ns));
+}
+
+// What the customers probably wait for: tasks, the pool of threads, or an upstream that has been silent at least as long.
+std::string format_reason(const Standstill &standstill) {
+	if (!standstill.tasks.empty() && standstill.tasks.front().waits_for) {
+		return "; " + format_group(standstill, standstill.tasks.front());
+	}
+	if (standstill.threads) {
+		if (const auto pool = find_stuck_pool(*standstill.threads)) {
+			return fmt::format("; {} of libuv's pool {} in {}(){}, and what else needs one waits behind {}",
+			                   count_of(pool->threads, "thread"), pool->threads == 1 ? "is" : "are", pool->call,
+			                   pool->remote.empty() ? "" : " on " + pool->remote, pool->threads == 1 ? "it" : "them");
+		}
+	}
+	if (!standstill.upstream.empty()) {
+		return "; " + format_upstream(standstill.upstream.front());
+	}
+	return {};
+}
+
+std::string no_answer(const Standstill &standstill) {
+	const std::string clients = format_clients(standstill.clients);
+	return fmt::format("the loop is idle, {}{}{}", clients,
+	                   standstill.tasks.empty() ? ", probably in vain: nobody has got a byte meanwhile" : "",
+	                   format_reason(standstill));
+}
+
+std::string lost_wakeup(const Standstill &standstill) {
+	std::string text;
+	if (standstill.ready && standstill.ready->count > 0) {
+		text = fmt::format("the loop sleeps although {} {} queued", count_of(standstill.ready->count, "callback"),
+		                   standstill.ready->count == 1 ? "is" : "are");
+		const auto named =
+		    std::ranges::find_if(standstill.ready->callbacks, [](const ReadyCallback &one) { return one.callback.has_value(); });
+		if (named != standstill.ready->callbacks.end()) {
+			text += fmt::format(", {} {}", named->task ? "the step of a task in" : "first", place(*named->callback));
+		}
+		text += ": another thread probably queued it without waking the loop";
+	} else {
+		text = "the loop sleeps although a timer was due";
+		if (standstill.ready && standstill.ready->timer_overdue_ns) {
+			text += fmt::format(" {} ago", format_duration(*standstill.ready->timer_overdue_ns));
+		}
+		text += ": another thread probably set it without waking the loop";
+	}
+	const std::string clients = format_clients(standstill.clients);
+	return clients.empty() ? text : text + "; " + clients;
+}
+
+std::string task_deadlock(const Standstill &standstill) {
+	std::string text = fmt::format("{} wait for each other{}", count_of(standstill.deadlock.size(), "task"),
+	                               standstill.certain ? "" : ", as far as who holds a lock can be inferred");
+	std::size_t named = 0;
+	for (const TaskGroup &group : standstill.tasks) {
+		if (named >= standstill.deadlock.size() || !group.waits_for) {
+			break;
+		}
+		text += fmt::format("{} {} in {} for {}", named == 0 ? ":" : ",", group.names.empty() ? "one" : group.names.front(),
+		                    place(group), format_waits_for(*group.waits_for));
+		named += group.count;
+	}
+	const std::string clients = format_clients(standstill.clients);
+	return clients.empty() ? text : text + "; " + clients;
+}
+
+std::string not_accepted(const Standstill &standstill) {
+	return fmt::format("the loop sleeps while {} {} to be accepted, the oldest for {}",
+	                   count_of(standstill.clients.not_accepted, "connection"),
+	                   standstill.clients.not_accepted == 1 ? "waits" : "wait",
+	                   format_duration(standstill.clients.oldest_ns.value_or(standstill.duration_ns)));
+}
+
+std::string spin(const Standstill &standstill) {
+	std::string text = fmt::format("the loop goes round {} times a second without sleeping",
+	                               standstill.spin ? standstill.spin->iterations_per_s : 0);
+	const auto *socket =
+	    standstill.spin && standstill.spin->resource ? std::get_if<SocketResource>(&standstill.spin->resource->is) : nullptr;
+	if (socket != nullptr) {
+		text += fmt::format(", probably for {} {}{}{}, which stays ready", socket->protocol, format_socket(*socket),
+		                    socket->fd ? fmt::format(" (fd {})", *socket->fd) : "", socket->state ? ", " + *socket->state : "");
+	}
+	if (standstill.culprit) {
+		text += ", in " + place(*standstill.culprit);
+	}
+	return text;
+}
+
+std::string describe(const Standstill &standstill) {
+	switch (standstill.kind) {
+	case StandstillKind::lost_wakeup: return lost_wakeup(standstill);
+	case StandstillKind::task_deadlock: return task_deadlock(standstill);
+	case StandstillKind::not_accepted: return not_accepted(standstill);
+	case StandstillKind::spin: return spin(standstill);
+	case StandstillKind::no_answer: break;
+	}
+	return no_answer(standstill);
+}
+
+bool is_pool_call(std::string_view function, std::string_view call) {
+	return function == call || function.starts_with(fmt::format("{}@", call)) || function.starts_with(fmt::format("__{}", call));
+}
+
+} // namespace
+
+std::string format_clients(const Clients &clients) {
+	std::string text;
+	const auto add = [&](const std::string &part) { text += (text.empty() ? "" : ", ") + part; };
+	if (clients.unanswered > 0) {
+		add(fmt::format("{} {}", count_of(clients.unanswered, "customer"), clients.unanswered == 1 ? "waits" : "wait"));
+	}
+	if (clients.not_accepted > 0) {
+		add(fmt::format("{} {} not accepted yet", count_of(clients.not_accepted, "connection"),
+		                clients.not_accepted == 1 ? "is" : "are"));
+	}
+	if (clients.oldest_ns && !text.empty()) {
+		text += fmt::format(", {}for {}", clients.unanswered + clients.not_accepted > 1 ? "the oldest " : "",
+		                    format_duration(*clients.oldest_ns));
+	}
+	if (clients.gave_up > 0) {
+		add(fmt::format("{} gave up", clients.gave_up));
+	}
+	return text;
+}
+
+std::string format_waits_for(const WaitsFor &what) {
+	const auto *socket = what.resource ? std::get_if<SocketResource>(&what.resource->is) : nullptr;
+	switch (what.kind) {
+	case WaitsForKind::task: return "another task";
+	case WaitsForKind::tasks: return what.tasks.empty() ? "other tasks" : count_of(what.tasks.size(), "other task");
+	case WaitsForKind::lock: return with_article(what.type.empty() ? "lock" : what.type);
+	case WaitsForKind::event: return with_article(what.type.empty() ? "event" : what.type);
+	case WaitsForKind::condition: return with_article(what.type.empty() ? "condition" : what.type);
+	case WaitsForKind::semaphore: return with_article(what.type.empty() ? "semaphore" : what.type);
+	case WaitsForKind::queue_get: return fmt::format("something in {}", with_article(what.type.empty() ? "queue" : what.type));
+	case WaitsForKind::queue_put: return fmt::format("room in {}", with_article(what.type.empty() ? "queue" : what.type));
+	case WaitsForKind::pool: return what.type.empty() ? "a pool" : what.type;
+	case WaitsForKind::sleep:
+		return what.ends_in_ns && *what.ends_in_ns > 0
+		           ? "a timer of " + format_duration(static_cast<std::uint64_t>(*what.ends_in_ns))
+		           : "a timer";
+	case WaitsForKind::socket: return socket != nullptr ? "an answer from " + format_socket(*socket) : "a socket";
+	case WaitsForKind::executor:
+		return what.queued ? "a free worker thread" : what.thread.empty() ? "a worker thread" : "thread " + what.thread;
+	case WaitsForKind::process: return "a child process";
+	case WaitsForKind::ready: return "its next step";
+	case WaitsForKind::future: break;
+	}
+	return "a future that nobody known will set";
+}
+
+std::string summarize(const Standstill &standstill) {
+	const bool serves = standstill.kind != StandstillKind::no_answer && standstill.kind != StandstillKind::not_accepted;
+	const std::string_view what =
+	    serves ? (standstill.ongoing ? "standing still" : "stood still") : (standstill.ongoing ? "not serving" : "did not serve");
+	return fmt::format("{} for {}{}: {}", what, format_duration(standstill.duration_ns), standstill.ongoing ? " (still)" : "",
+	                   describe(standstill));
+}
+
+std::optional<std::string> advice_for(const Standstill &standstill) {
+	switch (standstill.kind) {
+	case StandstillKind::lost_wakeup:
+		return "from another thread use loop.call_soon_threadsafe() or asyncio.run_coroutine_threadsafe(); asyncio's debug mode "
+		       "(PYTHONASYNCIODEBUG=1) raises where it is done wrong";
+	case StandstillKind::task_deadlock: return "take locks in one order, and none while awaiting a task that needs it";
+	case StandstillKind::not_accepted:
+		return "nothing calls accept(): the server was closed or its reader removed, or the process is out of descriptors";
+	case StandstillKind::spin:
+		return "take the descriptor out of the loop (remove_reader, close) once reading it gives nothing more";
+	case StandstillKind::no_answer: break;
+	}
+	if (standstill.tasks.empty() || !standstill.tasks.front().waits_for) {
+		return std::nullopt;
+	}
+	switch (standstill.tasks.front().waits_for->kind) {
+	case WaitsForKind::pool:
+		return "acquire connections with a time-out and give them back in `async with`; a pool that is too small recovers, one "
+		       "that "
+		       "leaks does not";
+	case WaitsForKind::lock:
+	case WaitsForKind::semaphore:
+		return "hold it in `async with`, and put a time-out (asyncio.timeout) around what is awaited inside";
+	case WaitsForKind::executor:
+		return "all worker threads are taken: put time-outs on what they do, or give slow calls an executor of their own";
+	case WaitsForKind::socket: return "put a time-out (asyncio.timeout, or the client's own) around the request";
+	case WaitsForKind::future:
+		return "somebody must set the future, also when it fails: set_exception, and a time-out around the await";
+	default: return std::nullopt;
+	}
+}
+
+std::optional<SourceFrame> culprit_of(const Standstill &standstill) {
+	for (const TaskGroup &group : standstill.tasks) {
+		if (group.culprit) {
+			return group.culprit;
+		}
+	}
+	if (standstill.ready) {
+		for (const ReadyCallback &one : standstill.ready->callbacks) {
+			if (one.callback) {
+				return one.callback;
+			}
+		}
+	}
+	return std::nullopt;
+}
+
+std::optional<StuckPool> find_stuck_pool(const std::vector<ThreadView> &threads) {
+	StuckPool pool;
+	for (const ThreadView &thread : threads) {
+		if (!thread.stack || thread.state != ThreadView::State::sleeping) {
+			continue;
+		}
+		const bool looks_up = std::ranges::any_of(thread.stack->native, [](const NativeFrame &frame) {
+			return frame.function && is_pool_call(*frame.function, "getaddrinfo");
+		});
+		if (!looks_up) {
+			continue;
+		}
+		pool.threads++;
+		pool.call = "getaddrinfo";
+		const Resource *resource = thread.resource ? &*thread.resource : nullptr;
+		if (const auto *several = resource != nullptr ? std::get_if<FdsResource>(&resource->is) : nullptr;
+		    several != nullptr && !several->fds.empty()) {
+			resource = &several->fds.front();
+		}
+		const auto *socket = resource != nullptr ? std::get_if<SocketResource>(&resource->is) : nullptr;
+		if (socket != nullptr && pool.remote.empty()) {
+			pool.remote = socket->protocol + " " + format_socket(*socket);
+		}
+	}
+	return pool.threads > 0 ? std::optional(pool) : std::nullopt;
+}
+
+} // namespace loopsnoop::summary

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "summary/waker.h"
+
+#include <variant>
+
+#include "analysis/lock_holders.h"
+#include "summary/place.h"
+#include "summary/resource.h"
+
+namespace loopsnoop::summary {
+
+std::string format_waker(const Stall &stall, const Wait &wait) {
+	const Waker *waker = analysis::own_waker(stall, wait);
+	if (waker == nullptr) {
+		return {};
+	}
+	const std::string place = waker->stack ? format_at(*waker->stack) : std::string();
+	const auto *lock = wait.resource ? std::get_if<FutexResource>(&wait.resource->is) : nullptr;
+	if (lock != nullptr && lock->holder && lock->holder->tid == waker->tid) {
+		if (lock->type == thread_end) {
+			return {}; // it has ended
+		}
+		return place.empty() ? place : " released" + place;
+	}
+	return " woken by " + format_thread(waker->thread, waker->tid) + place;
+}
+
+} // namespace loopsnoop::summary

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "model/stall.h"
+
+namespace loopsnoop::summary {
+
+// " woken by worker_3 (tid 12) at app.py:12", or, where the sentence has named that thread as the holder before, " released at
+// …". Empty when there is nothing to say: it still waits, or an interrupt or another process ended the wait, of which the
+// resource says more.
+[[nodiscard]] std::string format_waker(const Stall &stall, const Wait &wait);
+
+} // namespace loopsnoop::summary
