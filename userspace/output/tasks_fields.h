@@ -1,30 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <fmt/format.h>
-
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "model/tasks.h"
 #include "output/record_traits.h"
 #include "output/stack_fields.h"
 
 // Fields of the record `tasks`, which loopsnoop writes and does not read back; see record_fields.h for what a list of fields is.
 namespace loopsnoop::output {
-
-[[nodiscard]] inline std::vector<std::string> hexadecimal_ids(const std::vector<TaskId> &tasks) {
-	std::vector<std::string> ids;
-	ids.reserve(tasks.size());
-	for (const TaskId task : tasks) {
-		ids.push_back(fmt::format("{:#x}", task));
-	}
-	return ids;
-}
-[[nodiscard]] inline std::optional<std::string> hexadecimal_id(const std::optional<TaskId> &task) {
-	return task ? std::optional(fmt::format("{:#x}", *task)) : std::nullopt;
-}
 
 template <typename Visitor> void fields(Visitor &v, const TaskHolder &holder) {
 	v.hexadecimal("task", holder.task);
@@ -35,9 +17,7 @@ template <typename Visitor> void fields(Visitor &v, const TaskHolder &holder) {
 
 template <typename Visitor> void fields(Visitor &v, const WaitsFor &wait) {
 	v.field("kind", wait.kind);
-	if (wait.address != 0) {
-		v.hexadecimal("address", wait.address);
-	}
+	v.optional_hexadecimal("address", wait.address);
 	v.optional("type", wait.type);
 	v.optional("waiters", wait.waiters);
 	v.optional("ends_in_ns", wait.ends_in_ns);
@@ -45,7 +25,7 @@ template <typename Visitor> void fields(Visitor &v, const WaitsFor &wait) {
 	v.optional("tid", wait.tid);
 	v.field_if(wait.tid.has_value(), "thread", wait.thread);
 	v.optional("queued", wait.queued);
-	v.optional("tasks", hexadecimal_ids(wait.tasks));
+	v.optional_hexadecimal("tasks", wait.tasks);
 	v.optional("holders", wait.holders);
 }
 
@@ -57,7 +37,7 @@ template <typename Visitor> void fields(Visitor &v, const Task &task) {
 	v.object_or_null("stack", !task.stack.empty(), [&](auto &stack) { stack.field("python", task.stack); });
 	v.field("culprit", task.culprit);
 	v.field("waits_for", task.waits_for);
-	v.field("awaited_by", hexadecimal_ids(task.awaited_by));
+	v.hexadecimal("awaited_by", task.awaited_by);
 	v.optional("changed", task.changed);
 }
 
@@ -66,14 +46,14 @@ template <typename Visitor> void fields(Visitor &v, const ReadyCallback &callbac
 	v.or_null("function", frame.function);
 	v.or_null("file", frame.file);
 	v.field("line", frame.line);
-	v.field("task", hexadecimal_id(callback.task));
+	v.hexadecimal("task", callback.task);
 }
 
 template <typename Visitor> void fields(Visitor &v, const TaskLoop &loop) {
 	v.or_null("tid", loop.tid);
 	v.field("framework", loop.framework);
 	v.or_null("type", loop.type);
-	v.field("running", hexadecimal_id(loop.running));
+	v.hexadecimal("running", loop.running);
 	v.field("ready", loop.ready);
 	v.field("callbacks", loop.callbacks);
 	v.field("timers", loop.timers);

@@ -15,6 +15,7 @@
 #include "output/stack_text.h"
 #include "summary/number.h"
 #include "summary/place.h"
+#include "summary/resource.h"
 
 namespace loopsnoop::output {
 
@@ -42,7 +43,7 @@ std::string format_what(const WaitsFor &wait) {
 	case WaitsForKind::sleep: return "sleeps";
 	case WaitsForKind::socket:
 		return "waits for " +
-		       (wait.resource ? summary::format_frame(*wait.resource) : std::string("a socket, of which no more is known"));
+		       (wait.resource ? summary::format_resource(*wait.resource) : std::string("a socket, of which no more is known"));
 	case WaitsForKind::executor:
 		if (wait.queued) {
 			return "waits for a worker thread: its call is queued";
@@ -50,7 +51,7 @@ std::string format_what(const WaitsFor &wait) {
 		return wait.tid ? fmt::format("waits for a call that thread {} {} makes", *wait.tid, printable(wait.thread))
 		                : "waits for a call in a worker thread";
 	case WaitsForKind::process:
-		return "waits for the end of " + (wait.resource ? summary::format_frame(*wait.resource) : "a child process");
+		return "waits for the end of " + (wait.resource ? summary::format_resource(*wait.resource) : "a child process");
 	case WaitsForKind::ready: return "is ready: its next step is due";
 	case WaitsForKind::future: break;
 	}
