@@ -4,30 +4,10 @@
 #include "model/tasks.h"
 #include "output/record_traits.h"
 #include "output/stack_fields.h"
+#include "output/task_fields.h"
 
 // Fields of the record `tasks`, which loopsnoop writes and does not read back; see record_fields.h for what a list of fields is.
 namespace loopsnoop::output {
-
-template <typename Visitor> void fields(Visitor &v, const TaskHolder &holder) {
-	v.hexadecimal("task", holder.task);
-	v.field("name", holder.name);
-	v.field("culprit", holder.culprit);
-	v.constant("how", "inferred");
-}
-
-template <typename Visitor> void fields(Visitor &v, const WaitsFor &wait) {
-	v.field("kind", wait.kind);
-	v.optional_hexadecimal("address", wait.address);
-	v.optional("type", wait.type);
-	v.optional("waiters", wait.waiters);
-	v.optional("ends_in_ns", wait.ends_in_ns);
-	v.optional("resource", wait.resource);
-	v.optional("tid", wait.tid);
-	v.field_if(wait.tid.has_value(), "thread", wait.thread);
-	v.optional("queued", wait.queued);
-	v.optional_hexadecimal("tasks", wait.tasks);
-	v.optional("holders", wait.holders);
-}
 
 template <typename Visitor> void fields(Visitor &v, const Task &task) {
 	v.hexadecimal("id", task.id);
@@ -39,14 +19,6 @@ template <typename Visitor> void fields(Visitor &v, const Task &task) {
 	v.field("waits_for", task.waits_for);
 	v.hexadecimal("awaited_by", task.awaited_by);
 	v.optional("changed", task.changed);
-}
-
-template <typename Visitor> void fields(Visitor &v, const ReadyCallback &callback) {
-	const SourceFrame frame = callback.callback.value_or(SourceFrame{});
-	v.or_null("function", frame.function);
-	v.or_null("file", frame.file);
-	v.field("line", frame.line);
-	v.hexadecimal("task", callback.task);
 }
 
 template <typename Visitor> void fields(Visitor &v, const TaskLoop &loop) {

@@ -70,6 +70,8 @@ def check_stall(place, stall):
         if {key: stall["gil"][key] for key in ("ns", "count")} != stall["breakdown"]["gil"]:
             raise Broken(f"{place}.gil does not agree with the breakdown")
         check_descending(place, "gil.holders[].samples", [holder["samples"] for holder in stall["gil"]["holders"]])
+    if "clients" in stall:
+        check_descending(place, "clients.connections[].waited_ns", [one["waited_ns"] for one in stall["clients"]["connections"]])
 
 
 def check_dump(place, dump):
@@ -92,7 +94,16 @@ def check_summary(place, summary):
             raise Broken(f"{place}.restarts: the shortest life is longer than the longest: {restarts}")
 
 
-CHECKS = {"stall": check_stall, "dump": check_dump, "summary": check_summary}
+def check_standstill(place, standstill):
+    check_descending(place, "clients.connections[].waited_ns", [one["waited_ns"] for one in standstill["clients"]["connections"]])
+    check_descending(place, "upstream[].waited_ns", [one["waited_ns"] for one in standstill["upstream"]])
+    if ("ready" in standstill) != (standstill["kind"] == "lost_wakeup"):
+        raise Broken(f"{place}: `ready` is of a lost wake-up")
+    if ("deadlock" in standstill) != (standstill["kind"] == "task_deadlock"):
+        raise Broken(f"{place}: `deadlock` is of a task deadlock")
+
+
+CHECKS = {"stall": check_stall, "standstill": check_standstill, "dump": check_dump, "summary": check_summary}
 
 
 def check_record(number, record):
