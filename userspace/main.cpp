@@ -6,6 +6,7 @@
 #include <functional>
 #include <variant>
 
+#include "base/confinement.h"
 #include "cli/options.h"
 #include "cli/report.h"
 #include "cli/run_doctor.h"
@@ -32,14 +33,19 @@ struct Run {
 	int operator()(const Settings &settings) const {
 		return with_helpers([&] { return cli::run_follow(settings); });
 	}
-	int operator()(const cli::ReportOptions &options) const { return cli::run_report(options); }
+	// These read what others have written from the first line on, and run no program; so do their helpers, which are forked from
+	// what is confined already. Where the kernel has no seccomp they do it as they are.
+	int operator()(const cli::ReportOptions &options) const { return (void)confine(), cli::run_report(options); }
 	int operator()(const cli::DoctorOptions &options) const {
+		(void)confine();
 		return with_helpers([&] { return cli::run_doctor(options); });
 	}
 	int operator()(const cli::DumpOptions &options) const {
+		(void)confine();
 		return with_helpers([&] { return cli::run_dump(options); });
 	}
 	int operator()(const cli::TasksOptions &options) const {
+		(void)confine();
 		return with_helpers([&] { return cli::run_tasks(options); });
 	}
 	int operator()(const cli::Exit &exit) const {

@@ -53,6 +53,21 @@ def test_capabilities_are_given_up(folder):
             snooping.stop()
 
 
+def test_no_other_program_can_be_run(folder):
+    """As root, by hand: no privilege is gained by a program, none can be run, and no root would regain what was given up."""
+    port = servers.free_port()
+    with target.Target([places.native("light"), "healthy"], folder) as light:
+        light.hear("ready")
+        with snoop.Snoop("-p", light.pid, "--listen", port, folder=folder) as snooping:
+            snooping.session()
+            pid = snooping.process.pid
+            waiting.until(lambda: rights(pid, pid, "Seccomp:") == 2, "the filter")
+            for tid in os.listdir(f"/proc/{pid}/task"):
+                assert rights(pid, tid, "NoNewPrivs:") == 1 and rights(pid, tid, "Seccomp:") == 2, waiting.proc(pid, "comm", tid)
+            assert rights(pid, pid, "CapBnd") == 0
+            snooping.stop()
+
+
 def test_a_command_may_become_another_user(folder):
     """The right to pass signals on is kept for it, and only for it."""
     with snoop.Snoop("--", "runuser", "-u", "nobody", "--", "sleep", "3", folder=folder) as snooping:

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/capabilities.h"
+#include "base/confinement.h"
 #include "foreign/wire.h"
 
 namespace loopsnoop::foreign {
@@ -141,6 +142,7 @@ Result<Spawner> fork_spawner(Perform perform) {
 		outlive_signals(self);
 		let_go_of_everything_but(answerer.get());
 		give_up_rights();
+		(void)confine(); // where the kernel has no seccomp, what is above has to do
 		Spawning(answerer.get(), perform).run();
 	}
 	return spawner;

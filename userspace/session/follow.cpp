@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/capabilities.h"
+#include "base/confinement.h"
 #include "collector/collector.h"
 #include "discovery/requests.h"
 #include "session/session.h"
@@ -28,6 +29,7 @@ void allow_many_descriptors() {
 // perf events (BPF, PERFMON); memory, descriptors and files of other users' processes (SYS_PTRACE, DAC_READ_SEARCH); their
 // network namespaces, and files that are mapped and gone (SYS_ADMIN); names of kernel functions, read when first wanted (SYSLOG).
 Result<void> give_up_capabilities(bool has_command) {
+	drop_bounding_set();
 	constexpr unsigned nothing = CAP_BPF;
 	return keep_capabilities({CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_ADMIN, CAP_SYSLOG,
 	                          has_command ? CAP_KILL : nothing}); // the command may have become another user
@@ -78,6 +80,8 @@ Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs)
 	if (auto given_up = give_up_capabilities(prepared.launch.has_value()); !given_up) {
 		return given_up.error();
 	}
+	// A kernel without seccomp still has what is above.
+	(void)confine();
 	Session session(settings, outputs, **collector, std::move(prepared));
 	if (auto begun = session.begin(); !begun) {
 		return begun.error();
