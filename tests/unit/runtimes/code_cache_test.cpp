@@ -49,6 +49,37 @@ TEST_CASE("names and lines of a code object") {
 	}
 }
 
+TEST_CASE("code objects with line tables of 250 KiB each cost no more memory than others, over all caches") {
+	PythonImage python = image(11);
+	python.bytes(table, std::vector<std::uint8_t>(250 << 10, 0x80));
+	constexpr std::uint64_t many = 0x400000;
+	for (std::uint64_t i = 0; i < 30; i++) {
+		python.code(many + i * 0x1000, code_type, name, filename, table, 40);
+	}
+	std::vector<CodeCache> caches;
+	for (int process = 0; process < 8; process++) {
+		caches.emplace_back(python.offsets, code_type);
+	}
+	for (CodeCache &cache : caches) {
+		for (std::uint64_t i = 0; i < 30; i++) {
+			const std::uint64_t address = many + i * 0x1000;
+			CHECK(cache.resolve(python.memory, {address, address + *python.offsets.code_instructions}).function ==
+			      "Gateway.audit");
+			REQUIRE(cache.bytes() <= CodeCache::max_bytes);
+		}
+	}
+	std::size_t all = 0;
+	for (const CodeCache &cache : caches) {
+		all += cache.bytes();
+	}
+	CHECK(all <= CodeCache::max_bytes_of_all);
+	CHECK(all >= CodeCache::max_bytes_of_all - CodeCache::max_bytes);
+	caches.clear();
+	CodeCache alone(python.offsets, code_type);
+	CHECK(alone.resolve(python.memory, {code, code + *python.offsets.code_instructions}).function == "Gateway.audit");
+	CHECK(alone.bytes() > 250 << 10);
+}
+
 TEST_CASE("instructions by index") {
 	for (const std::uint8_t minor : test::Minors{9, 10}) {
 		PythonImage python = image(minor);

@@ -237,6 +237,16 @@ TEST_CASE("lines end as the language has it") {
 	CHECK(heap.lines_before(long_one, 200'000) == 2000);
 }
 
+TEST_CASE("numbers that no V8 has are no layout") {
+	CHECK(is_plausible(node20()));
+	Layout layout = node20();
+	layout.external_resource = 0x7fffffff; // what is added to it would overflow
+	CHECK_FALSE(is_plausible(layout));
+	layout = node20();
+	layout.fp_function = -0x7fffffff;
+	CHECK_FALSE(is_plausible(layout));
+}
+
 TEST_CASE("noise is no harm") {
 	for (unsigned seed = 0; seed < 2000; ++seed) {
 		auto noise = std::make_unique<NoiseMemory>(seed);

@@ -61,28 +61,56 @@ std::optional<int> CodeCache::line_of(const Code &code, const PythonFrameRef &fr
 	return line_at(offsets_.line_format, *code.line_table, code.fingerprint.first_line, offset);
 }
 
+std::atomic<std::size_t> CodeCache::bytes_of_all_ = 0;
+
+std::size_t CodeCache::bytes_of(const Code &code) {
+	constexpr std::size_t entry = 64; // what the table takes for it besides
+	return entry + sizeof(Code) + code.name.capacity() + code.filename.capacity() +
+	       (code.line_table ? code.line_table->capacity() : 0);
+}
+
+void CodeCache::forget(std::uint64_t address) {
+	if (const auto known = codes_.find(address); known != codes_.end()) {
+		bytes_.remove(bytes_of(known->second));
+		codes_.erase(known);
+	}
+}
+
+void CodeCache::keep(std::uint64_t address, Code code) {
+	forget(address);
+	const std::size_t bytes = bytes_of(code);
+	if (codes_.size() >= max_codes || bytes_.mine() + bytes > max_bytes || bytes_.all() + bytes > max_bytes_of_all) {
+		// A program that makes code all the time, or has large code; what is in use comes back with the next stacks.
+		codes_.clear();
+		bytes_.clear();
+	}
+	if (bytes_.all() + bytes > max_bytes_of_all) {
+		return; // others have all of it: it is read each time
+	}
+	bytes_.add(bytes);
+	codes_.insert_or_assign(address, std::move(code));
+}
+
 SourceFrame CodeCache::resolve(const process::Memory &memory, const PythonFrameRef &frame) {
 	const auto fingerprint = read_fingerprint(memory, frame.code);
 	if (!fingerprint) {
-		codes_.erase(frame.code);
+		forget(frame.code);
 		return {"?", {}, std::nullopt};
 	}
-	auto known = codes_.find(frame.code);
-	if (known == codes_.end() || known->second.fingerprint != *fingerprint) {
-		auto name = read_unicode(memory, offsets_, fingerprint->name, max_name);
-		auto filename = read_unicode(memory, offsets_, fingerprint->filename, max_filename);
-		if (!name || !filename) {
-			codes_.erase(frame.code);
-			return {name.value_or("?"), filename.value_or(""), std::nullopt};
-		}
-		if (codes_.size() >= max_codes) {
-			codes_.clear(); // a program that makes code all the time; what is in use comes back with the next stacks
-		}
-		Code code{*fingerprint, std::move(*name), std::move(*filename),
-		          read_bytes(memory, offsets_, fingerprint->line_table, max_line_table)};
-		known = codes_.insert_or_assign(frame.code, std::move(code)).first;
+	if (const auto known = codes_.find(frame.code); known != codes_.end() && known->second.fingerprint == *fingerprint) {
+		return {known->second.name, known->second.filename, line_of(known->second, frame)};
 	}
-	return {known->second.name, known->second.filename, line_of(known->second, frame)};
+	auto name = read_unicode(memory, offsets_, fingerprint->name, max_name);
+	auto filename = read_unicode(memory, offsets_, fingerprint->filename, max_filename);
+	if (!name || !filename) {
+		forget(frame.code);
+		return {name.value_or("?"), filename.value_or(""), std::nullopt};
+	}
+	Code code{*fingerprint, std::move(*name), std::move(*filename),
+	          read_bytes(memory, offsets_, fingerprint->line_table, max_line_table)};
+	SourceFrame found{code.name, code.filename, line_of(code, frame)};
+	keep(frame.code, std::move(code));
+	return found;
 }
 
 } // namespace loopsnoop::runtimes::cpython

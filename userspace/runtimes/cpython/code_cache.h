@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/shared_bytes.h"
 #include "model/capture.h"
 #include "model/stack.h"
 #include "process/memory.h"
@@ -15,14 +18,20 @@
 namespace loopsnoop::runtimes::cpython {
 
 // What code objects are called and which lines their instructions are of. Code objects get freed and their addresses used
-// again, so what is kept is compared with the target's memory at each use (one read). Bounded: 4,096 code objects.
+// again, so what is kept is compared with the target's memory at each use (one read). Bounded: 4,096 code objects, 8 MiB of names
+// and line tables, and 24 MiB in all caches of all processes together; beyond that what this one has is dropped, and read again.
 class CodeCache {
 public:
+	static constexpr std::size_t max_bytes = std::size_t{8} << 20;
+	static constexpr std::size_t max_bytes_of_all = std::size_t{24} << 20;
+
 	// `code_type`: address of PyCode_Type, 0 when not known; tells garbage from code objects.
 	CodeCache(const Offsets &offsets, std::uint64_t code_type) : offsets_(offsets), code_type_(code_type) {}
 
 	// Always a frame: function "?" when the code object cannot be read (any more), line null when it cannot be told.
 	[[nodiscard]] SourceFrame resolve(const process::Memory &memory, const PythonFrameRef &frame);
+
+	[[nodiscard]] std::size_t bytes() const { return bytes_.mine(); }
 
 private:
 	// Read from the target each time.
@@ -42,12 +51,18 @@ private:
 		std::optional<std::vector<std::uint8_t>> line_table;
 	};
 
+	[[nodiscard]] static std::size_t bytes_of(const Code &code);
+	void forget(std::uint64_t address);
+	void keep(std::uint64_t address, Code code);
 	[[nodiscard]] std::optional<Fingerprint> read_fingerprint(const process::Memory &memory, std::uint64_t code) const;
 	[[nodiscard]] std::optional<int> line_of(const Code &code, const PythonFrameRef &frame) const;
+
+	static std::atomic<std::size_t> bytes_of_all_;
 
 	Offsets offsets_;
 	std::uint64_t code_type_;
 	std::unordered_map<std::uint64_t, Code> codes_;
+	SharedBytes bytes_{bytes_of_all_};
 };
 
 } // namespace loopsnoop::runtimes::cpython

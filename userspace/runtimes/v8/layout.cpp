@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtimes/v8/layout.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -59,6 +60,14 @@ constexpr std::int32_t smi_shift_of_whole_pointers = 31;
 
 } // namespace
 
+bool is_plausible(const Layout &layout) {
+	constexpr std::int32_t bound = 1 << 16;
+	return std::all_of(constants.begin(), constants.end(), [&](const Constant &constant) {
+		const std::int32_t value = layout.*constant.where;
+		return value > -bound && value < bound;
+	});
+}
+
 std::optional<Layout> read_layout(const ElfImage &image, std::uint64_t bias, const process::Memory &memory) {
 	std::vector<std::string> names;
 	names.reserve(constants.size());
@@ -85,7 +94,7 @@ std::optional<Layout> read_layout(const ElfImage &image, std::uint64_t bias, con
 			missing.push_back(constants.at(i).where);
 		}
 	}
-	return missing.empty() ? std::optional(layout) : std::nullopt;
+	return missing.empty() && is_plausible(layout) ? std::optional(layout) : std::nullopt;
 }
 
 } // namespace loopsnoop::runtimes::v8

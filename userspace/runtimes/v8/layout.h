@@ -47,6 +47,10 @@ struct Layout {
 	std::int32_t thin_tag = 0;
 };
 
+// The numbers are the target's: it may have written any. What is plausible can be added up without overflow, and lies within some
+// pages of an object.
+[[nodiscard]] bool is_plausible(const Layout &layout);
+
 // nullopt: V8 is not in there, or does not say enough, or has compressed pointers (no released Node has).
 [[nodiscard]] std::optional<Layout> read_layout(const ElfImage &image, std::uint64_t bias, const process::Memory &memory);
 
