@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/escape.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/values.h"
@@ -106,7 +107,10 @@ Parsed parse_words(std::vector<std::string> argv) {
 
 } // namespace
 
-Exit wrong(std::string_view line) { return Exit{2, fmt::format("loopsnoop: {} (loopsnoop --help shows how)\n", line), true}; }
+Exit wrong(std::string_view line) {
+	// The arguments in it are whoever's: a script may pass on what others have named.
+	return Exit{2, fmt::format("loopsnoop: {} (loopsnoop --help shows how)\n", printable(line, shown_path_bytes)), true};
+}
 
 Exit show(std::string text) { return Exit{0, std::move(text), false}; }
 

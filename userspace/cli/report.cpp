@@ -20,20 +20,25 @@ namespace loopsnoop::cli {
 
 namespace {
 
-constexpr std::size_t longest_line = std::size_t{64} << 20; // bytes; a record of loopsnoop is some hundred KiB at most
+constexpr std::size_t max_line_bytes = std::size_t{8} << 20; // a record is 1 MiB at most, one of an older loopsnoop some more
 
 // Cuts a file into lines as it is read, so that a recording may be followed while it grows through a pipe.
 class Lines {
 public:
 	explicit Lines(int fd) : fd_(fd) {}
 
-	// nullopt at the end. A line longer than `longest_line` is given cut, and so refused by its reader.
+	// nullopt at the end. Of a line longer than `max_line_bytes` nothing is kept, and was_too_long() holds.
 	[[nodiscard]] Result<std::optional<std::string>> next() {
 		std::string line;
+		too_long_ = false;
 		while (true) {
 			const std::size_t end = buffer_.find('\n', begin_);
 			const std::size_t stop = end == std::string::npos ? buffer_.size() : end;
-			line.append(buffer_, begin_, line.size() < longest_line ? stop - begin_ : 0);
+			if (!too_long_ && line.size() + (stop - begin_) > max_line_bytes) {
+				too_long_ = true;
+				std::string().swap(line);
+			}
+			line.append(buffer_, begin_, too_long_ ? 0 : stop - begin_);
 			begin_ = end == std::string::npos ? stop : stop + 1;
 			if (end != std::string::npos) {
 				return std::optional<std::string>(std::move(line));
@@ -43,10 +48,12 @@ public:
 				return more.error();
 			}
 			if (!*more) {
-				return line.empty() ? std::optional<std::string>{} : std::optional<std::string>(std::move(line));
+				return line.empty() && !too_long_ ? std::optional<std::string>{} : std::optional<std::string>(std::move(line));
 			}
 		}
 	}
+
+	[[nodiscard]] bool was_too_long() const { return too_long_; } // the last line
 
 private:
 	// False at the end of the file.
@@ -71,6 +78,7 @@ private:
 	int fd_;
 	std::string buffer_;
 	std::size_t begin_ = 0;
+	bool too_long_ = false;
 };
 
 void complain(std::string_view text) { fmt::print(stderr, "loopsnoop: {}\n", printable(text, shown_path_bytes * 2)); }
@@ -133,10 +141,13 @@ int run_report(const ReportOptions &options) {
 			break;
 		}
 		number++;
-		if (line.value()->find_first_not_of(" \t\r") == std::string::npos) {
+		if (!lines.was_too_long() && line.value()->find_first_not_of(" \t\r") == std::string::npos) {
 			continue;
 		}
-		const Result<std::optional<Record>> record = output::parse_json_line(*line.value());
+		const Result<std::optional<Record>> record =
+		    lines.was_too_long()
+		        ? make_error("read it", fmt::format("it is longer than {} MiB, which no record is", max_line_bytes >> 20))
+		        : output::parse_json_line(*line.value());
 		if (!record) {
 			malformed++;
 			if (first_problem.empty()) {
