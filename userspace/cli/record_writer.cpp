@@ -1,34 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/record_writer.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 namespace loopsnoop::cli {
-
-Result<LineWriter> LineWriter::open(const std::string &path) {
-	if (path == "-") {
-		return on(STDOUT_FILENO);
-	}
-	constexpr mode_t owner_only = 0600;
-	UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, owner_only));
-	if (!file.valid()) {
-		return errno_error("write the recording", path);
-	}
-	struct stat status {};
-	// A file that was there before keeps its mode: what goes into it now is not for everybody.
-	if (fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode)) {
-		(void)fchmod(file.get(), owner_only);
-	}
-	const int fd = file.get();
-	LineWriter writer(std::move(file), fd);
-	writer.path_ = path;
-	return writer;
-}
 
 bool LineWriter::write(std::string_view text) {
 	while (!text.empty()) {
@@ -46,8 +24,7 @@ bool LineWriter::write(std::string_view text) {
 			continue;
 		}
 		if (errno != EPIPE) {
-			error_ = errno_error("write", path_.empty() ? "standard output" : path_,
-			                     "the session ends here; what was written is whole");
+			error_ = errno_error("write", "standard output", "the session ends here; what was written is whole");
 		}
 		return false;
 	}

@@ -2,20 +2,16 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "base/result.h"
-#include "base/unique_fd.h"
 
 namespace loopsnoop::cli {
 
 // Lines to a descriptor, each written whole as it comes. A reader that has gone is no error but the end.
 class LineWriter {
 public:
-	// "-": stdout. A file is made anew, readable by its owner only, because stacks and paths of others' programs go into it.
-	static Result<LineWriter> open(const std::string &path);
-	static LineWriter on(int fd) { return {UniqueFd(), fd}; }
+	static LineWriter on(int fd) { return LineWriter(fd); }
 
 	// False: nobody reads any more, or it cannot be written (error() says).
 	bool write(std::string_view text);
@@ -23,11 +19,9 @@ public:
 	[[nodiscard]] const std::optional<Error> &error() const { return error_; }
 
 private:
-	LineWriter(UniqueFd owned, int fd) : owned_(std::move(owned)), fd_(fd) {}
+	explicit LineWriter(int fd) : fd_(fd) {}
 
-	UniqueFd owned_;
 	int fd_;
-	std::string path_;
 	std::optional<Error> error_;
 };
 

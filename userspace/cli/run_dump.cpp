@@ -6,13 +6,17 @@
 
 #include <csignal>
 #include <cstdio>
+#include <optional>
+#include <string>
 
+#include "base/escape.h"
 #include "cli/record_writer.h"
 #include "cli/unanswered.h"
 #include "inspect/dump.h"
 #include "inspect/tasks.h"
 #include "output/dump_text.h"
 #include "output/json.h"
+#include "output/record_limit.h"
 #include "output/tasks_text.h"
 #include "output/terminal.h"
 
@@ -20,8 +24,13 @@ namespace loopsnoop::cli {
 
 namespace {
 
+std::string json_line(const Dump &dump) {
+	const std::optional<Record> smaller = output::limited(dump);
+	return output::to_json_line(smaller ? *smaller : Record(dump));
+}
+
 int fail(const Error &error) {
-	fmt::print(stderr, "loopsnoop: {}\n", error.describe());
+	fmt::print(stderr, "loopsnoop: {}\n", printable(error.describe(), shown_path_bytes * 2));
 	return 1;
 }
 
@@ -44,7 +53,7 @@ int run_dump(const DumpOptions &options) {
 	    snapshot && !snapshot->loops.empty()) {
 		tasks = '\n' + output::tasks_in_short(*snapshot, style);
 	}
-	(void)out.write(options.json ? output::to_json_line(*dump) + "\n" : output::dump_text(*dump, style) + tasks);
+	(void)out.write(options.json ? json_line(*dump) + "\n" : output::dump_text(*dump, style) + tasks);
 	print_unanswered();
 	return out.error() ? fail(*out.error()) : 0;
 }

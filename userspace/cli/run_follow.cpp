@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -12,11 +13,14 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/escape.h"
 #include "base/version.h"
+#include "cli/record_file.h"
 #include "cli/record_writer.h"
 #include "cli/report.h"
 #include "exporter/exporter.h"
 #include "output/json.h"
+#include "output/record_limit.h"
 #include "output/terminal.h"
 #include "output/text.h"
 #include "session/follow.h"
@@ -25,8 +29,31 @@ namespace loopsnoop::cli {
 
 namespace {
 
+constexpr std::size_t max_error_bytes = 4096; // arguments may be in it
+
+SessionSummary with_unwritten(SessionSummary summary, std::uint64_t records) {
+	summary.lost.at(static_cast<std::size_t>(Loss::unwritten)) += records;
+	return summary;
+}
+
+// False: nobody reads any more.
+bool write_record(RecordFile &file, const Record &record) {
+	const std::uint64_t now = monotonic_ns();
+	if (const auto *summary = std::get_if<SessionSummary>(&record)) {
+		return file.write(output::to_json_line(with_unwritten(*summary, file.lost())), RecordFile::Kind::always, now);
+	}
+	const std::optional<Record> smaller = output::limited(record);
+	std::string line = output::to_json_line(smaller ? *smaller : record);
+	const auto kind = std::holds_alternative<Stall>(record) ? RecordFile::Kind::limited : RecordFile::Kind::always;
+	const bool goes_on = file.write(line, kind, now);
+	if (std::holds_alternative<SessionStart>(record)) {
+		file.set_header(std::move(line));
+	}
+	return goes_on;
+}
+
 int fail(const Error &error) {
-	fmt::print(stderr, "loopsnoop: {}\n", error.describe());
+	fmt::print(stderr, "loopsnoop: {}\n", printable(error.describe(), max_error_bytes));
 	return 1;
 }
 
@@ -47,35 +74,41 @@ int run_follow(const Settings &settings) {
 		}
 		metrics = std::move(*started);
 	}
-	std::optional<LineWriter> json;
+	std::optional<RecordFile> json;
 	if (settings.json) {
-		auto opened = LineWriter::open(*settings.json);
+		auto opened = RecordFile::open(*settings.json);
 		if (!opened) {
 			return fail(opened.error());
 		}
 		json.emplace(std::move(*opened));
 	}
-	const bool json_on_stdout = json && json->fd() == STDOUT_FILENO;
+	const bool json_on_stdout = json && json->on_stdout();
 	LineWriter terminal = LineWriter::on(json_on_stdout ? STDERR_FILENO : STDOUT_FILENO);
 	bool text_read = true;
 	output::TextReport text(text_options(output::text_options_for(terminal.fd()), settings.verbosity),
 	                        [&](std::string_view lines) { text_read = terminal.write(lines) && text_read; });
 
+	std::atomic<std::uint64_t> unwritten = 0; // records; scrapes are answered in another thread
 	session::Outputs outputs;
 	outputs.record = [&](const Record &record) {
-		if (json && !json->write(output::to_json_line(record) + "\n")) {
+		if (json && !write_record(*json, record)) {
 			return false;
 		}
 		if (metrics) {
 			metrics->write(record);
 		}
-		text.write(record);
+		if (const auto *summary = std::get_if<SessionSummary>(&record); summary != nullptr && json) {
+			text.write(with_unwritten(*summary, json->lost()));
+		} else {
+			text.write(record);
+		}
 		return text_read;
 	};
 	if (metrics) {
 		outputs.live = [&](const std::function<session::LiveNumbers()> &look) {
-			metrics->read_from(look ? [look] {
+			metrics->read_from(look ? [look, &unwritten] {
 				session::LiveNumbers now = look();
+				now.lost.at(static_cast<std::size_t>(Loss::unwritten)) += unwritten;
 				return exporter::Tables{now.now_ns, std::move(now.loops), now.lost};
 			} : std::function<exporter::Tables()>());
 		};
@@ -87,6 +120,13 @@ int run_follow(const Settings &settings) {
 		if (metrics) {
 			metrics->drained(monotonic_ns());
 		}
+		if (json) {
+			json->look_after();
+			unwritten = json->lost();
+			if (const auto trouble = json->take_trouble()) {
+				text.note(trouble->describe());
+			}
+		}
 		text.status(status);
 		return text_read;
 	};
@@ -94,6 +134,7 @@ int run_follow(const Settings &settings) {
 		text.set_columns(output::text_options_for(terminal.fd()).columns);
 		return true;
 	};
+	outputs.reopen = [&] { return json && json->reopen(); };
 	const auto ended = session::follow(settings, outputs);
 	if (ended && ended->stalls == 0 && settings.duration_ns && *settings.duration_ns < settings.threshold_ns) {
 		text.note(fmt::format(
@@ -103,9 +144,9 @@ int run_follow(const Settings &settings) {
 	if (ended) {
 		text.finish(); // of a session that could not begin there is nothing to tell but why
 	}
-	for (const LineWriter *writer : {json ? &*json : nullptr, &terminal}) {
-		if (writer != nullptr && writer->error()) {
-			return fail(*writer->error());
+	for (const auto &error : {json ? json->error() : std::nullopt, terminal.error()}) {
+		if (error) {
+			return fail(*error);
 		}
 	}
 	if (!ended) {

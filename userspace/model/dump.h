@@ -19,6 +19,7 @@ struct Dump {
 	std::uint64_t look_ns = 0;  // from its first thread to its last: what is told of two threads is that far apart
 	std::vector<ThreadView> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;
+	std::optional<LeftOut> left_out; // when the record was too large
 };
 
 } // namespace loopsnoop

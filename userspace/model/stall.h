@@ -9,6 +9,7 @@
 
 #include "model/cause.h"
 #include "model/clients.h"
+#include "model/left_out.h"
 #include "model/resource.h"
 #include "model/special_members.h"
 #include "model/stack.h"
@@ -177,7 +178,8 @@ struct Stall {
 	std::optional<GcPart> gc;                  // unset: none was seen
 	std::optional<std::vector<ThreadView>> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;
-	std::optional<Clients> clients; // who waits for the process meanwhile; stalls that were ever ongoing, where somebody does
+	std::optional<Clients> clients;  // who waits for the process meanwhile; stalls that were ever ongoing, where somebody does
+	std::optional<LeftOut> left_out; // when the record was too large
 };
 
 } // namespace loopsnoop

@@ -85,6 +85,7 @@ template <typename Visitor, Is<Dump> T> void fields(Visitor &v, T &dump) {
 	v.field("look_ns", dump.look_ns);
 	v.field("threads", dump.threads);
 	v.optional("deadlock", dump.deadlock);
+	v.optional("left_out", dump.left_out);
 }
 
 template <typename Visitor, Is<ProcessExit> T> void fields(Visitor &v, T &exit) {

@@ -90,6 +90,13 @@ template <typename Visitor, Is<ThreadView> T> void fields(Visitor &v, T &thread)
 	v.optional("moved", thread.moved);
 }
 
+template <typename Visitor, Is<LeftOut> T> void fields(Visitor &v, T &left_out) {
+	v.field("threads", left_out.threads);
+	v.field("waits", left_out.waits);
+	v.field("frames", left_out.frames);
+	v.field("texts", left_out.texts);
+}
+
 template <typename Visitor, Is<Listener> T> void fields(Visitor &v, T &listener) {
 	v.field("address", listener.address);
 	v.field("waiting", listener.waiting);
@@ -172,6 +179,7 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.optional("threads", stall.threads);
 	v.optional("deadlock", stall.deadlock);
 	v.optional("clients", stall.clients);
+	v.optional("left_out", stall.left_out);
 }
 
 } // namespace loopsnoop::output

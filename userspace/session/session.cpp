@@ -228,7 +228,10 @@ void Session::run() {
 	std::uint64_t next_status = monotonic_ns() + status_ns;
 	while (going_on_ && monotonic_ns() < until) {
 		wait_until(std::min(next_tick, until));
-		const Signals got = read_signals(prepared_.signals.get());
+		Signals got = read_signals(prepared_.signals.get());
+		if (got.hangup && outputs_.reopen && outputs_.reopen()) {
+			got.stop = false;
+		}
 		if (got.winch) {
 			going_on_ = outputs_.winch() && going_on_;
 		}

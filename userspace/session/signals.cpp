@@ -30,6 +30,7 @@ Signals read_signals(int fd) {
 	while (read(fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGINT || info.ssi_signo == SIGTERM || info.ssi_signo == SIGHUP) {
 			signals.stop = true;
+			signals.hangup = signals.hangup || (info.ssi_signo == SIGHUP && info.ssi_code <= 0);
 			signals.forward = info.ssi_code <= 0 ? static_cast<int>(info.ssi_signo) : 0;
 		} else if (info.ssi_signo == SIGWINCH) {
 			signals.winch = true;

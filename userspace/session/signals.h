@@ -14,6 +14,7 @@ struct Signals {
 	bool stop = false;
 	int forward = 0; // sent by a process, not by the terminal: the command has not got it
 	bool winch = false;
+	bool hangup = false; // SIGHUP from a process, besides `stop`: a service is asked to open its files again
 };
 
 // Those that have come; does not wait.

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "output/record_limit.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace loopsnoop::output {
+
+namespace {
+
+// What a record of a step may have, at most; the steps are taken until it fits.
+struct Limits {
+	std::size_t threads, waits, frames, text_bytes;
+};
+constexpr std::array steps{
+    Limits{max_threads, 4096, 1024, max_text_bytes},
+    Limits{64, 512, 128, 512},
+    Limits{16, 128, 32, 256},
+    Limits{4, 32, 16, 128},
+    Limits{1, 8, 4, 64},
+};
+
+// Bytes that a string takes in JSON: control characters are written \u00xx, a byte that is no UTF-8 as three of U+FFFD.
+std::size_t json_bytes(std::string_view text) {
+	constexpr unsigned char space = 0x20;
+	constexpr unsigned char ascii_end = 0x7f;
+	std::size_t bytes = 2;
+	for (const char c : text) {
+		const auto byte = static_cast<unsigned char>(c);
+		bytes += byte < space ? 6 : byte >= ascii_end ? 3 : c == '"' || c == '\\' ? 2 : 1;
+	}
+	return bytes;
+}
+
+// Calls `each` with every string of a stack, a resource and so on that the target chose. `T` may be const.
+template <typename T, typename Each> void texts_of_frames(T &frames, Each &each) {
+	for (auto &frame : frames) {
+		each(frame.function);
+		each(frame.file);
+	}
+}
+
+template <typename S, typename Each> void texts_of_stack(S &stack, Each &each) {
+	texts_of_frames(stack.python, each);
+	texts_of_frames(stack.javascript, each);
+	texts_of_frames(stack.native, each);
+	for (auto &frame : stack.native) {
+		each(frame.module);
+	}
+	for (auto &frame : stack.kernel) {
+		each(frame.function);
+	}
+}
+
+template <typename R, typename Each> void texts_of_resource(R &resource, Each &each) {
+	std::visit(
+	    [&](auto &is) {
+		    using Kind = std::remove_cvref_t<decltype(is)>;
+		    if constexpr (std::is_same_v<Kind, FileResource> || std::is_same_v<Kind, SocketResource> ||
+		                  std::is_same_v<Kind, PipeResource>) {
+			    each(is.path);
+		    } else if constexpr (std::is_same_v<Kind, FutexResource>) {
+			    each(is.type);
+		    } else if constexpr (std::is_same_v<Kind, FdsResource>) {
+			    for (auto &fd : is.fds) {
+				    texts_of_resource(fd, each);
+			    }
+		    }
+	    },
+	    resource.is);
+}
+
+// Every stack, resource and single text of a record.
+template <typename R, typename Stacks, typename Resources, typename Texts>
+void visit_thread(R &thread, Stacks &stack, Resources &resource, Texts &text) {
+	if (thread.stack) {
+		stack(*thread.stack);
+	}
+	if (thread.resource) {
+		resource(*thread.resource);
+	}
+	text(thread.thread);
+}
+
+template <typename R, typename Stacks, typename Resources, typename Texts>
+void visit(R &record, Stacks stack, Resources resource, Texts text) {
+	if constexpr (std::is_same_v<std::remove_const_t<R>, Stall>) {
+		for (auto &wait : record.waits) {
+			if (wait.stack) {
+				stack(*wait.stack);
+			}
+			if (wait.resource) {
+				resource(*wait.resource);
+			}
+			if (wait.waker && wait.waker->stack) {
+				stack(*wait.waker->stack);
+			}
+		}
+		for (auto &part : record.cpu) {
+			stack(part.stack);
+		}
+		if (record.gil) {
+			for (auto &holder : record.gil->holders) {
+				stack(holder.stack);
+			}
+		}
+		if (record.peer) {
+			visit_thread(record.peer->thread, stack, resource, text);
+		}
+		if (record.culprit) {
+			text(record.culprit->function);
+			text(record.culprit->file);
+		}
+		text(record.summary);
+		if (record.threads) {
+			for (auto &thread : *record.threads) {
+				visit_thread(thread, stack, resource, text);
+			}
+		}
+	} else {
+		for (auto &thread : record.threads) {
+			visit_thread(thread, stack, resource, text);
+		}
+	}
+}
+
+std::size_t frames_of(const Stack &stack) {
+	return stack.python.size() + stack.javascript.size() + stack.native.size() + stack.kernel.size();
+}
+
+// At most so many bytes as JSON: what is not a name or a path is counted by the most that its numbers take.
+template <typename R> std::size_t json_size(const R &record) {
+	constexpr std::size_t fixed = 8192;
+	constexpr std::size_t of_a_frame = 160;
+	constexpr std::size_t of_a_part = 600; // a wait, a thread, a holder: each has a stack or a resource
+	std::size_t bytes = fixed;
+	const auto add_text = [&](const auto &text) {
+		if constexpr (std::is_same_v<std::remove_cvref_t<decltype(text)>, std::string>) {
+			bytes += json_bytes(text);
+		} else {
+			bytes += text ? json_bytes(*text) : 0;
+		}
+	};
+	visit(
+	    record,
+	    [&](const Stack &stack) {
+		    bytes += of_a_part + frames_of(stack) * of_a_frame;
+		    texts_of_stack(stack, add_text);
+	    },
+	    [&](const Resource &resource) {
+		    bytes += of_a_part;
+		    texts_of_resource(resource, add_text);
+	    },
+	    add_text);
+	if constexpr (std::is_same_v<R, Stall>) {
+		bytes += record.waits.size() * of_a_part + (record.threads ? record.threads->size() * of_a_part : 0);
+	} else {
+		bytes += record.threads.size() * of_a_part;
+	}
+	return bytes;
+}
+
+// Drops what is beyond `max` from the end, and counts it.
+template <typename T> void cut_list(std::vector<T> &list, std::size_t max, std::uint64_t &left_out) {
+	if (list.size() > max) {
+		left_out += list.size() - max;
+		list.erase(list.begin() + static_cast<std::ptrdiff_t>(max), list.end());
+	}
+}
+
+// Not inside a character of UTF-8: a cut that is made there goes back to where it begins.
+void cut_text(std::string &text, std::size_t max, std::uint64_t &left_out) {
+	constexpr std::string_view mark = "\u2026";
+	constexpr unsigned char continuation_mask = 0xc0;
+	constexpr unsigned char continuation = 0x80;
+	if (text.size() <= max) {
+		return;
+	}
+	std::size_t end = max - mark.size();
+	for (int i = 0; i < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & continuation_mask) == continuation; i++) {
+		end--;
+	}
+	left_out += text.ends_with(mark) ? 0 : 1; // one that was cut before counts once
+	text.resize(end);
+	text += mark;
+}
+
+void cut_stack(Stack &stack, const Limits &limits, LeftOut &left_out) {
+	cut_list(stack.python, limits.frames, left_out.frames);
+	cut_list(stack.javascript, limits.frames, left_out.frames);
+	cut_list(stack.native, limits.frames, left_out.frames);
+	cut_list(stack.kernel, limits.frames, left_out.frames);
+}
+
+template <typename R> void cut(R &record, const Limits &limits, LeftOut &left_out) {
+	if constexpr (std::is_same_v<R, Stall>) {
+		cut_list(record.waits, limits.waits, left_out.waits);
+		if (record.threads) {
+			cut_list(*record.threads, limits.threads, left_out.threads);
+		}
+	} else {
+		cut_list(record.threads, limits.threads, left_out.threads);
+	}
+	const auto shorten = [&](auto &text) {
+		if constexpr (std::is_same_v<std::remove_cvref_t<decltype(text)>, std::string>) {
+			cut_text(text, limits.text_bytes, left_out.texts);
+		} else if (text) {
+			cut_text(*text, limits.text_bytes, left_out.texts);
+		}
+	};
+	visit(
+	    record,
+	    [&](Stack &stack) {
+		    cut_stack(stack, limits, left_out);
+		    texts_of_stack(stack, shorten);
+	    },
+	    [&](Resource &resource) { texts_of_resource(resource, shorten); }, shorten);
+}
+
+template <typename R> std::size_t threads_of(const R &record) {
+	if constexpr (std::is_same_v<R, Stall>) {
+		return record.threads ? record.threads->size() : 0;
+	} else {
+		return record.threads.size();
+	}
+}
+
+template <typename R> std::optional<Record> limited_one(const R &record) {
+	if (json_size(record) <= max_record_bytes && threads_of(record) <= max_threads) {
+		return std::nullopt;
+	}
+	R smaller = record;
+	LeftOut left_out;
+	for (const Limits &limits : steps) {
+		cut(smaller, limits, left_out);
+		if (json_size(smaller) <= max_record_bytes) {
+			break;
+		}
+	}
+	smaller.left_out = left_out;
+	return Record(std::move(smaller));
+}
+
+} // namespace
+
+std::optional<Record> limited(const Record &record) {
+	if (const auto *stall = std::get_if<Stall>(&record)) {
+		return limited_one(*stall);
+	}
+	if (const auto *dump = std::get_if<Dump>(&record)) {
+		return limited_one(*dump);
+	}
+	return std::nullopt; // others have no stacks
+}
+
+} // namespace loopsnoop::output
