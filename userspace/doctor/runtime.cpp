@@ -35,15 +35,15 @@ std::string_view how_sure(VersionFrom from) {
 }
 
 Check without_interpreter(const process::ProcFs &proc, std::uint32_t pid) {
-	constexpr unsigned oldest_minor = 9;
-	constexpr unsigned newest_minor = 14;
+	using runtimes::cpython::newest_minor;
+	using runtimes::cpython::oldest_minor;
 	const auto location = runtimes::cpython::locate(proc, pid, process::TargetMemory(pid));
 	if (!location) {
 		return {"python",
 		        Health::warn,
 		        "CPython, but its _PyRuntime is not found (older than 3.7, or stripped of its dynamic symbols)" +
 		            std::string(only_native),
-		        "run it on CPython 3.9 to 3.14",
+		        "run it on " + std::string(runtimes::cpython::supported_versions),
 		        {}};
 	}
 	const std::string version = "CPython " + location->version.text();
@@ -51,7 +51,7 @@ Check without_interpreter(const process::ProcFs &proc, std::uint32_t pid) {
 		return {"python",
 		        Health::warn,
 		        version + " is not one that loopsnoop reads" + std::string(only_native),
-		        "run it on CPython 3.9 to 3.14",
+		        "run it on " + std::string(runtimes::cpython::supported_versions),
 		        {}};
 	}
 	return {"python",

@@ -9,6 +9,7 @@
 
 #include "process/memory.h"
 #include "runtimes/cpython/locate.h"
+#include "runtimes/cpython/offsets.h"
 #include "runtimes/mapped_file.h"
 
 namespace loopsnoop::runtimes {
@@ -103,6 +104,15 @@ Runtime detect(const process::ProcFs &proc, std::uint32_t pid) {
 		}
 	}
 	return {};
+}
+
+std::optional<std::string> why_unreadable(const process::ProcFs &proc, std::uint32_t pid) {
+	const auto location = cpython::locate(proc, pid, process::TargetMemory(pid));
+	if (!location || (location->version.minor >= cpython::oldest_minor && location->version.minor <= cpython::newest_minor)) {
+		return std::nullopt;
+	}
+	return "Python's frames, tasks and locks of pid " + std::to_string(pid) + ": CPython " + location->version.text() +
+	       " is not one that loopsnoop reads (" + std::string(cpython::supported_versions) + "); native stacks remain";
 }
 
 } // namespace loopsnoop::runtimes

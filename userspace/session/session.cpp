@@ -17,6 +17,7 @@
 #include "base/scheduling.h"
 #include "base/version.h"
 #include "discovery/requests.h"
+#include "runtimes/detect.h"
 #include "session/signals.h"
 
 namespace loopsnoop::session {
@@ -40,6 +41,11 @@ SessionStart session_start(const FollowSettings &settings, const collector::Coll
 	start.threshold_ns = settings.threshold_ns;
 	start.argv = settings.argv;
 	start.missing = collector.missing();
+	for (const std::uint32_t pid : settings.pids) {
+		if (auto why = runtimes::why_unreadable(process::ProcFs(), pid)) {
+			start.missing.push_back(std::move(*why));
+		}
+	}
 	start.discovery = settings.discovers();
 	return start;
 }
