@@ -14,7 +14,7 @@ def parser(name, description=None, readme=True):
     """Of `scripts/bench NAME`; the benchmark's own options come on top."""
     made = argparse.ArgumentParser(prog=f"scripts/bench {name}", description=description)
     if readme:
-        made.add_argument("--readme", action="store_true", help="writes the tables into README.md, too")
+        made.add_argument("--readme", action="store_true", help="writes the tables into tests/bench/README.md, too")
     made.add_argument("--binary", default="build/release/loopsnoop", help=argparse.SUPPRESS)
     made.add_argument("--output", type=Path, default="build/bench", help=argparse.SUPPRESS)
     made.add_argument("--check", action="store_true", help=argparse.SUPPRESS)  # of the options only, before a build
@@ -27,7 +27,7 @@ def about(options, **more):
 
 
 def tell(options, name, text, data, besides=""):
-    """Prints the text, and what is only printed besides; writes it and the data, and with --readme puts it into the README."""
+    """Prints the text, and what is only printed besides; writes it and the data, and with --readme puts it into the page."""
     figures.write(options.output, name, text, data)
     if getattr(options, "readme", False):
         figures.into_readme(name, text)

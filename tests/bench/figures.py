@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Medians and their spread, Markdown tables, and the README's place for them."""
+"""Medians and their spread, Markdown tables, and their place in README.md of this folder."""
 import json
 import statistics
 from pathlib import Path
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+README = Path(__file__).resolve().parent / "README.md"
 
 
 def quartiles(values):
