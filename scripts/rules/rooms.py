@@ -27,7 +27,7 @@ LIBRARIES = {
 ABI = {"model", "collector"}
 
 ROOM = re.compile(r"loopsnoop_room\(\s*(\w+)\s(.*?)\n?\)", re.DOTALL)
-LIST = re.compile(r"foreach\(\s*room\s(.*?)\)", re.DOTALL)
+LIST = re.compile(r"set\(\s*LOOPSNOOP_ROOMS\s(.*?)\)", re.DOTALL)
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
@@ -47,19 +47,19 @@ class Room:
 
 def read_rooms(userspace, complain):
     """By name, the rooms that exist; complains of what the list and the folders do not agree on."""
-    listed = LIST.search(without_comments((userspace / "CMakeLists.txt").read_text()))
+    listed = LIST.search(without_comments((userspace / "rooms.cmake").read_text()))
     names = listed[1].split() if listed else []
     rooms = {}
     for name in names:
         path = userspace / name / "CMakeLists.txt"
         found = ROOM.search(without_comments(path.read_text())) if path.is_file() else None
         if found is None or found[1] != name:
-            complain(f"userspace/CMakeLists.txt: lists the room '{name}', but userspace/{name}/CMakeLists.txt defines no such room")
+            complain(f"userspace/rooms.cmake: lists the room '{name}', but userspace/{name}/CMakeLists.txt defines no such room")
             continue
         rooms[name] = Room(name, found[2])
     for folder in sorted(path for path in userspace.iterdir() if path.is_dir()):
         if folder.name not in names:
-            complain(f"userspace/{folder.name}: is no room of userspace/CMakeLists.txt; add it to the list there")
+            complain(f"userspace/{folder.name}: is no room of userspace/rooms.cmake; add it to the list there")
             continue
         if folder.name in rooms:
             compiled = set(rooms[folder.name].sources)

@@ -65,7 +65,7 @@ def test_options_of_loopsnoop_are_in_its_help():
     if not loopsnoop or not os.access(loopsnoop, os.X_OK):
         pytest.fail("LOOPSNOOP_BIN names no program to ask")
     known = set()
-    for command in ((), ("-v",), ("report",), ("doctor",), ("dump",)):
+    for command in ((), ("-v",), ("report",), ("doctor",), ("dump",), ("tasks",)):
         known |= set(pages.OPTION.findall(help_of(loopsnoop, *command)))
     named = pages.options(read(README))
     assert "--threshold" in named and "--all" in named, "the test reads the page"

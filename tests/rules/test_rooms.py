@@ -27,7 +27,7 @@ def tree(tmp_path):
     room("base", "fmt::fmt", "#include <fmt/format.h>")
     room("model", "loopsnoop_base", '#include "base/base.h"', '#include "abi/causes.def"')
     room("output", "loopsnoop_model nlohmann_json::nlohmann_json", "#include <nlohmann/json.hpp>", '#include "base/base.h"')
-    (tmp_path / "userspace" / "CMakeLists.txt").write_text("foreach(room base model\n  output)\nendforeach()\n")
+    (tmp_path / "userspace" / "rooms.cmake").write_text("# base cellar\nset(LOOPSNOOP_ROOMS base model\n  output)\n")
     return tmp_path
 
 
@@ -58,11 +58,11 @@ def test_a_bad_include_fails(path, line, words, tree):
 
 def test_a_room_that_is_not_listed_fails(tree):
     (tree / "userspace" / "attic").mkdir()
-    assert rooms.check(tree)[0] == ["userspace/attic: is no room of userspace/CMakeLists.txt; add it to the list there"]
+    assert rooms.check(tree)[0] == ["userspace/attic: is no room of userspace/rooms.cmake; add it to the list there"]
 
 
 def test_a_listed_room_that_is_missing_fails(tree):
-    (tree / "userspace" / "CMakeLists.txt").write_text("foreach(room base model output cellar)\n")
+    (tree / "userspace" / "rooms.cmake").write_text("set(LOOPSNOOP_ROOMS base model output cellar)\n")
     (complaint,), _ = rooms.check(tree)
     assert "lists the room 'cellar'" in complaint
 
@@ -79,7 +79,7 @@ def test_a_circle_fails(tree):
 
 def test_an_empty_tree_fails(tmp_path):
     (tmp_path / "userspace").mkdir()
-    (tmp_path / "userspace" / "CMakeLists.txt").write_text("")
+    (tmp_path / "userspace" / "rooms.cmake").write_text("")
     assert rooms.check(tmp_path)[0] == ["userspace: no room was read"]
 
 

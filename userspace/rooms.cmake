@@ -1,0 +1,20 @@
+# The rooms, from the ground up: each links only to rooms that are named before it. Their unit tests are in tests/unit, by the same names.
+set(LOOPSNOOP_ROOMS
+  base
+  arch
+  model
+  foreign
+  process
+  stacks
+  runtimes
+  locks
+  collector
+  analysis
+  summary
+  output
+  doctor
+  discovery
+  inspect
+  session
+  exporter
+  cli)
