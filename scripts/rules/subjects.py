@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 MAX = 72
-BASE = "ce290dad62f0d6e414db654d80969687679027f1"  # the last commit before this rule
+BASE = "306023adaa54f2857f68175c7ed029b43f44e4b8"  # the last commit before this rule held
 
 
 def git(repository, *words):
