@@ -30,6 +30,7 @@
 
 #include "base/clock.h"
 #include "process/memory.h"
+#include "foreign/bytes.h"
 #include "stacks/module.h"
 #include "stacks/symbolizer.h"
 
@@ -219,12 +220,12 @@ Bytes broken(const Bytes &whole, unsigned seed) {
 }
 
 void ask_ours(UniqueFd file) {
-	const auto image = stacks::open_image(std::move(file));
+	const auto image = stacks::open_image(foreign::File::of(std::move(file)));
 	if (!image) {
 		return;
 	}
 	stacks::Module module(image);
-	const stacks::DebugSearch search{"/nowhere", [](const std::string &) { return UniqueFd(); }};
+	const stacks::DebugSearch search{"/nowhere", [](const std::string &) { return stacks::FileOfTarget{}; }};
 	for (std::uint64_t address = 0x1000; address < 0x1400; address += 7) {
 		static_cast<void>(module.row(address));
 		static_cast<void>(module.places(address, search));

@@ -24,7 +24,7 @@ namespace {
 constexpr const char *session =
     R"({"type":"session","schema":1,"version":"0.1.0","started_at":"2026-11-22T14:03:20.000000Z","start_ns":1000,"host":"h","kernel":"k","threshold_ns":100000000,"argv":[]})"
     "\n";
-constexpr const char *summary = R"({"type":"summary","duration_ns":5000000000,"loops":[],"lost":{}})"
+constexpr const char *summary_line = R"({"type":"summary","duration_ns":5000000000,"loops":[],"lost":{}})"
                                 "\n";
 
 class Folder {
@@ -100,7 +100,7 @@ Ran report(const Folder &folder, const std::string &file) {
 
 TEST_CASE("a recording is read again as the live text") {
 	const Folder folder;
-	const Ran ran = report(folder, folder.write("a.jsonl", std::string(session) + summary));
+	const Ran ran = report(folder, folder.write("a.jsonl", std::string(session) + summary_line));
 	CHECK(ran.status == 0);
 	CHECK(ran.err.empty());
 	CHECK(ran.out.starts_with("loopsnoop 0.1.0: stalls of 100 ms or more"));
@@ -110,7 +110,7 @@ TEST_CASE("a recording is read again as the live text") {
 
 TEST_CASE("a last line without a newline, CRLF and blank lines are read; newer record types passed over") {
 	const Folder folder;
-	std::string text = std::string("\r\n") + session + "\n{\"type\":\"from the future\"}\n" + summary;
+	std::string text = std::string("\r\n") + session + "\n{\"type\":\"from the future\"}\n" + summary_line;
 	text.pop_back();
 	const Ran ran = report(folder, folder.write("a.jsonl", text));
 	CHECK(ran.status == 0);
@@ -121,7 +121,7 @@ TEST_CASE("a last line without a newline, CRLF and blank lines are read; newer r
 TEST_CASE("malformed lines are counted and told at the end") {
 	const Folder folder;
 	const Ran ran =
-	    report(folder, folder.write("a.jsonl", std::string(session) + "{\"type\":\"fork\"}\nrubbish\x1b[2J\n" + summary));
+	    report(folder, folder.write("a.jsonl", std::string(session) + "{\"type\":\"fork\"}\nrubbish\x1b[2J\n" + summary_line));
 	CHECK(ran.status == 0);
 	CHECK(ran.err.starts_with("loopsnoop: 2 of 4 lines of "));
 	CHECK(ran.err.ends_with("could not be read (first: line 2: fork.pid: missing)\n"));

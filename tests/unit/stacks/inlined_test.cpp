@@ -93,7 +93,7 @@ Compared compare(const std::string &path, std::uint64_t step) {
 	const auto image = open_image(open_ours(path));
 	REQUIRE(image != nullptr);
 	Module module(image);
-	const DebugSearch search{path, [](const std::string &) { return UniqueFd(); }};
+	const DebugSearch search{path, [](const std::string &) { return FileOfTarget{}; }};
 	const ElfSection *const code = image->section(".text");
 	REQUIRE(code != nullptr);
 	std::vector<std::uint64_t> addresses;
@@ -195,7 +195,7 @@ TEST_CASE("where the entries lie in another file, no function has the file of an
 	const auto image = open_image(open_ours(path));
 	REQUIRE(image != nullptr);
 	Module module(image);
-	const DebugSearch search{path, [](const std::string &) { return UniqueFd(); }};
+	const DebugSearch search{path, [](const std::string &) { return FileOfTarget{}; }};
 	const ElfSection *const code = image->section(".text");
 	std::size_t placed = 0;
 	for (std::uint64_t address = code->address; address < code->address + code->bytes; ++address) {
@@ -227,7 +227,7 @@ TEST_CASE("broken debugging entries end, soon, and cost little") {
 			auto image = ElfImage::read(std::make_shared<MemoryBytes>(std::move(bytes)));
 			REQUIRE(image.has_value());
 			Module module(std::make_shared<const ElfImage>(std::move(*image)));
-			const DebugSearch search{"/nowhere", [](const std::string &) { return UniqueFd(); }};
+			const DebugSearch search{"/nowhere", [](const std::string &) { return FileOfTarget{}; }};
 			const std::uint64_t begun = monotonic_ns();
 			for (std::uint64_t address = code->address; address < code->address + code->bytes; address += 37) {
 				answers += module.places(address, search).size();
