@@ -245,6 +245,7 @@ std::optional<InlinedStack> InlinedCalls::find(std::uint64_t address) {
 	if (indexed == nullptr) {
 		const auto head = DwarfUnit::open(sections_, units_[*number], false);
 		stack.source = head ? head->text(head->own_entry().name) : std::string();
+		stack.line_unit = head ? head->own_entry().statements.value : 0;
 		stack.known = false;
 		return stack;
 	}
@@ -260,6 +261,7 @@ std::optional<InlinedStack> InlinedCalls::find(std::uint64_t address) {
 	if (!function) {
 		const auto whole = unit(*number);
 		stack.source = whole ? whole->text(whole->own_entry().name) : std::string();
+		stack.line_unit = whole ? whole->own_entry().statements.value : 0;
 		stack.known = whole && !whole->own_entry().is_split;
 		return stack;
 	}

@@ -22,7 +22,9 @@ struct InlinedCall {
 struct InlinedStack {
 	// False: the unit of that address cannot be read, or its entries are in a file of their own.
 	bool known = true;
-	std::string source; // where it is not known: the unit's own source file
+	// Where it is not known: the unit's own source file. Empty: the unit has no name, as the rest of a split one (GCC's has none);
+	// then it is the first file of its line program.
+	std::string source;
 	// The function that has code of its own, as debug information calls it; empty: not known, or written in assembly.
 	std::string outermost;
 	std::uint64_t line_unit = 0;    // offset of the unit's program in .debug_line

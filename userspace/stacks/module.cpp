@@ -63,8 +63,12 @@ std::vector<Place> Module::expand(std::uint64_t address) {
 	}
 	Place at{std::nullopt, line->file, line->line};
 	const auto inlined = inlined_ ? inlined_->find(address) : std::nullopt;
-	if (inlined && !inlined->known && file_name(line->file) != file_name(inlined->source)) {
-		return {own};
+	if (inlined && !inlined->known) {
+		constexpr std::uint64_t first_file = 1;
+		const std::string source = inlined->source.empty() ? lines_->file(inlined->line_unit, first_file) : inlined->source;
+		if (file_name(line->file) != file_name(source)) {
+			return {own};
+		}
 	}
 	std::vector<Place> places;
 	for (const InlinedCall &call : inlined ? inlined->calls : std::vector<InlinedCall>()) {

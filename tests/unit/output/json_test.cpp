@@ -66,7 +66,7 @@ TEST_CASE("a stall with everything is written field by field") {
 	}
 	CHECK(keys ==
 	      "type id phase start_ns started_at duration_ns truncated pid tid comm thread cause breakdown culprit summary advice "
-	      "goes_on no_loop_yet waits cpu gil throttled_ns startup pool peer threads deadlock ");
+	      "goes_on no_loop_yet waits cpu gil throttled_ns startup pool peer task gc threads deadlock ");
 	CHECK(json["phase"] == "ongoing");
 	CHECK(json["truncated"] == "before_attach");
 	CHECK(

@@ -60,7 +60,8 @@ public:
 	SchemaComparer(const SchemaComparer &) = delete;
 	SchemaComparer &operator=(const SchemaComparer &) = delete;
 	~SchemaComparer() {
-		for (const auto &[name, value] : schema_.value("properties", json::object()).items()) {
+		const json properties = schema_.value("properties", json::object());
+		for (const auto &[name, value] : properties.items()) {
 			if (!seen_.contains(name) && !pending.contains(place_ + '.' + name)) {
 				differences += place_ + '.' + name + " is in the schema only; ";
 			}

@@ -86,6 +86,7 @@ struct Compared {
 	std::size_t places = 0;
 	std::size_t inlined = 0;
 	std::size_t different = 0;
+	std::size_t padding = 0;
 	std::string first_difference;
 };
 
@@ -109,6 +110,11 @@ Compared compare(const std::string &path, std::uint64_t step) {
 			continue;
 		}
 		const std::vector<Place> &ours = module.places(addresses[i], search);
+		// Between two functions lies padding, which addr2line takes for the end of the one before.
+		if (ours.size() == 1 && !ours.front().function) {
+			++result.padding;
+			continue;
+		}
 		++result.places;
 		result.inlined += theirs.size() > 1 ? 1 : 0;
 		bool same = ours.size() == theirs.size();
@@ -145,13 +151,38 @@ const NativeFrame *frame_called(const Stack &stack, const std::string &part) {
 } // namespace
 
 TEST_CASE("inlined functions are the ones that addr2line finds") {
-	for (const char *const name : {"/stacks_inlined", "/stacks_inlined_dwarf4", "/stacks_inlined_wide", "/stacks_inlined_c"}) {
+	for (const char *const name : {"/stacks_inlined", "/stacks_inlined_dwarf4", "/stacks_inlined_c"}) {
 		const Compared result = compare(built + name, 1);
 		INFO(name << ": " << result.different << " of " << result.places << " differ; " << result.first_difference);
 		CHECK(result.places > 50);
 		CHECK(result.inlined > 5);
 		CHECK(result.different == 0);
+		CHECK(result.padding * 20 < result.places);
 	}
+}
+
+// addr2line of Debian 12 cannot read it, so the same code in the common form is the oracle.
+TEST_CASE("64-bit DWARF gives the places that 32-bit DWARF gives") {
+	const auto common_image = open_image(open_ours(built + "/stacks_inlined"));
+	const auto wide_image = open_image(open_ours(built + "/stacks_inlined_wide"));
+	REQUIRE((common_image != nullptr && wide_image != nullptr));
+	Module common(common_image);
+	Module wide(wide_image);
+	const DebugSearch search{"/nowhere", [](const std::string &) { return FileOfTarget{}; }};
+	const ElfSection *const code = common_image->section(".text");
+	REQUIRE((code != nullptr && wide_image->section(".text")->address == code->address));
+	std::size_t inlined = 0;
+	for (std::uint64_t address = code->address; address < code->address + code->bytes; ++address) {
+		const std::vector<Place> expected = common.places(address, search);
+		const std::vector<Place> found = wide.places(address, search);
+		REQUIRE(found.size() == expected.size());
+		for (std::size_t i = 0; i < expected.size(); ++i) {
+			CHECK((found[i].function == expected[i].function && found[i].file == expected[i].file &&
+			       found[i].line == expected[i].line));
+		}
+		inlined += expected.size() > 1 ? 1 : 0;
+	}
+	CHECK(inlined > 5);
 }
 
 TEST_CASE("inlined functions of a large program are the ones that addr2line finds") {
