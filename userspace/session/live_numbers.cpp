@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/live_numbers.h"
 
+#include <utility>
+
 #include "base/clock.h"
 
 namespace loopsnoop::session {
@@ -12,8 +14,8 @@ constexpr std::uint64_t update_ns = 1'000'000'000;
 } // namespace
 
 LiveNumbersLender::LiveNumbersLender(const std::function<void(std::function<LiveNumbers()>)> &lend,
-                                     const collector::Collector &collector)
-    : lend_(lend), collector_(collector) {
+                                     const collector::Collector &collector, std::function<LossCounts()> losses)
+    : lend_(lend), collector_(collector), losses_(std::move(losses)) {
 	update(monotonic_ns());
 	if (lend_) {
 		lend_([this] { return LiveNumbers{monotonic_ns(), collector_.loops(), lost()}; });
@@ -32,7 +34,7 @@ void LiveNumbersLender::update(std::uint64_t now_ns) {
 	}
 	next_update_ns_ = now_ns + update_ns;
 	const std::lock_guard lock(mutex_);
-	lost_ = collector_.losses();
+	lost_ = losses_();
 }
 
 LossCounts LiveNumbersLender::lost() const {

@@ -14,7 +14,8 @@ namespace loopsnoop::session {
 // Lends the kernel's tables to another thread while the session lasts. The collector and `lend` outlive it.
 class LiveNumbersLender {
 public:
-	LiveNumbersLender(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector);
+	LiveNumbersLender(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector,
+	                  std::function<LossCounts()> losses);
 	~LiveNumbersLender();
 	LiveNumbersLender(const LiveNumbersLender &) = delete;
 	LiveNumbersLender &operator=(const LiveNumbersLender &) = delete;
@@ -30,6 +31,7 @@ private:
 
 	const std::function<void(std::function<LiveNumbers()>)> &lend_;
 	const collector::Collector &collector_;
+	std::function<LossCounts()> losses_;
 	mutable std::mutex mutex_;
 	LossCounts lost_{};
 	std::uint64_t next_update_ns_ = 0;

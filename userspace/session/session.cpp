@@ -17,6 +17,7 @@
 #include "base/scheduling.h"
 #include "base/version.h"
 #include "discovery/requests.h"
+#include "foreign/access.h"
 #include "runtimes/detect.h"
 #include "session/signals.h"
 
@@ -205,8 +206,19 @@ void Session::wait_until(std::uint64_t time_ns) {
 	(void)ppoll(fds.data(), fds.size(), &pause, nullptr);
 }
 
+// The collector's, and what was lost on this side.
+LossCounts Session::losses() const {
+	LossCounts lost = collector_.losses();
+	lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += parts_.loops.dropped_waits();
+	lost.at(static_cast<std::size_t>(Loss::unanswered)) += foreign::access().questions_unanswered();
+	for (const Pulse::Reading &thread : Pulse::read_all()) {
+		lost.at(static_cast<std::size_t>(Loss::self_stalled)) += thread.times;
+	}
+	return lost;
+}
+
 void Session::tell_status() {
-	if (!outputs_.status(meter_.read(parts_, important_losses(collector_.losses())))) {
+	if (!outputs_.status(meter_.read(parts_, important_losses(losses())))) {
 		going_on_ = false;
 		end_.reader_gone = true;
 	}
@@ -219,6 +231,10 @@ Session::Next Session::obey(int forward) {
 	if (!launch || launch->status() || interrupted_) {
 		return Next::end;
 	}
+	if (!launch->begun()) { // its program lies where nothing answers: nobody knows when that ends
+		(void)kill(launch->pid(), SIGKILL);
+		return Next::end;
+	}
 	if (forward != 0) {
 		(void)kill(launch->pid(), forward);
 	}
@@ -227,12 +243,13 @@ Session::Next Session::obey(int forward) {
 }
 
 void Session::run() {
-	live_.emplace(outputs_.live, collector_);
+	live_.emplace(outputs_.live, collector_, [this] { return losses(); });
 	const std::uint64_t until = settings_.duration_ns ? start_ns_ + *settings_.duration_ns : ~0ULL;
 	allow_late_wakeups(slack_ns);
 	std::uint64_t next_tick = next_on_grid(monotonic_ns(), tick_ns);
 	std::uint64_t next_status = monotonic_ns() + status_ns;
 	while (going_on_ && monotonic_ns() < until) {
+		pulse_.beat();
 		wait_until(std::min(next_tick, until));
 		Signals got = read_signals(prepared_.signals.get());
 		if (got.hangup && outputs_.reopen && outputs_.reopen()) {
@@ -275,8 +292,7 @@ SessionSummary Session::summary() {
 	}
 	summary.waited_for = std::move(waited_for_);
 	summary.grown = parts_.standstills.grown();
-	summary.lost = collector_.losses();
-	summary.lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += parts_.loops.dropped_waits();
+	summary.lost = losses();
 	summary.duration_ns = monotonic_ns() - start_ns_;
 	return summary;
 }

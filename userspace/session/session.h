@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/pulse.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "collector/collector.h"
@@ -61,6 +62,7 @@ private:
 	void wait_until(std::uint64_t time_ns);
 	[[nodiscard]] Next obey(int forward);
 	[[nodiscard]] SessionSummary summary();
+	[[nodiscard]] LossCounts losses() const;
 
 	const FollowSettings &settings_;
 	const Outputs &outputs_;
@@ -69,6 +71,7 @@ private:
 	SessionParts parts_;
 	EventQueue events_;
 	StatusMeter meter_;
+	Pulse pulse_{"session"};
 	std::vector<WaitedFor> waited_for_; // at the end
 	std::vector<Record> early_;         // until the session record is out, the others wait
 	bool begun_ = false;

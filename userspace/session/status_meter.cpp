@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <string>
 
+#include "base/pulse.h"
+#include "foreign/access.h"
+
 namespace loopsnoop::session {
 
 output::Status StatusMeter::read(SessionParts &parts, std::uint64_t lost) {
@@ -38,6 +41,15 @@ output::Status StatusMeter::read(SessionParts &parts, std::uint64_t lost) {
 	status.stalled_ns = parts.totals.stalled_ns();
 	status.stuck_ns = parts.ongoing.oldest_ns();
 	status.lost = lost;
+	for (const foreign::Unanswered &place : foreign::access().unanswered()) {
+		status.troubles.push_back(place.sentence());
+	}
+	for (const Pulse::Reading &thread : Pulse::read_all()) {
+		if (thread.times > 0) {
+			status.troubles.push_back("loopsnoop itself stood still for two seconds or more: its thread " + thread.thread + ", " +
+			                          std::to_string(thread.times) + " times");
+		}
+	}
 	return status;
 }
 

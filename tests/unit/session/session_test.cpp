@@ -127,7 +127,7 @@ TEST_CASE("the kernel's tables are lent as long as the lender lives") {
 		read = std::move(given);
 	};
 	{
-		session::LiveNumbersLender lender(lend, collector);
+		session::LiveNumbersLender lender(lend, collector, [&] { return collector.losses(); });
 		REQUIRE(read);
 		const session::LiveNumbers now = read();
 		CHECK(now.loops.size() == 1);
