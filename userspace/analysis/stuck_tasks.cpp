@@ -219,7 +219,8 @@ std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, s
 		// Tasks that await a task or a future of their own each are together all the same, where they stand at one line.
 		const WaitsForKind kind = task.waits_for ? task.waits_for->kind : WaitsForKind::ready;
 		const bool own = kind == WaitsForKind::future || kind == WaitsForKind::task || kind == WaitsForKind::tasks ||
-		                 kind == WaitsForKind::sleep || kind == WaitsForKind::socket || kind == WaitsForKind::executor;
+		                 kind == WaitsForKind::sleep || kind == WaitsForKind::socket || kind == WaitsForKind::executor ||
+		                 kind == WaitsForKind::pool;
 		const std::uint64_t address = task.waits_for && !own ? task.waits_for->address : 0;
 		Entry &entry = groups[{line(task.culprit) + line(inner), kind, address}];
 		TaskGroup &group = entry.group;

@@ -118,14 +118,14 @@ inline constexpr std::array known_places = std::to_array<KnownPlace>({
      Kind::pool,
      "SQLAlchemy's pool",
      Through::nothing,
-     {Kind::queue_get}},
+     {Kind::queue_get, Kind::task}}, // Kind::task: its queue in a wait_for(), which is a task of its own up to 3.11
     {"/sqlalchemy/util/concurrency.py",
      "greenlet_spawn",
      "",
      Kind::pool,
      "SQLAlchemy's pool",
      Through::nothing,
-     {Kind::queue_get}},
+     {Kind::queue_get, Kind::task}}, // Kind::task: its queue in a wait_for(), which is a task of its own up to 3.11
     {"/redis/asyncio/connection.py",
      "get_connection",
      "",
