@@ -115,8 +115,7 @@ std::optional<StandstillVerdict> no_answer(const LoopSituation &situation, const
 		if (situation.tasks_before == nullptr) {
 			return std::nullopt; // what they wait for says more than the sockets do, a moment later
 		}
-		const TaskEvidence evidence =
-		    weigh_tasks(*situation.tasks_before, *situation.tasks, connections, limits.stuck_after_ns);
+		const TaskEvidence evidence = weigh_tasks(*situation.tasks_before, *situation.tasks, connections, limits.stuck_after_ns);
 		verdict.stuck = evidence.stuck;
 		const bool may_be_served = evidence.patient >= waiting.asked;
 		if (!evidence.sure.empty() || (!evidence.stuck.empty() && (nobody_answered || !may_be_served)) ||

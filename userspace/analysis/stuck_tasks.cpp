@@ -49,7 +49,9 @@ bool awaits_future_itself(const Task &task) {
 }
 
 // The program's first task, and one that only keeps a server open.
-bool serves_nobody(const Task &task) { return task.name == "Task-1" || (task.waits_for && task.waits_for->type == "asyncio.Server"); }
+bool serves_nobody(const Task &task) {
+	return task.name == "Task-1" || (task.waits_for && task.waits_for->type == "asyncio.Server");
+}
 
 enum class Weight : std::uint8_t { none, patient, stuck, sure };
 
@@ -69,9 +71,10 @@ public:
 			return Weight::none;
 		}
 		const WaitsFor &what = *task.waits_for;
-		// Nobody waits for a lock or a pool on a customer's behalf, however soon he is to give up. What else has a time-out goes on
-		// by itself.
-		const bool held = what.kind == WaitsForKind::lock || what.kind == WaitsForKind::semaphore || what.kind == WaitsForKind::pool;
+		// Nobody waits for a lock or a pool on a customer's behalf, however soon he is to give up. What else has a time-out goes
+		// on by itself.
+		const bool held =
+		    what.kind == WaitsForKind::lock || what.kind == WaitsForKind::semaphore || what.kind == WaitsForKind::pool;
 		if (what.ends_in_ns && !held) {
 			return Weight::patient;
 		}

@@ -23,7 +23,8 @@ public:
 
 	static constexpr std::size_t kinds = 5;
 	static constexpr std::size_t max_places = 5;
-	// A standstill that goes on, each kind's count, customers and the oldest, tasks and their places, two directions, three gauges.
+	// A standstill that goes on, each kind's count, customers and the oldest, tasks and their places, two directions, three
+	// gauges.
 	static constexpr std::size_t max_series_of_loop = 1 + kinds + 2 + 1 + max_places + 2 + 3;
 
 	struct Families {
@@ -43,7 +44,8 @@ public:
 		                                "How long the customer has waited who has waited longest, 0 when nobody does.",
 		                                prometheus::MetricType::Gauge,
 		                                {}};
-		prometheus::MetricFamily tasks{"loopsnoop_tasks", "Tasks of the loop, where they can be read.", prometheus::MetricType::Gauge, {}};
+		prometheus::MetricFamily tasks{
+		    "loopsnoop_tasks", "Tasks of the loop, where they can be read.", prometheus::MetricType::Gauge, {}};
 		prometheus::MetricFamily places{
 		    "loopsnoop_tasks_waiting", "Tasks that wait, by the five lines where most do.", prometheus::MetricType::Gauge, {}};
 		prometheus::MetricFamily connections{

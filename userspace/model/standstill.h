@@ -37,7 +37,7 @@ enum class StandstillKind : std::uint8_t {
 
 struct ReadyQueue {
 	std::uint64_t count = 0;
-	std::vector<ReadyCallback> callbacks;           // the first 16
+	std::vector<ReadyCallback> callbacks;          // the first 16
 	std::optional<std::uint64_t> timer_overdue_ns; // of a timer that was due
 };
 

@@ -101,9 +101,7 @@ public:
 	}
 
 private:
-	void answered(std::uint64_t ago_ns) {
-		result_.answered_ago_ns = std::min(result_.answered_ago_ns.value_or(ago_ns), ago_ns);
-	}
+	void answered(std::uint64_t ago_ns) { result_.answered_ago_ns = std::min(result_.answered_ago_ns.value_or(ago_ns), ago_ns); }
 
 	void take_not_accepted(const TcpSocket &socket) {
 		if (!own_ports_.contains(socket.local.port)) {
@@ -206,8 +204,8 @@ const Connections::Dump *Connections::dump(std::uint32_t pid, std::uint64_t now_
 	}
 	dump.sockets.clear();
 	auto diag = SockDiag::of(procfs_, pid);
-	constexpr std::uint32_t states = 1U << state_established | 1U << state_syn_sent | 1U << state_time_wait |
-	                                 1U << state_close_wait | 1U << state_listen;
+	constexpr std::uint32_t states =
+	    1U << state_established | 1U << state_syn_sent | 1U << state_time_wait | 1U << state_close_wait | 1U << state_listen;
 	const bool complete = diag && each_tcp_socket(*diag, states, [&](const TcpSocket &socket) {
 		                      if (dump.sockets.size() < max_sockets) {
 			                      dump.sockets.push_back(socket);
@@ -247,9 +245,8 @@ std::optional<ConnectionsSnapshot> Connections::snapshot(std::uint32_t pid, std:
 	Process &process = processes_[pid];
 	// A connection at its ports that is nobody's as far as is known may be a new one of its own, and somebody may wait there.
 	const bool new_ones = std::ranges::any_of(sockets->sockets, [&](const TcpSocket &socket) {
-		return socket.state == state_established && socket.inode != 0 && socket.traffic &&
-		       sent_last_by_remote(*socket.traffic) && process.memory.ports.contains(socket.local.port) &&
-		       !process.own.contains(socket.inode);
+		return socket.state == state_established && socket.inode != 0 && socket.traffic && sent_last_by_remote(*socket.traffic) &&
+		       process.memory.ports.contains(socket.local.port) && !process.own.contains(socket.inode);
 	});
 	const bool old = process.listed_ns == 0 || now_ns - std::min(now_ns, process.listed_ns) >= list_lifetime_ns;
 	if ((old || new_ones) && !list_sockets(pid, process, now_ns)) {

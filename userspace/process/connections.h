@@ -31,8 +31,9 @@ struct ConnectionMemory {
 
 // Sorts the TCP sockets of a namespace by what they are to a process that has `own` as socket inodes: its customers, its
 // upstreams, what waits in its accept queues. Pure; `memory` is brought up to date.
-[[nodiscard]] ConnectionsSnapshot sort_connections(std::span<const TcpSocket> sockets, const std::unordered_set<std::uint64_t> &own,
-                                                   std::uint64_t now_ns, ConnectionMemory &memory);
+[[nodiscard]] ConnectionsSnapshot sort_connections(std::span<const TcpSocket> sockets,
+                                                   const std::unordered_set<std::uint64_t> &own, std::uint64_t now_ns,
+                                                   ConnectionMemory &memory);
 
 // The connections of processes, from NETLINK_SOCK_DIAG in their network namespaces. A dump serves all processes of a namespace
 // for a second. One thread. A dump of 10,000 connections takes a few milliseconds, the descriptors of a process with as many some

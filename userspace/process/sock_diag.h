@@ -13,8 +13,8 @@
 
 namespace loopsnoop::process {
 
-// A NETLINK_SOCK_DIAG socket of one network namespace: what the kernel knows of sockets beyond /proc/net. Each answer comes within
-// 100 ms or not at all. One thread at a time. An open one keeps its namespace alive: open it, ask, and let it go.
+// A NETLINK_SOCK_DIAG socket of one network namespace: what the kernel knows of sockets beyond /proc/net. Each answer comes
+// within 100 ms or not at all. One thread at a time. An open one keeps its namespace alive: open it, ask, and let it go.
 class SockDiag {
 public:
 	// `namespace_path`: "/proc/PID/ns/net"; empty: our own. Another than ours takes CAP_SYS_ADMIN; the calling thread's

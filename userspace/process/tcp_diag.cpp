@@ -82,13 +82,11 @@ bool each_tcp_socket(SockDiag &diag, std::uint32_t states, const std::function<v
 		request.sdiag_protocol = IPPROTO_TCP;
 		request.idiag_ext = 1U << (INET_DIAG_INFO - 1U);
 		request.idiag_states = states;
-		all = diag.ask(std::as_bytes(std::span(&request, 1)), SockDiag::Answers::dump,
-		               [&](std::span<const std::byte> message) {
-			               if (const auto socket = parse_tcp_message(message)) {
-				               on_socket(*socket);
-			               }
-		               }) &&
-		      all;
+		all = diag.ask(std::as_bytes(std::span(&request, 1)), SockDiag::Answers::dump, [&](std::span<const std::byte> message) {
+			if (const auto socket = parse_tcp_message(message)) {
+				on_socket(*socket);
+			}
+		}) && all;
 	}
 	return all;
 }

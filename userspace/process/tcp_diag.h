@@ -28,10 +28,10 @@ struct TcpSocket {
 	SocketAddress local;
 	SocketAddress remote;
 	std::uint8_t state = 0;
-	std::uint64_t inode = 0;  // 0: no process has it: not accepted yet, or closed
-	std::uint64_t cookie = 0; // names the socket for as long as the kernel runs
-	std::uint64_t unread = 0; // bytes; of a listening socket, connections that wait to be accepted
-	std::uint64_t unsent = 0; // bytes, those not acknowledged included; of a listening socket, its backlog
+	std::uint64_t inode = 0;                 // 0: no process has it: not accepted yet, or closed
+	std::uint64_t cookie = 0;                // names the socket for as long as the kernel runs
+	std::uint64_t unread = 0;                // bytes; of a listening socket, connections that wait to be accepted
+	std::uint64_t unsent = 0;                // bytes, those not acknowledged included; of a listening socket, its backlog
 	std::optional<std::uint64_t> closing_ns; // in TIME_WAIT: how long it still has of a minute
 	std::optional<TcpTraffic> traffic;
 };

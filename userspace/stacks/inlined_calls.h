@@ -22,8 +22,8 @@ struct InlinedCall {
 struct InlinedStack {
 	// False: the unit of that address cannot be read, or its entries are in a file of their own.
 	bool known = true;
-	// Where it is not known: the unit's own source file. Empty: the unit has no name, as the rest of a split one (GCC's has none);
-	// then it is the first file of its line program.
+	// Where it is not known: the unit's own source file. Empty: the unit has no name, as the rest of a split one (GCC's has
+	// none); then it is the first file of its line program.
 	std::string source;
 	// The function that has code of its own, as debug information calls it; empty: not known, or written in assembly.
 	std::string outermost;

@@ -29,8 +29,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "process/memory.h"
 #include "foreign/bytes.h"
+#include "process/memory.h"
 #include "stacks/module.h"
 #include "stacks/symbolizer.h"
 

@@ -166,8 +166,7 @@ TEST_CASE("standstill: a contended lock changes hands") {
 
 TEST_CASE("standstill: customers behind a lock, while others are answered") {
 	for (const auto kind : {WaitsForKind::lock, WaitsForKind::semaphore, WaitsForKind::pool}) {
-		const auto verdict =
-		    judge_with(customers({client(60)}, 1), loop_of({task(1, kind), task(2, WaitsForKind::sleep)}));
+		const auto verdict = judge_with(customers({client(60)}, 1), loop_of({task(1, kind), task(2, WaitsForKind::sleep)}));
 		REQUIRE(verdict);
 		CHECK(verdict->kind == StandstillKind::no_answer);
 		CHECK_FALSE(verdict->certain);
@@ -179,7 +178,7 @@ TEST_CASE("standstill: customers behind a lock, while others are answered") {
 TEST_CASE("standstill: an executor that many patient tasks stand beside is no proof while others are answered") {
 	const auto tasks = loop_of({task(1, WaitsForKind::executor), task(2, WaitsForKind::queue_get)});
 	CHECK_FALSE(judge_with(customers({client(60)}, 1), tasks));
-	CHECK(judge_with(customers({client(60)}), tasks)); // nobody is answered
+	CHECK(judge_with(customers({client(60)}), tasks));                // nobody is answered
 	CHECK(judge_with(customers({client(60), client(50)}, 1), tasks)); // more wait than can be served so
 }
 

@@ -25,7 +25,7 @@ constexpr const char *session =
     R"({"type":"session","schema":1,"version":"0.1.0","started_at":"2026-11-22T14:03:20.000000Z","start_ns":1000,"host":"h","kernel":"k","threshold_ns":100000000,"argv":[]})"
     "\n";
 constexpr const char *summary_line = R"({"type":"summary","duration_ns":5000000000,"loops":[],"lost":{}})"
-                                "\n";
+                                     "\n";
 
 class Folder {
 public:

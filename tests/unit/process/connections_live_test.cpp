@@ -63,8 +63,8 @@ std::size_t waiting_at(const ConnectionsSnapshot &snapshot, const UniqueFd &list
 	socklen_t size = sizeof address;
 	REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr *>(&address), &size) == 0);
 	const std::string port = ":" + std::to_string(ntohs(address.sin6_port)); // at the same place as of IPv4
-	return static_cast<std::size_t>(std::ranges::count_if(
-	    snapshot.waiting, [&](const WaitingClient &client) { return client.local.ends_with(port); }));
+	return static_cast<std::size_t>(
+	    std::ranges::count_if(snapshot.waiting, [&](const WaitingClient &client) { return client.local.ends_with(port); }));
 }
 
 template <typename Address> void serve_and_watch(const Address &address) {
@@ -113,7 +113,9 @@ bool loopback_up() {
 
 } // namespace
 
-TEST_CASE("live: a customer over IPv4 waits until he is answered, the next one until he is accepted") { serve_and_watch(loopback()); }
+TEST_CASE("live: a customer over IPv4 waits until he is answered, the next one until he is accepted") {
+	serve_and_watch(loopback());
+}
 
 TEST_CASE("live: a customer over IPv6") {
 	sockaddr_in6 address{};

@@ -187,8 +187,8 @@ TEST_CASE("customers who closed their end without a byte have given up") {
 }
 
 TEST_CASE("what waits in the accept queue") {
-	const auto found = sorted({listener(2), customer(0, {0, 300, 0, 1, 7 * second, 7 * second}),
-	                           customer(0, {0, 0, 0, 0, 20 * second, 20 * second})});
+	const auto found = sorted(
+	    {listener(2), customer(0, {0, 300, 0, 1, 7 * second, 7 * second}), customer(0, {0, 0, 0, 0, 20 * second, 20 * second})});
 	REQUIRE(found.listening.size() == 1);
 	CHECK(found.listening.front().waiting == 2U);
 	REQUIRE(found.waiting.size() == 2);

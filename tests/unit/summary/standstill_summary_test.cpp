@@ -50,10 +50,11 @@ TEST_CASE("summary: a pool whose connections are held by those who wait for an u
 	answer.resource = Resource(socket);
 	standstill.tasks.push_back(group(1, {"export", "/srv/shop/jobs.py", 88}, answer));
 	standstill.upstream.push_back({"10.0.0.1:40000", "10.1.2.3:443", std::nullopt, 1380 * second, false});
-	CHECK(summarize(standstill) ==
-	      "not serving for 12.0 s (still): the loop is idle, 8 customers wait, the oldest for 12.4 s; 104 tasks wait for asyncpg's "
-	      "pool in article (/srv/shop/api.py:47), probably held by export (/srv/shop/jobs.py:88), which waits for an answer from "
-	      "10.1.2.3:443, silent for 23 min 00 s");
+	CHECK(
+	    summarize(standstill) ==
+	    "not serving for 12.0 s (still): the loop is idle, 8 customers wait, the oldest for 12.4 s; 104 tasks wait for asyncpg's "
+	    "pool in article (/srv/shop/api.py:47), probably held by export (/srv/shop/jobs.py:88), which waits for an answer from "
+	    "10.1.2.3:443, silent for 23 min 00 s");
 	CHECK(culprit_of(standstill)->line == 47);
 	CHECK(advice_for(standstill)->find("time-out") != std::string::npos);
 }
@@ -61,8 +62,9 @@ TEST_CASE("summary: a pool whose connections are held by those who wait for an u
 TEST_CASE("summary: nothing but sockets is known") {
 	auto standstill = of_kind(StandstillKind::no_answer);
 	standstill.ongoing = false;
-	CHECK(summarize(standstill) == "did not serve for 12.0 s: the loop is idle, 8 customers wait, the oldest for 12.4 s, probably in "
-	                               "vain: nobody has got a byte meanwhile");
+	CHECK(summarize(standstill) ==
+	      "did not serve for 12.0 s: the loop is idle, 8 customers wait, the oldest for 12.4 s, probably in "
+	      "vain: nobody has got a byte meanwhile");
 	CHECK_FALSE(advice_for(standstill));
 	standstill.upstream.push_back({"10.0.0.1:40000", "10.1.2.3:443", Peer{7, "payments"}, 15 * second, false});
 	CHECK(summarize(standstill).ends_with("; it has waited for an answer from 10.1.2.3:443 (payments, pid 7) for 15.0 s"));
@@ -81,8 +83,9 @@ TEST_CASE("summary: libuv's pool is in getaddrinfo") {
 	ThreadView other;
 	other.tid = 6;
 	standstill.threads = std::vector<ThreadView>{worker, worker, other};
-	CHECK(summarize(standstill).ends_with(
-	    "; 2 threads of libuv's pool are in getaddrinfo() on udp 127.0.0.1:53, and what else needs one waits behind them"));
+	CHECK(summarize(standstill)
+	          .ends_with("; 2 threads of libuv's pool are in getaddrinfo() on udp 127.0.0.1:53, and what else needs one waits "
+	                     "behind them"));
 	CHECK_FALSE(find_stuck_pool({other}));
 }
 
@@ -91,8 +94,9 @@ TEST_CASE("summary: callbacks that nobody runs") {
 	standstill.clients = {};
 	standstill.certain = true;
 	standstill.ready = ReadyQueue{2, {{SourceFrame{"Future.set", "/srv/app.py", 9}, std::nullopt}}, std::nullopt};
-	CHECK(summarize(standstill) == "standing still for 12.0 s (still): the loop sleeps although 2 callbacks are queued, first Future.set "
-	                               "(/srv/app.py:9): another thread probably queued it without waking the loop");
+	CHECK(summarize(standstill) ==
+	      "standing still for 12.0 s (still): the loop sleeps although 2 callbacks are queued, first Future.set "
+	      "(/srv/app.py:9): another thread probably queued it without waking the loop");
 	CHECK(advice_for(standstill)->find("call_soon_threadsafe") != std::string::npos);
 	standstill.ready = ReadyQueue{0, {}, 3 * second};
 	CHECK(summarize(standstill).find("a timer was due 3.00 s ago") != std::string::npos);
@@ -112,8 +116,9 @@ TEST_CASE("summary: connections that nobody accepts, and a loop that spins") {
 	socket.state = "CLOSE_WAIT";
 	socket.fd = 9;
 	standstill.spin = Spin{230'863, Resource(socket)};
-	CHECK(summarize(standstill) == "standing still for 12.0 s (still): the loop goes round 230863 times a second without sleeping, probably "
-	                               "for tcp 10.1.2.3:443 (fd 9), CLOSE_WAIT, which stays ready");
+	CHECK(summarize(standstill) ==
+	      "standing still for 12.0 s (still): the loop goes round 230863 times a second without sleeping, probably "
+	      "for tcp 10.1.2.3:443 (fd 9), CLOSE_WAIT, which stays ready");
 }
 
 TEST_CASE("who waits, in words") {
