@@ -19,6 +19,7 @@ namespace {
 struct Limits {
 	std::size_t threads, waits, frames, text_bytes;
 };
+constexpr Limits whole_dump{max_dump_threads, 4096, 1024, max_text_bytes};
 constexpr std::array steps{
     Limits{max_threads, 4096, 1024, max_text_bytes},
     Limits{64, 512, 128, 512},
@@ -233,14 +234,22 @@ template <typename R> std::size_t threads_of(const R &record) {
 }
 
 template <typename R> std::optional<Record> limited_one(const R &record) {
-	if (json_size(record) <= max_record_bytes && threads_of(record) <= max_threads) {
+	constexpr bool once = std::is_same_v<R, Dump>;
+	constexpr std::size_t max_bytes = once ? max_dump_bytes : max_record_bytes;
+	if (json_size(record) <= max_bytes && threads_of(record) <= (once ? max_dump_threads : max_threads)) {
 		return std::nullopt;
 	}
 	R smaller = record;
 	LeftOut left_out;
+	if constexpr (once) {
+		cut(smaller, whole_dump, left_out);
+	}
 	for (const Limits &limits : steps) {
+		if (once && json_size(smaller) <= max_bytes) {
+			break;
+		}
 		cut(smaller, limits, left_out);
-		if (json_size(smaller) <= max_record_bytes) {
+		if (json_size(smaller) <= max_bytes) {
 			break;
 		}
 	}
