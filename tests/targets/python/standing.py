@@ -6,10 +6,12 @@ import asyncio
 import inspect
 import json
 import socket
+import subprocess
 import sys
 import threading
 
 MODES = {}
+PEERS = []
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -55,17 +57,22 @@ async def forever():
     await asyncio.Event().wait()
 
 
+PEER = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+kept = []
+while True:
+    kept.append(listener.accept())
+"""
+
+
 def silent_peer():
-    """Accepts, and says nothing."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def accept():
-        kept = []
-        while True:
-            kept.append(listener.accept())
-
-    threading.Thread(target=accept, name="silent-peer", daemon=True).start()
-    return listener.getsockname()[1]
+    """Another process, which accepts and says nothing. Ends with this one, whose end of its input is closed then."""
+    watch = "import os, sys, threading; threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()\n"
+    peer = subprocess.Popen([sys.executable, "-c", watch + PEER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    PEERS.append(peer)
+    return int(peer.stdout.readline())
 
 
 # What is wrong.
