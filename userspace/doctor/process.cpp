@@ -62,11 +62,11 @@ std::optional<Check> check_namespaces(const process::ProcFs &proc, std::uint32_t
 
 // What process_vm_readv() gives of the first page that the process can read itself.
 Check check_memory(const process::ProcFs &proc, std::uint32_t pid) {
-	constexpr std::string_view what = ": stalls are told without Python frames, symbols and the program's names";
-	constexpr std::string_view advice = "run it as root, or add CAP_SYS_PTRACE";
+	const std::string what = ": stalls are shown without Python frames, symbols and the program's names";
+	const std::string advice = "run it as root, or add CAP_SYS_PTRACE";
 	const auto maps = proc.maps(pid);
 	if (!maps || maps->empty()) {
-		return {"memory", Health::warn, "its memory map cannot be read" + std::string(what), std::string(advice),
+		return {"memory", Health::warn, "its memory map cannot be read" + what, advice,
 		        maps ? std::string("empty") : maps.error().describe()};
 	}
 	const auto readable = std::ranges::find_if(*maps, &process::Mapping::readable);
@@ -74,8 +74,8 @@ Check check_memory(const process::ProcFs &proc, std::uint32_t pid) {
 	if (readable == maps->end() || !memory.read_value<std::uint64_t>(readable->start)) {
 		return {"memory",
 		        Health::warn,
-		        "its memory cannot be read" + std::string(what),
-		        std::string(advice) + "; a container's seccomp profile may forbid process_vm_readv, too",
+		        "its memory cannot be read" + what,
+		        advice + "; a container's seccomp profile may forbid process_vm_readv, too",
 		        {}};
 	}
 	return {"memory", Health::ok, "its memory can be read", {}, {}};

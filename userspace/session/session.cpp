@@ -303,6 +303,7 @@ FollowEnd Session::finish() {
 	parts_.standstills.finish();
 	parts_.tick.finish();
 	drain();
+	tell_status(); // what kept us from seeing, of a session that was shorter than the time between two of them, too
 	write(summary());
 	if (auto &launch = prepared_.launch) {
 		// Its last thread may be gone a moment before it can be reaped.

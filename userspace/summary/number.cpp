@@ -44,7 +44,7 @@ std::string format_breakdown(const Breakdown &breakdown) {
 std::string thousands(std::uint64_t number) {
 	std::string text = std::to_string(number);
 	for (std::size_t at = text.size(); at > 3; at -= 3) {
-		text.insert(at - 3, ",");
+		text.insert(at - 3, 1, ',');
 	}
 	return text;
 }

@@ -90,7 +90,7 @@ std::vector<asyncio::RawTask> read_tasks(ObjectReader &reader, PageCache &cache,
 		overtaken = true;
 		task.changed = true;
 		task.chain = {};
-		task.name = "?";
+		task.name = std::string("?");
 		task.coroutine.clear();
 	}
 	return found;
