@@ -180,6 +180,7 @@ def test_slow_clients_cost_a_slot_each(folder):
         light.hear("ready")
         with snoop.Snoop("-p", light.pid, "--listen", port, folder=folder) as snooping:
             snooping.session()
+            waiting.until(lambda: "loopsnoop_build_info" in scrape(port), "the first page with numbers")
             for _ in range(3):
                 for _ in range(250):
                     client = open_ones.enter_context(socket.create_connection(("127.0.0.1", port), timeout=waiting.PATIENCE_S))
