@@ -107,7 +107,8 @@ def test_each_that_is_told_of_ends_once(folder):
                 snooping.session()
                 time.sleep(seconds)
                 recording = snooping.stop()  # held to the schema: `ongoing` any number of times, then `ended` once
-            assert len(recording.stalls("ongoing")) > LOOPS
+            # A report takes a snapshot of all threads: a few of these loops get one in that time.
+            assert len(recording.stalls("ongoing")) >= 3
             if not recording.summary["lost"]["ringbuf_full"]:
                 assert not [stall for stall in recording.stalls() if stall["truncated"] == "end_lost"]
         loops.end()
