@@ -24,6 +24,12 @@ def attached(running, folder, *arguments):
     return snoop.Snoop("-p", running.pid, *arguments, folder=folder)
 
 
+def sleeps_in(stall, function):
+    """The compiler put the target's sleep_ms() into the functions that call it: each has its own frame all the same."""
+    frames = [frame["function"] for wait in stall["waits"] for frame in wait["stack"]["native"]]
+    return stall["culprit"]["function"] == "sleep_ms" and function in frames
+
+
 @pytest.mark.parametrize("status", [0, 7])
 def test_target_exits(status, folder):
     with life(folder, "exit", status) as running:
@@ -53,10 +59,7 @@ def test_target_killed_mid_stall(hang_after, folder):
     (stall,) = recording.stalls()
     assert stall["truncated"] == "target_exit"
     assert stall["cause"] == "sleep"
-    # Both are in the machine code of another function: the compiler put the first into the second.
-    (wait,) = [wait for wait in stall["waits"] if wait["cause"] == "sleep"]
-    assert stall["culprit"]["function"] == "sleep_ms"
-    assert "block_for_an_hour" in [frame["function"] for frame in wait["stack"]["native"]]
+    assert sleeps_in(stall, "block_for_an_hour")
     assert abs(stall["duration_ns"] - (killed_ns - frozen_ns)) <= 50 * MS
     (gone,) = recording.of("exit")
     assert (gone["pid"], gone["status"], gone["signal"]) == (running.pid, None, "SIGKILL")
@@ -99,7 +102,7 @@ def test_children_are_followed(folder):
         stalls = [stall for stall in recording.stalls() if stall["pid"] == worker]
         own = [stall for stall in stalls if stall["cause"] == "sleep"]
         assert len(own) == 5, [(stall["cause"], stall["duration_ns"]) for stall in stalls]
-        assert all(stall["culprit"]["function"] == "block_in_worker" for stall in own)
+        assert all(sleeps_in(stall, "block_in_worker") for stall in own)
         assert all(200 * MS <= stall["duration_ns"] for stall in own)
     assert {gone["pid"] for gone in recording.of("exit")} >= set(workers)
     assert any(loop["pid"] == running.pid for loop in recording.of("loop"))
