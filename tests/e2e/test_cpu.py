@@ -94,7 +94,7 @@ def crunch():
 
 
 async def main():
-    for _ in range(3):
+    for _ in range(5):
         await asyncio.sleep(0.05)
         crunch()
     await asyncio.sleep(0.05)
