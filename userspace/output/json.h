@@ -10,7 +10,7 @@
 
 namespace loopsnoop::output {
 
-// One record as the schema (schema/record.schema.json) has it: a JSON object on one line, without the newline at its end. Valid
+// One record as the schema (output/record.schema.json) has it: a JSON object on one line, without the newline at its end. Valid
 // UTF-8 whatever the strings of the target hold (U+FFFD for what is none).
 [[nodiscard]] std::string to_json_line(const Record &record);
 

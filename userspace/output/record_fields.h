@@ -9,7 +9,7 @@
 #include "output/standstill_fields.h"
 
 // What a record holds in JSON, each field once and in its order: `fields(visitor, value)` serves JsonWriter, which gets const
-// values, and JsonReader, which fills them. The schema (schema/record.schema.json) has the same fields, which a test holds it to.
+// values, and JsonReader, which fills them. The schema (output/record.schema.json) has the same fields, which a test holds it to.
 //
 // A new record: add its struct to `Record` (model/session.h), its word to `record_type` (record_traits.h) and here, or in a
 // header beside this one, the list of its fields and of each of its parts; then its object in the schema, and an example in

@@ -9,7 +9,7 @@ import jsonschema
 
 from . import places
 
-SCHEMA = json.loads((places.ROOT / "schema" / "record.schema.json").read_text())
+SCHEMA = json.loads((places.ROOT / "userspace" / "output" / "record.schema.json").read_text())
 MS = 1_000_000
 
 
