@@ -25,7 +25,11 @@ void run(const std::filesystem::path &path) {
 } // namespace
 
 int main(int argc, char *argv[]) {
+	(void)LLVMFuzzerTestOneInput(nullptr, 0); // as libFuzzer begins, too
 	for (int i = 1; i < argc; i++) {
+		if (!std::filesystem::exists(argv[i])) {
+			continue; // most targets have one of their two folders
+		}
 		if (!std::filesystem::is_directory(argv[i])) {
 			run(argv[i]);
 			continue;
