@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Adds up ctest's JUnit files and prints "N passed, N failed" as the last line; exit status 1 when that is no success.
 
-A ctest test counts one, unless its output closes with pytest's line ("3 passed, 1 skipped in 0.21s"): then that line's
-numbers count in its place. In CI (CI=true) a skipped test makes the run fail: nobody would look at it otherwise.
+A ctest test counts one, unless its output closes with pytest's line ("3 passed, 1 skipped in 0.21s") or Catch2's ("test cases: 7 | 6
+passed | 1 failed"): then that line's numbers count in its place. In CI (CI=true) a skipped test makes the run fail: nobody would look at it otherwise.
 """
 import os
 import re
@@ -10,6 +10,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 PYTEST_CLOSING = re.compile(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))?(?: =+)?$", re.MULTILINE)
+CATCH_PASSED = re.compile(r"^All tests passed \(\d+ assertions? in (\d+) test cases?\)$", re.MULTILINE)
+CATCH_CLOSING = re.compile(r"^test cases: +\d+(.*)$", re.MULTILINE)
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -25,6 +27,18 @@ def pytest_counts(output):
             count["skipped"])
 
 
+def catch_counts(output):
+    """(passed, failed, skipped) of Catch2's last closing line in the output, or None."""
+    if all_passed := CATCH_PASSED.findall(output):
+        return int(all_passed[-1]), 0, 0
+    if not (closing := CATCH_CLOSING.findall(output)):
+        return None
+    count = dict.fromkeys(("passed", "failed", "skipped"), 0)
+    for number, word in re.findall(r"\| +(\d+) (passed|failed|skipped)", closing[-1]):
+        count[word] = int(number)
+    return count["passed"], count["failed"], count["skipped"]
+
+
 def run_again(output):
     """What pytest's section "run again" tells (e2e/conftest.py): cases whose first measurement the machine had spoilt."""
     section = re.search(r"^=+ run again =+$\n(.*?)^(?:=|\d+ )", COLOUR.sub("", output), re.MULTILINE | re.DOTALL)
@@ -34,7 +48,8 @@ def run_again(output):
 def case_counts(case):
     """(passed, failed, skipped) of one <testcase> that ctest wrote."""
     status = case.get("status")
-    counts = pytest_counts(case.findtext("system-out") or "")
+    output = case.findtext("system-out") or ""
+    counts = pytest_counts(output) or catch_counts(output)
     if status == "run":
         return counts or (1, 0, 0)
     if case.find("skipped") is not None or status in ("notrun", "disabled"):

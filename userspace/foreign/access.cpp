@@ -68,7 +68,8 @@ std::optional<Answer> Access::ask(const Question &question, std::span<std::byte>
 	}
 	auto outcome = helpers_->ask(question, into, std::min(deadline_ns, left + TimeBudget::free_ns));
 	const std::uint64_t after = monotonic_ns();
-	budget_.charge(question.pid, after - before, after);
+	// Of an answer, what it took there: on a host whose CPUs are all taken, a question waits for one each way.
+	budget_.charge(question.pid, outcome.answer ? outcome.answer->took_ns : after - before, after);
 	given_up = outcome.given_up;
 	unanswered_ += outcome.answer ? 0 : 1;
 	return std::move(outcome.answer);
@@ -225,6 +226,10 @@ std::size_t Access::ask_for_memory(Question &question, std::uint64_t begin, std:
 
 std::size_t Access::memory(std::uint32_t pid, std::uint64_t address, std::span<std::byte> into) {
 	const std::scoped_lock lock(mutex_);
+	return read_from(pid, address, into);
+}
+
+std::size_t Access::read_from(std::uint32_t pid, std::uint64_t address, std::span<std::byte> into) {
 	std::size_t done = 0;
 	while (done < into.size()) {
 		const std::span piece = into.subspan(done, std::min(max_piece, into.size() - done));
@@ -244,46 +249,53 @@ std::size_t Access::memory(std::uint32_t pid, std::uint64_t address, std::span<s
 	return done;
 }
 
-std::size_t Access::memory(std::uint32_t pid, std::span<const MemoryPiece> pieces) {
+// As many as fit into one answer, which begins with a byte for each that says whether it was read.
+void Access::ask_for_pieces(std::uint32_t pid, std::span<MemoryPiece> pieces) {
+	Question question;
+	question.pid = pid;
+	std::size_t bytes = 0;
+	std::uint64_t begin = ~0ULL;
+	std::uint64_t end = 0;
+	for (const MemoryPiece &piece : pieces) {
+		question.ranges.push_back({piece.address, piece.into.size()});
+		bytes += piece.into.size();
+		begin = std::min(begin, piece.address);
+		end = std::max(end, piece.address + piece.into.size());
+	}
+	std::vector<std::byte> answer(pieces.size() + bytes);
+	// Of places that lie far apart one does not answer: all between them counts.
+	if (ask_for_memory(question, begin, end, answer) < answer.size()) {
+		return;
+	}
+	std::size_t at = pieces.size();
+	for (std::size_t i = 0; i < pieces.size(); i++) {
+		MemoryPiece &piece = pieces[i];
+		piece.read = answer[i] != std::byte{0};
+		if (piece.read) {
+			std::copy_n(answer.begin() + static_cast<std::ptrdiff_t>(at), piece.into.size(), piece.into.begin());
+		}
+		at += piece.into.size();
+	}
+}
+
+void Access::memory(std::uint32_t pid, std::span<MemoryPiece> pieces) {
 	const std::scoped_lock lock(mutex_);
-	std::size_t done = 0;
-	std::vector<std::byte> bytes;
 	while (!pieces.empty()) {
-		Question question;
-		question.pid = pid;
 		std::size_t count = 0;
-		std::size_t wanted = 0;
-		std::uint64_t begin = ~0ULL;
-		std::uint64_t end = 0;
-		for (; count < pieces.size() && count < max_ranges; count++) {
-			const MemoryPiece &piece = pieces[count];
-			if (wanted + piece.into.size() > max_piece) {
+		for (std::size_t bytes = 0; count < std::min(pieces.size(), max_ranges); count++) {
+			bytes += pieces[count].into.size();
+			if (bytes > max_piece) {
 				break;
 			}
-			question.ranges.push_back({piece.address, piece.into.size()});
-			wanted += piece.into.size();
-			begin = std::min(begin, piece.address);
-			end = std::max(end, piece.address + piece.into.size());
 		}
-		if (count == 0) { // larger than one answer: the one that is not for here
-			break;
-		}
-		bytes.resize(wanted);
-		// Of many places that lie far apart only the first ones are known not to answer: all between counts.
-		const std::size_t got = ask_for_memory(question, begin, end, bytes);
-		std::size_t at = 0;
-		for (const MemoryPiece &piece : pieces.first(count)) {
-			std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(at), std::min(piece.into.size(), got - std::min(got, at)),
-			            piece.into.begin());
-			at += piece.into.size();
-		}
-		done += got;
-		if (got < wanted) {
-			break;
+		if (count == 0) { // larger than one answer
+			pieces[0].read = read_from(pid, pieces[0].address, pieces[0].into) == pieces[0].into.size();
+			count = 1;
+		} else {
+			ask_for_pieces(pid, pieces.first(count));
 		}
 		pieces = pieces.subspan(count);
 	}
-	return done;
 }
 
 std::string Access::socket_protocol(std::uint32_t pid, const std::string &link) {

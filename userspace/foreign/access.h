@@ -15,6 +15,7 @@
 #include "base/unique_fd.h"
 #include "foreign/dead_places.h"
 #include "foreign/helpers.h"
+#include "foreign/memory_piece.h"
 #include "foreign/mounts.h"
 #include "foreign/question.h"
 #include "foreign/time_budget.h"
@@ -31,11 +32,6 @@ struct FileName {
 	std::uint64_t device = 0; // st_dev of its file system, when known
 
 	[[nodiscard]] const std::string &name() const { return shown.empty() ? path : shown; }
-};
-
-struct MemoryPiece {
-	std::uint64_t address = 0;
-	std::span<std::byte> into;
 };
 
 struct OpenedFile {
@@ -73,8 +69,8 @@ public:
 	[[nodiscard]] Result<std::string> text(const FileName &name, std::size_t max_bytes);
 	// From the address on, until `into` is full or a byte cannot be read.
 	[[nodiscard]] std::size_t memory(std::uint32_t pid, std::uint64_t address, std::span<std::byte> into);
-	// The same of many places at once, in their order: how many bytes were read before one could not be.
-	[[nodiscard]] std::size_t memory(std::uint32_t pid, std::span<const MemoryPiece> pieces);
+	// The same of many places: 256 of them, or 64 KiB, in one question.
+	void memory(std::uint32_t pid, std::span<MemoryPiece> pieces);
 	// "TCP", of /proc/PID/fd/N; empty: not a socket, or not known.
 	[[nodiscard]] std::string socket_protocol(std::uint32_t pid, const std::string &link);
 
@@ -94,6 +90,8 @@ private:
 	void remember(std::uint64_t question, const FileName &name);
 	[[nodiscard]] std::size_t ask_for_memory(Question &question, std::uint64_t begin, std::uint64_t end,
 	                                         std::span<std::byte> into);
+	[[nodiscard]] std::size_t read_from(std::uint32_t pid, std::uint64_t address, std::span<std::byte> into);
+	void ask_for_pieces(std::uint32_t pid, std::span<MemoryPiece> pieces);
 	void collect_late();
 
 	std::mutex mutex_;

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include "base/clock.h"
@@ -34,6 +36,25 @@ bool wait_readable(int socket, std::uint64_t until_ns) {
 			return false;
 		}
 	}
+}
+
+// It has a CPU, or wants one: nothing keeps it waiting but the host's load.
+bool is_runnable(pid_t pid) {
+	std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+	std::string line;
+	std::getline(file, line);
+	const auto name_end = line.rfind(") ");
+	return name_end != std::string::npos && line.compare(name_end + 2, 1, "R") == 0;
+}
+
+bool wait_for_answer(int socket, pid_t worker, std::uint64_t deadline_ns) {
+	constexpr int most_waits = 3;
+	for (int i = 1; !wait_readable(socket, monotonic_ns() + deadline_ns); i++) {
+		if (i == most_waits || !is_runnable(worker)) {
+			return false;
+		}
+	}
+	return true;
 }
 
 } // namespace
@@ -74,7 +95,7 @@ bool Helpers::have_worker() {
 
 Helpers::Outcome Helpers::ask(const Question &question, std::span<std::byte> into, std::uint64_t deadline_ns) {
 	const std::uint64_t number = ++questions_;
-	const std::span room = into.first(std::min(into.size(), max_piece));
+	const std::span room = into.first(std::min(into.size(), max_answer));
 	for (int tries = 0; tries < 2; tries++) { // a worker may have been killed since
 		if (!have_worker()) {
 			return {};
@@ -88,7 +109,7 @@ Helpers::Outcome Helpers::ask(const Question &question, std::span<std::byte> int
 			worker_ = {};
 			continue;
 		}
-		if (!wait_readable(worker_.socket.get(), monotonic_ns() + deadline_ns)) {
+		if (!wait_for_answer(worker_.socket.get(), worker_.pid, deadline_ns)) {
 			worker_.question = number;
 			stuck_.push_back(std::exchange(worker_, {}));
 			if (stuck_.size() > max_waiting) {

@@ -10,7 +10,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -109,17 +111,42 @@ Answer look_up(const Question &question) {
 	return answer;
 }
 
+// One call reads on from range to range until something cannot be read: that range is left out, and the next call begins behind
+// it.
 Answer read_ranges(const Question &question, std::span<std::byte> into) {
 	Answer answer;
-	const iovec local{into.data(), into.size()};
-	std::vector<iovec> remote;
-	remote.reserve(question.ranges.size());
-	for (const Question::Range &range : question.ranges) {
-		remote.push_back({reinterpret_cast<void *>(range.address), range.size}); // NOLINT(performance-no-int-to-ptr)
+	const std::size_t count = question.ranges.size();
+	if (into.size() < count) {
+		answer.error = EINVAL;
+		return answer;
 	}
-	const ssize_t got = ::process_vm_readv(static_cast<pid_t>(question.pid), &local, 1, remote.data(), remote.size(), 0);
-	answer.error = got < 0 ? errno : 0;
-	answer.bytes = got > 0 ? static_cast<std::size_t>(got) : 0;
+	const std::span was_read = into.first(count);
+	std::span left = into.subspan(count);
+	std::ranges::fill(was_read, std::byte{0});
+	std::vector<iovec> remote;
+	for (std::size_t i = 0; i < count;) {
+		remote.clear();
+		for (const Question::Range &range : std::span(question.ranges).subspan(i)) {
+			remote.push_back({reinterpret_cast<void *>(range.address), range.size}); // NOLINT(performance-no-int-to-ptr)
+		}
+		const iovec local{left.data(), left.size()};
+		const ssize_t got = ::process_vm_readv(static_cast<pid_t>(question.pid), &local, 1, remote.data(), remote.size(), 0);
+		if (got < 0 && errno != EFAULT) {
+			answer.error = errno;
+			return answer; // gone, or not ours to read
+		}
+		auto bytes = static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+		for (; i < count && question.ranges[i].size <= bytes && question.ranges[i].size <= left.size(); i++) {
+			was_read[i] = std::byte{1};
+			bytes -= question.ranges[i].size;
+			left = left.subspan(question.ranges[i].size);
+		}
+		if (i < count) {
+			left = left.subspan(std::min<std::size_t>(question.ranges[i].size, left.size()));
+			i++;
+		}
+	}
+	answer.bytes = into.size();
 	return answer;
 }
 

@@ -42,7 +42,9 @@ struct Question {
 		std::uint64_t address;
 		std::uint64_t size;
 	};
-	std::vector<Range> ranges; // of memory, in place of `offset`: several at once
+	// Of memory, in place of `offset`: several at once. The answer begins with a byte for each, 1 when all of that range was
+	// read; then come the bytes of all of them, where those of one that was not read mean nothing.
+	std::vector<Range> ranges;
 };
 
 struct Answer {
@@ -50,6 +52,7 @@ struct Answer {
 	FileStatus status;
 	std::size_t bytes = 0; // how many were put into the asker's span
 	UniqueFd file;
+	std::uint64_t took_ns = 0; // by the one who did it, once it had a CPU
 };
 
 } // namespace loopsnoop::foreign

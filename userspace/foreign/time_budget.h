@@ -12,7 +12,7 @@ class TimeBudget {
 public:
 	static constexpr std::uint64_t full_ns = 2'000'000'000;
 	static constexpr std::uint64_t refill_divisor = 5;
-	static constexpr std::uint64_t free_ns = 1'000'000; // of each answer: what the scheduler may take is not theirs
+	static constexpr std::uint64_t free_ns = 1'000'000; // of each answer: the scheduler may take some in between
 	static constexpr std::size_t max_keys = 4096;       // beyond that all begin anew
 
 	[[nodiscard]] std::uint64_t left_ns(std::uint64_t key, std::uint64_t now_ns) const;

@@ -30,6 +30,7 @@ struct AnswerHead {
 	std::uint64_t bytes;
 	FileStatus status;
 	std::int64_t error;
+	std::uint64_t took_ns;
 };
 
 struct Head {
@@ -123,7 +124,7 @@ std::optional<Asked> receive_question(int socket) {
 		return std::nullopt;
 	}
 	asked.number = head.number;
-	asked.wanted = std::min<std::size_t>(head.wanted, max_piece);
+	asked.wanted = std::min<std::size_t>(head.wanted, max_answer);
 	asked.question.action = head.action;
 	asked.question.pid = head.pid;
 	asked.question.offset = head.offset;
@@ -138,7 +139,7 @@ std::optional<Asked> receive_question(int socket) {
 }
 
 bool send_answer(int socket, std::uint64_t number, const Answer &answer, std::span<const std::byte> bytes) {
-	const AnswerHead head{number, bytes.size(), answer.status, answer.error};
+	const AnswerHead head{number, bytes.size(), answer.status, answer.error, answer.took_ns};
 	std::array parts{part_of(&head, sizeof head), part_of(bytes.data(), bytes.size())};
 	return send_all(socket, parts, answer.file.get());
 }
@@ -154,6 +155,7 @@ std::optional<Answered> receive_answer(int socket, std::span<std::byte> into) {
 	answered.number = head.number;
 	answered.answer.error = static_cast<int>(head.error);
 	answered.answer.status = head.status;
+	answered.answer.took_ns = head.took_ns;
 	answered.answer.bytes = static_cast<std::size_t>(head.bytes);
 	return answered;
 }

@@ -12,10 +12,11 @@
 namespace loopsnoop::foreign {
 
 // Questions and answers as messages of a SOCK_SEQPACKET socket between two processes of one build: structs as they lie in memory,
-// descriptors beside them (SCM_RIGHTS). One message each way, 64 KiB of bytes at most.
+// descriptors beside them (SCM_RIGHTS). One message each way, 64 KiB of bytes at most, and a byte for each range.
 inline constexpr std::size_t max_piece = 65536;
 inline constexpr std::size_t max_path = 8192; // of root and path together
 inline constexpr std::size_t max_ranges = 256;
+inline constexpr std::size_t max_answer = max_piece + max_ranges;
 
 // False: the other side is gone, or the question is too long. `wanted`: how many bytes are asked for.
 [[nodiscard]] bool send_question(int socket, std::uint64_t number, const Question &question, std::size_t wanted);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/capabilities.h"
+#include "base/clock.h"
 #include "base/confinement.h"
 #include "foreign/wire.h"
 
@@ -62,10 +63,12 @@ void outlive_signals(pid_t parent) {
 }
 
 [[noreturn]] void work(int socket, const Perform &perform) {
-	std::vector<std::byte> buffer(max_piece);
+	std::vector<std::byte> buffer(max_answer);
 	while (const auto asked = receive_question(socket)) {
 		const std::span into = std::span(buffer).first(asked->wanted);
-		const Answer answer = perform(asked->question, into);
+		const std::uint64_t begin_ns = monotonic_ns();
+		Answer answer = perform(asked->question, into);
+		answer.took_ns = monotonic_ns() - begin_ns;
 		if (!send_answer(socket, asked->number, answer, into.first(answer.bytes))) {
 			break;
 		}

@@ -58,10 +58,11 @@ Result<Dump> dump(const DumpSettings &settings) {
 			return make_error("dump", name, "it has ended just now");
 		}
 		dump.look_ns = snapshots.back().now_ns - snapshots.front().now_ns;
-		for (ThreadSnapshot snapshot : snapshots) {
+		std::vector<ThreadSnapshot> looked_at = snapshots;
+		for (ThreadSnapshot &snapshot : looked_at) {
 			snapshot.off_since_ns = 0; // nothing was attached that would know since when
-			dump.threads.push_back(inspector.view(std::move(snapshot), true));
 		}
+		dump.threads = inspector.views(looked_at, std::nullopt);
 		dump.deadlock = complete_views(inspector, programs, settings.pid, snapshots, dump.threads, settings.pid);
 		if (std::ranges::none_of(dump.threads, &ThreadView::moved) || monotonic_ns() - begin_ns > enough_ns) {
 			break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inspect/inspector.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -14,6 +15,8 @@ namespace {
 
 constexpr std::uint64_t page_bytes = 4096;
 
+bool is_asleep(const ThreadSnapshot &snapshot) { return !snapshot.running && snapshot.stack.have_registers; }
+
 // In pieces that end at page boundaries: what lies behind the last page of a stack cannot be read.
 std::vector<std::uint8_t> read_stack_bytes(const process::Memory &memory, std::uint64_t address, std::size_t most) {
 	std::vector<std::uint8_t> bytes(most + page_bytes - address % page_bytes);
@@ -26,13 +29,79 @@ std::vector<std::uint8_t> read_stack_bytes(const process::Memory &memory, std::u
 } // namespace
 
 void Inspector::read_stack(ThreadSnapshot &snapshot) {
-	if (snapshot.running || !snapshot.stack.have_registers) {
+	if (!is_asleep(snapshot)) {
 		return;
 	}
-	const process::TargetMemory memory(snapshot.pid);
-	snapshot.stack.stack_address = snapshot.stack.registers.sp();
-	snapshot.stack.stack_bytes = read_stack_bytes(memory, snapshot.stack.stack_address, stack_bytes_);
+	if (snapshot.stack.stack_bytes.empty()) {
+		const process::TargetMemory memory(snapshot.pid);
+		snapshot.stack.stack_address = snapshot.stack.registers.sp();
+		snapshot.stack.stack_bytes = read_stack_bytes(memory, snapshot.stack.stack_address, stack_bytes_);
+	}
 	read_python(snapshot);
+}
+
+const Inspector::Look *Inspector::look_at(std::uint32_t pid) {
+	auto *interpreter = programs_.interpreter(pid);
+	if (interpreter == nullptr) {
+		return nullptr;
+	}
+	if (look_ == nullptr || look_->pid != pid) {
+		look_ = std::make_unique<Look>(pid);
+		look_->threads = interpreter->threads(look_->pages);
+	}
+	return look_.get();
+}
+
+// Reads the stacks of these threads in a few questions in place of one for each.
+void Inspector::read_stacks(std::span<ThreadSnapshot> snapshots) const {
+	std::vector<process::Memory::Piece> pieces;
+	for (ThreadSnapshot &snapshot : snapshots) {
+		if (!is_asleep(snapshot) || !snapshot.stack.stack_bytes.empty()) {
+			continue;
+		}
+		RawStack &stack = snapshot.stack;
+		stack.stack_address = stack.registers.sp();
+		stack.stack_bytes.resize(stack_bytes_ + page_bytes - stack.stack_address % page_bytes);
+		std::span left = std::as_writable_bytes(std::span(stack.stack_bytes));
+		for (std::uint64_t at = stack.stack_address; !left.empty();) {
+			const std::size_t bytes = std::min<std::size_t>(left.size(), page_bytes - at % page_bytes);
+			pieces.push_back({at, left.first(bytes), false});
+			left = left.subspan(bytes);
+			at += bytes;
+		}
+	}
+	process::TargetMemory(snapshots.front().pid).read_many(pieces);
+	std::span read = pieces;
+	for (ThreadSnapshot &snapshot : snapshots) {
+		RawStack &stack = snapshot.stack;
+		if (read.empty() || read.front().into.data() != std::as_writable_bytes(std::span(stack.stack_bytes)).data()) {
+			continue; // it was read before
+		}
+		std::size_t whole = 0; // up to the first page that could not be read: what lies behind it is another's
+		for (bool all = true; !read.empty() && read.front().address - stack.stack_address < stack.stack_bytes.size();
+		     read = read.subspan(1)) {
+			all = all && read.front().read;
+			whole += all ? read.front().into.size() : 0;
+		}
+		stack.stack_bytes.resize(whole);
+		stack.stack_bytes.shrink_to_fit();
+	}
+}
+
+// The same for what their frames of Python need.
+void Inspector::prefetch_python(std::span<const ThreadSnapshot> snapshots) {
+	const Look *look = look_at(snapshots.front().pid);
+	if (look == nullptr) {
+		return;
+	}
+	std::vector<std::uint64_t> states;
+	for (const ThreadSnapshot &snapshot : snapshots) {
+		const auto state = std::ranges::find(look->threads, snapshot.thread_pointer, &runtimes::cpython::ThreadState::thread_id);
+		if (state != look->threads.end()) {
+			states.push_back(state->address);
+		}
+	}
+	programs_.interpreter(look->pid)->prefetch(look->pages, states);
 }
 
 void Inspector::read_python(ThreadSnapshot &snapshot) {
@@ -40,11 +109,9 @@ void Inspector::read_python(ThreadSnapshot &snapshot) {
 	if (interpreter == nullptr) {
 		return;
 	}
-	if (!walked_ || walked_->pid != snapshot.pid) {
-		walked_ = Walked{snapshot.pid, interpreter->threads()};
-	}
-	if (const auto state = interpreter->thread_state(snapshot.tid, snapshot.thread_pointer, walked_->threads)) {
-		auto named = interpreter->named_frames(*state);
+	const Look *look = look_at(snapshot.pid);
+	if (const auto state = interpreter->thread_state(snapshot.tid, snapshot.thread_pointer, look->threads, look->pages)) {
+		auto named = interpreter->named_frames(*state, look->pages);
 		snapshot.thread = named.name.value_or(snapshot.thread);
 		snapshot.stack.python = std::move(named.frames);
 	}
@@ -68,12 +135,33 @@ RawWait Inspector::wait(const ThreadSnapshot &snapshot) const {
 	return wait;
 }
 
+std::vector<ThreadView> Inspector::views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own) {
+	constexpr std::size_t with_native_stack = 64;
+	constexpr std::size_t at_once = 32; // bounds what is held of their memory
+	std::vector<ThreadView> views;
+	views.reserve(snapshots.size());
+	while (!snapshots.empty()) {
+		const auto some = snapshots.first(std::min(snapshots.size(), at_once));
+		std::vector<ThreadSnapshot> batch(some.begin(), some.end());
+		if (look_ != nullptr && views.size() > 0) {
+			look_->pages.clear();
+		}
+		read_stacks(batch);
+		prefetch_python(batch);
+		for (ThreadSnapshot &snapshot : batch) {
+			const bool native = !own || snapshot.tid == own || views.size() < with_native_stack;
+			views.push_back(view(std::move(snapshot), native));
+		}
+		snapshots = snapshots.subspan(some.size());
+	}
+	return views;
+}
+
 ThreadView Inspector::view(ThreadSnapshot snapshot, bool with_native_stack) {
 	ThreadView view;
 	view.tid = snapshot.tid;
 	view.state = snapshot.state;
-	const bool asleep = !snapshot.running && snapshot.stack.have_registers;
-	if (!asleep) {
+	if (!is_asleep(snapshot)) {
 		read_python(snapshot); // its frames move, its name does not
 		view.thread = snapshot.thread;
 		return view;

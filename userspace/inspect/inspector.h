@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -11,7 +13,9 @@
 #include "inspect/programs.h"
 #include "inspect/resolver.h"
 #include "model/event.h"
+#include "process/memory.h"
 #include "process/procfs.h"
+#include "runtimes/cpython/page_cache.h"
 
 namespace loopsnoop::inspect {
 
@@ -24,7 +28,7 @@ public:
 
 	// Registers, kernel frames and descriptors of every thread; no user memory is read yet.
 	[[nodiscard]] std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) {
-		walked_.reset();
+		look_.reset();
 		return collector_.snapshot(pid);
 	}
 	// Reads the user stack and the interpreter's frames of a sleeping thread, and the name that Python gave it.
@@ -35,19 +39,31 @@ public:
 	[[nodiscard]] RawWait wait(const ThreadSnapshot &snapshot) const;
 	// For people: state, what it waits for, its stack (with names).
 	[[nodiscard]] ThreadView view(ThreadSnapshot snapshot, bool with_native_stack);
+	// The same of many threads of one process, in their order. With `own`: native stacks of that thread and of the first 64 only,
+	// of the others those of the interpreter and the kernel, to keep the look short.
+	[[nodiscard]] std::vector<ThreadView> views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own);
 
 private:
+	// One look at the threads of a process: each read of its memory is a question to another process, and most of what Python's
+	// threads hold lies in the same pages.
+	struct Look {
+		explicit Look(std::uint32_t of) : pid(of), target(of), pages(target) {}
+		std::uint32_t pid;
+		process::TargetMemory target;
+		runtimes::cpython::PageCache pages;
+		std::vector<runtimes::cpython::ThreadState> threads;
+	};
+	// The interpreter's threads, walked once. nullptr: no CPython.
+	[[nodiscard]] const Look *look_at(std::uint32_t pid);
+	void read_stacks(std::span<ThreadSnapshot> snapshots) const;
+	void prefetch_python(std::span<const ThreadSnapshot> snapshots);
+
 	collector::Collector &collector_;
 	process::ProcFs proc_;
 	Programs &programs_;
 	Resolver &resolver_;
 	std::uint32_t stack_bytes_;
-	// The interpreter's threads, walked once for the threads of one look.
-	struct Walked {
-		std::uint32_t pid = 0;
-		std::vector<runtimes::cpython::ThreadState> threads;
-	};
-	std::optional<Walked> walked_;
+	std::unique_ptr<Look> look_;
 };
 
 } // namespace loopsnoop::inspect

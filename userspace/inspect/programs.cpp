@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "process/memory.h"
+#include "runtimes/cpython/page_cache.h"
 #include "runtimes/detect.h"
 
 namespace loopsnoop::inspect {
@@ -95,13 +97,15 @@ void Programs::learn_thread_names(std::uint32_t pid) {
 	if (known.size() > most) {
 		known.clear();
 	}
-	for (const runtimes::cpython::ThreadState &thread : python->threads()) {
+	const process::TargetMemory memory(pid);
+	const runtimes::cpython::PageCache pages(memory);
+	for (const runtimes::cpython::ThreadState &thread : python->threads(pages)) {
 		const std::uint64_t id = python->native_id(thread);
 		const auto before = known.find(id);
 		if (id == 0 || (before != known.end() && before->second.thread_state == thread.address)) {
 			continue;
 		}
-		if (auto name = python->named_frames(thread.address).name) {
+		if (auto name = python->named_frames(thread.address, pages).name) {
 			known[id] = {thread.address, std::move(*name)};
 		} else if (before != known.end()) {
 			known.erase(before);

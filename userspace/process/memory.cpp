@@ -35,25 +35,7 @@ void Memory::read_many(std::span<Piece> pieces) const {
 	}
 }
 
-void TargetMemory::read_many(std::span<Piece> pieces) const {
-	std::vector<foreign::MemoryPiece> wanted;
-	for (std::size_t begin = 0; begin < pieces.size();) {
-		wanted.clear();
-		for (const Piece &piece : pieces.subspan(begin)) {
-			wanted.push_back({piece.address, piece.into});
-		}
-		// It ends at the first byte that cannot be read: that piece is left out, and those after it are asked for anew.
-		std::size_t left = foreign::access().memory(pid_, wanted);
-		for (; begin < pieces.size() && left >= pieces[begin].into.size(); begin++) {
-			left -= pieces[begin].into.size();
-			pieces[begin].read = true;
-		}
-		if (begin < pieces.size()) {
-			pieces[begin].read = read(pieces[begin].address, pieces[begin].into); // or it was larger than one answer
-			begin++;
-		}
-	}
-}
+void TargetMemory::read_many(std::span<Piece> pieces) const { foreign::access().memory(pid_, pieces); }
 
 std::size_t TargetMemory::read_some(std::uint64_t address, std::span<std::byte> into) const {
 	return foreign::access().memory(pid_, address, into);

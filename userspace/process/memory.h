@@ -8,6 +8,8 @@
 #include <string>
 #include <type_traits>
 
+#include "foreign/memory_piece.h"
+
 namespace loopsnoop::process {
 
 // The memory of a target, by the addresses that the target itself uses. What is read is whatever lay there at that
@@ -26,11 +28,7 @@ public:
 	[[nodiscard]] virtual std::size_t read_some(std::uint64_t address, std::span<std::byte> into) const = 0;
 
 	// Many pieces of one moment, as far as that goes: of each either all its bytes or, where `read` says so, none that count.
-	struct Piece {
-		std::uint64_t address = 0;
-		std::span<std::byte> into;
-		bool read = false;
-	};
+	using Piece = foreign::MemoryPiece;
 	virtual void read_many(std::span<Piece> pieces) const;
 
 	// All or nothing: false leaves `into` with unspecified bytes.

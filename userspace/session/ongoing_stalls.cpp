@@ -16,9 +16,6 @@ namespace loopsnoop::session {
 
 namespace {
 
-// Native stacks of that many other threads; beyond, interpreter and kernel frames only, to keep the snapshot short.
-constexpr std::size_t threads_with_native_stack = 64;
-
 // Number of the iteration that runs; for a loop that was woken and has not run since, the number it will have.
 std::uint64_t running_iteration(const LoopState &state) { return state.iteration + (state.iteration_start_ns == 0 ? 1 : 0); }
 
@@ -119,12 +116,7 @@ Stall OngoingStalls::begin(const Loop &loop, Reading &reading) {
 
 // All threads of the process by name; returns the view of the loop's own.
 std::optional<ThreadView> OngoingStalls::add_threads(const Loop &loop, Stall &stall, const Reading &reading) {
-	std::vector<ThreadView> views;
-	views.reserve(reading.snapshots.size());
-	for (const ThreadSnapshot &snapshot : reading.snapshots) {
-		views.push_back(
-		    parts_.inspector.view(snapshot, snapshot.tid == loop.totals.tid || views.size() < threads_with_native_stack));
-	}
+	std::vector<ThreadView> views = parts_.inspector.views(reading.snapshots, loop.totals.tid);
 	stall.deadlock = inspect::complete_views(parts_.inspector, parts_.facts.programs, loop.totals.pid, reading.snapshots, views,
 	                                         loop.totals.tid);
 	std::optional<ThreadView> own_view;

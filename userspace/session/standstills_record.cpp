@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::size_t max_upstreams = 16;
 constexpr std::size_t max_groups = 32;
-constexpr std::size_t threads_with_native_stack = 64;
 
 // "tfd:       12 events:       19 data: …" of an epoll descriptor's fdinfo; edge-triggered ones report a state once.
 std::vector<int> level_triggered(const process::ProcFs &proc, std::uint32_t pid, int epoll_fd) {
@@ -88,11 +87,7 @@ bool Standstills::pool_stuck(const LoopState &state) {
 
 void Standstills::add_threads(Standstill &standstill) {
 	const std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(standstill.pid);
-	std::vector<ThreadView> views;
-	views.reserve(snapshots.size());
-	for (const ThreadSnapshot &snapshot : snapshots) {
-		views.push_back(inspector_.view(snapshot, views.size() < threads_with_native_stack));
-	}
+	std::vector<ThreadView> views = inspector_.views(snapshots, standstill.tid);
 	(void)inspect::complete_views(inspector_, facts_.programs, standstill.pid, snapshots, views, standstill.tid);
 	standstill.threads = std::move(views);
 }

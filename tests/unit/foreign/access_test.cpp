@@ -97,6 +97,40 @@ TEST_CASE("memory that does not answer is not asked for again, other memory is")
 	CHECK(access.unanswered().at(0).sentence() == "memory of process " + std::to_string(self) + " at 0x1000 does not answer");
 }
 
+TEST_CASE("many pieces of memory in one look: those that cannot be read leave out themselves alone") {
+	auto helpers = Helpers::start();
+	REQUIRE(helpers);
+	Access direct, through(std::move(*helpers));
+	const auto self = static_cast<std::uint32_t>(getpid());
+	std::vector<std::uint32_t> there(600); // more places than fit into one question
+	std::iota(there.begin(), there.end(), 1000U);
+	std::vector<std::byte> large(3 * max_piece, std::byte{7});
+	for (Access *access : {&direct, &through}) {
+		std::vector<std::uint32_t> read(there.size());
+		std::vector<std::byte> large_read(large.size());
+		std::vector<MemoryPiece> pieces;
+		for (std::size_t i = 0; i < there.size(); i++) {
+			const bool bad = i == 0 || i == 300 || i == 301 || i + 1 == there.size();
+			pieces.push_back({bad ? 8 + i : reinterpret_cast<std::uint64_t>(&there[i]),
+			                  std::as_writable_bytes(std::span(&read[i], 1)), false});
+		}
+		pieces.insert(pieces.begin() + 3, {reinterpret_cast<std::uint64_t>(large.data()), large_read, false});
+		access->memory(self, pieces);
+		CHECK(pieces[3].read);
+		CHECK(large_read == large);
+		pieces.erase(pieces.begin() + 3);
+		std::size_t wrong = 0;
+		for (std::size_t i = 0; i < there.size(); i++) {
+			const bool bad = i == 0 || i == 300 || i == 301 || i + 1 == there.size();
+			wrong += pieces[i].read == !bad && (bad || read[i] == there[i]) ? 0 : 1;
+		}
+		CHECK(wrong == 0);
+	}
+	std::array<MemoryPiece, 1> gone{MemoryPiece{reinterpret_cast<std::uint64_t>(there.data()), large, false}};
+	through.memory(0x7fffffff, gone);
+	CHECK_FALSE(gone[0].read);
+}
+
 TEST_CASE("who is always slow has its time, and no more") {
 	auto helpers = Helpers::start([](const Question &question, std::span<std::byte>) {
 		::usleep(question.pid == 7 ? 200'000 : 0);

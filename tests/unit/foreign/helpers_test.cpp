@@ -168,3 +168,18 @@ TEST_CASE("a worker has no right to get more, and nothing of ours open") {
 	CHECK(static_cast<int>(bytes[0]) == 1);
 	CHECK(static_cast<int>(bytes[1]) == 5); // three standard ones, its socket, and the folder that is being read
 }
+
+TEST_CASE("who computes, or has no CPU, is given more time than who sleeps") {
+	auto helpers = Helpers::start([](const Question &question, std::span<std::byte>) {
+		const std::uint64_t until = monotonic_ns() + 150 * ms;
+		while (question.path == "computes" && monotonic_ns() < until) {
+		}
+		if (question.path == "sleeps") {
+			::usleep(60'000'000);
+		}
+		return Answer();
+	});
+	REQUIRE(helpers);
+	CHECK(helpers->ask(about("computes"), {}, 100 * ms).answer);
+	CHECK_FALSE(helpers->ask(about("sleeps"), {}, 100 * ms).answer);
+}

@@ -91,6 +91,25 @@ void CodeCache::keep(std::uint64_t address, Code code) {
 	codes_.insert_or_assign(address, std::move(code));
 }
 
+void CodeCache::prefetch(const PageCache &pages, std::span<const PythonFrameRef> frames) const {
+	constexpr std::size_t of_code = 256;
+	constexpr std::size_t of_text = 512; // most names and line tables are shorter
+	std::vector<std::uint64_t> addresses;
+	for (const PythonFrameRef &frame : frames) {
+		addresses.push_back(frame.code);
+	}
+	pages.prefetch(addresses, of_code);
+	addresses.clear();
+	for (const PythonFrameRef &frame : frames) {
+		const auto fingerprint = read_fingerprint(pages, frame.code);
+		const auto known = codes_.find(frame.code);
+		if (fingerprint && (known == codes_.end() || known->second.fingerprint != *fingerprint)) {
+			addresses.insert(addresses.end(), {fingerprint->name, fingerprint->filename, fingerprint->line_table});
+		}
+	}
+	pages.prefetch(addresses, of_text);
+}
+
 SourceFrame CodeCache::resolve(const process::Memory &memory, const PythonFrameRef &frame) {
 	const auto fingerprint = read_fingerprint(memory, frame.code);
 	if (!fingerprint) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "model/stack.h"
 #include "process/memory.h"
 #include "runtimes/cpython/offsets.h"
+#include "runtimes/cpython/page_cache.h"
 
 namespace loopsnoop::runtimes::cpython {
 
@@ -30,6 +32,9 @@ public:
 
 	// Always a frame: function "?" when the code object cannot be read (any more), line null when it cannot be told.
 	[[nodiscard]] SourceFrame resolve(const process::Memory &memory, const PythonFrameRef &frame);
+
+	// Reads what `resolve` will ask for, of all these, in two questions or so.
+	void prefetch(const PageCache &pages, std::span<const PythonFrameRef> frames) const;
 
 	[[nodiscard]] std::size_t bytes() const { return bytes_.mine(); }
 

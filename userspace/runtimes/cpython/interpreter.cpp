@@ -14,6 +14,9 @@ namespace loopsnoop::runtimes::cpython {
 
 namespace {
 
+// 32 MiB: the states of 10,000 threads, and the frames of most.
+constexpr PageCache::Limits of_one_look{8192, std::chrono::seconds(2)};
+
 // Both C libraries begin a thread's control block, where the fs base points, with its own address (glibc tcbhead_t.tcb,
 // sysdeps/x86_64/nptl/tls.h; musl struct pthread.self, src/internal/pthread_impl.h).
 bool is_control_block(const process::Memory &memory, std::uint64_t thread_id) {
@@ -23,7 +26,7 @@ bool is_control_block(const process::Memory &memory, std::uint64_t thread_id) {
 // A version's table may not hold for a build that was patched, and a symbol may lie: what the offsets lead to must look like
 // threads before anything is believed.
 bool leads_to_threads(const process::Memory &memory, const Offsets &offsets, std::uint64_t runtime) {
-	const auto threads = walk_threads(memory, offsets, runtime);
+	const auto threads = walk_threads(PageCache(memory, of_one_look), offsets, runtime);
 	return std::ranges::any_of(threads, [&](const ThreadState &thread) { return is_control_block(memory, thread.thread_id); });
 }
 
@@ -89,22 +92,30 @@ PythonLayout Interpreter::layout_for(std::uint64_t thread_state) const {
 	return layout;
 }
 
-std::uint64_t Interpreter::native_id(const ThreadState &thread) const {
+std::uint64_t Interpreter::native_id(const process::Memory &memory, const ThreadState &thread) const {
 	if (thread.native_id != 0) {
 		return thread.native_id;
 	}
 	// Before 3.11. With another C library this is some other number: the caller compares it with ids of real threads.
-	return is_control_block(*memory_, thread.thread_id)
-	           ? memory_->read_value<std::uint32_t>(thread.thread_id + arch::glibc_tid_offset).value_or(0)
+	return is_control_block(memory, thread.thread_id)
+	           ? memory.read_value<std::uint32_t>(thread.thread_id + arch::glibc_tid_offset).value_or(0)
 	           : 0;
 }
 
+std::vector<ThreadState> Interpreter::threads() const { return threads(PageCache(*memory_, of_one_look)); }
+
 std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer) const {
-	return thread_state(tid, thread_pointer, threads());
+	const PageCache pages(*memory_, of_one_look);
+	return thread_state(tid, thread_pointer, threads(pages), pages);
 }
 
 std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer,
                                                        std::span<const ThreadState> among) const {
+	return thread_state(tid, thread_pointer, among, PageCache(*memory_, of_one_look));
+}
+
+std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer,
+                                                       std::span<const ThreadState> among, const process::Memory &memory) const {
 	std::uint64_t inner_tid = 0;
 	if (thread_pointer == 0) {
 		const auto status = proc_.status(tid);
@@ -115,10 +126,10 @@ std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::u
 	}
 	std::optional<std::uint64_t> found;
 	for (const ThreadState &thread : among) {
-		if (thread_pointer != 0 ? thread.thread_id != thread_pointer : native_id(thread) != inner_tid) {
+		if (thread_pointer != 0 ? thread.thread_id != thread_pointer : native_id(memory, thread) != inner_tid) {
 			continue;
 		}
-		if (current_frame(*memory_, offsets_.frames, thread.address) != 0) {
+		if (current_frame(memory, offsets_.frames, thread.address) != 0) {
 			return thread.address;
 		}
 		found = thread.address; // the last is of the oldest interpreter: the main one
@@ -128,20 +139,41 @@ std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::u
 
 std::vector<PythonFrameRef> Interpreter::frames(std::uint64_t thread_state) const {
 	std::vector<PythonFrameRef> found;
-	for (const PlacedFrame &placed : walk_frames(*memory_, offsets_.frames, thread_state)) {
+	for (const PlacedFrame &placed : walk_frames(PageCache(*memory_, of_one_look), offsets_.frames, thread_state)) {
 		found.push_back(placed.frame);
 	}
 	return found;
 }
 
 // The object that is the frame's first local: `self` of a method. Anything, where the thread has gone on.
-std::uint64_t Interpreter::first_argument(const PlacedFrame &frame) const {
-	return memory_->read_value<std::uint64_t>(frame.address + offsets_.frame_locals).value_or(0) & offsets_.frames.pointer_mask;
+std::uint64_t Interpreter::first_argument(const process::Memory &memory, const PlacedFrame &frame) const {
+	return memory.read_value<std::uint64_t>(frame.address + offsets_.frame_locals).value_or(0) & offsets_.frames.pointer_mask;
+}
+
+void Interpreter::prefetch(const PageCache &pages, std::span<const std::uint64_t> thread_states) const {
+	constexpr std::size_t of_a_struct = 512; // the members that walks ask for lie in the first bytes
+	const auto follow = [&](std::vector<std::uint64_t> &addresses, std::uint64_t offset) {
+		for (std::uint64_t &address : addresses) {
+			address = pages.read_value<std::uint64_t>(address + offset).value_or(0);
+		}
+		std::erase(addresses, 0);
+		pages.prefetch(addresses, of_a_struct);
+	};
+	std::vector<std::uint64_t> addresses(thread_states.begin(), thread_states.end());
+	pages.prefetch(addresses, of_a_struct);
+	follow(addresses, offsets_.frames.tstate_frame);
+	if (offsets_.frames.through_cframe) {
+		follow(addresses, offsets_.frames.cframe_current_frame);
+	}
 }
 
 Interpreter::NamedFrames Interpreter::named_frames(std::uint64_t thread_state) {
+	return named_frames(thread_state, PageCache(*memory_, of_one_look));
+}
+
+Interpreter::NamedFrames Interpreter::named_frames(std::uint64_t thread_state, const process::Memory &memory) {
 	NamedFrames named;
-	const auto placed = walk_frames(*memory_, offsets_.frames, thread_state);
+	const auto placed = walk_frames(memory, offsets_.frames, thread_state);
 	for (const PlacedFrame &one : placed) {
 		named.frames.push_back(one.frame);
 	}
@@ -149,60 +181,63 @@ Interpreter::NamedFrames Interpreter::named_frames(std::uint64_t thread_state) {
 		return named;
 	}
 	// Every thread that threading begins, those of executors, too, begins there (Lib/threading.py, all versions).
-	const SourceFrame outermost = codes_.resolve(*memory_, placed.back().frame);
+	const SourceFrame outermost = codes_.resolve(memory, placed.back().frame);
 	if ((outermost.function != "Thread._bootstrap" && outermost.function != "_bootstrap") ||
 	    !outermost.file.ends_with("/threading.py")) {
 		return named;
 	}
 	constexpr std::size_t longest = 64;
-	if (const auto name = read_attribute(*memory_, offsets_, first_argument(placed.back()), "_name")) {
-		named.name = read_unicode(*memory_, offsets_, *name, longest);
+	if (const auto name = read_attribute(memory, offsets_, first_argument(memory, placed.back()), "_name")) {
+		named.name = read_unicode(memory, offsets_, *name, longest);
 	}
 	return named;
 }
 
 std::optional<ImportLock> Interpreter::import_lock(std::uint64_t thread_state, std::uint64_t wakeup) {
-	const auto placed = walk_frames(*memory_, offsets_.frames, thread_state);
+	const PageCache pages(*memory_, of_one_look);
+	const auto placed = walk_frames(pages, offsets_.frames, thread_state);
 	if (placed.empty()) {
 		return std::nullopt;
 	}
 	// Lib/importlib/_bootstrap.py, 3.9 to 3.14: who has to wait does so in _ModuleLock.acquire(), for self.wakeup; self.owner is
 	// a thread's ident or None.
-	const SourceFrame innermost = codes_.resolve(*memory_, placed.front().frame);
+	const SourceFrame innermost = codes_.resolve(pages, placed.front().frame);
 	if ((innermost.function != "_ModuleLock.acquire" && innermost.function != "acquire") ||
 	    innermost.file != "<frozen importlib._bootstrap>") {
 		return std::nullopt;
 	}
-	const std::uint64_t self = first_argument(placed.front());
-	if (read_attribute(*memory_, offsets_, self, "wakeup") != wakeup) {
+	const std::uint64_t self = first_argument(pages, placed.front());
+	if (read_attribute(pages, offsets_, self, "wakeup") != wakeup) {
 		return std::nullopt;
 	}
 	constexpr std::size_t longest = 256;
-	const auto owner = read_attribute(*memory_, offsets_, self, "owner");
-	const auto module = read_attribute(*memory_, offsets_, self, "name");
-	auto name = module ? read_unicode(*memory_, offsets_, *module, longest) : std::nullopt;
+	const auto owner = read_attribute(pages, offsets_, self, "owner");
+	const auto module = read_attribute(pages, offsets_, self, "name");
+	auto name = module ? read_unicode(pages, offsets_, *module, longest) : std::nullopt;
 	if (!owner || !name) {
 		return std::nullopt;
 	}
-	return ImportLock{std::move(*name), read_small_int(*memory_, offsets_, *owner).value_or(0)};
+	return ImportLock{std::move(*name), read_small_int(pages, offsets_, *owner).value_or(0)};
 }
 
 std::optional<std::uint64_t> Interpreter::joined_thread(std::uint64_t thread_state) {
-	const auto placed = walk_frames(*memory_, offsets_.frames, thread_state);
-	if (placed.empty() || !is_thread_join(codes_.resolve(*memory_, placed.front().frame))) {
+	const PageCache pages(*memory_, of_one_look);
+	const auto placed = walk_frames(pages, offsets_.frames, thread_state);
+	if (placed.empty() || !is_thread_join(codes_.resolve(pages, placed.front().frame))) {
 		return std::nullopt;
 	}
-	const auto ident = read_attribute(*memory_, offsets_, first_argument(placed.front()), "_ident");
-	return ident ? read_small_int(*memory_, offsets_, *ident) : std::nullopt;
+	const auto ident = read_attribute(pages, offsets_, first_argument(pages, placed.front()), "_ident");
+	return ident ? read_small_int(pages, offsets_, *ident) : std::nullopt;
 }
 
 std::multimap<std::uint64_t, std::uint32_t> Interpreter::threads_in_with(const std::set<std::uint64_t> &objects) const {
 	constexpr auto enough = std::chrono::milliseconds(100);
 	const auto until = std::chrono::steady_clock::now() + enough;
 	std::multimap<std::uint64_t, std::uint32_t> found;
-	for (const ThreadState &thread : threads()) {
-		const auto frames = walk_frames(*memory_, offsets_.frames, thread.address);
-		const auto in_with = objects_in_with(*memory_, offsets_, frames, objects);
+	const PageCache pages(*memory_, of_one_look);
+	for (const ThreadState &thread : threads(pages)) {
+		const auto frames = walk_frames(pages, offsets_.frames, thread.address);
+		const auto in_with = objects_in_with(pages, offsets_, frames, objects);
 		const auto tid = in_with.empty() ? std::nullopt : tid_of(thread);
 		for (const std::uint64_t object : tid ? in_with : std::set<std::uint64_t>()) {
 			found.emplace(object, *tid);
@@ -215,10 +250,12 @@ std::multimap<std::uint64_t, std::uint32_t> Interpreter::threads_in_with(const s
 }
 
 std::vector<SourceFrame> Interpreter::resolve(std::span<const PythonFrameRef> frames) {
+	const PageCache pages(*memory_, of_one_look);
+	codes_.prefetch(pages, frames);
 	std::vector<SourceFrame> resolved;
 	resolved.reserve(frames.size());
 	for (const PythonFrameRef &frame : frames) {
-		resolved.push_back(codes_.resolve(*memory_, frame));
+		resolved.push_back(codes_.resolve(pages, frame));
 	}
 	return resolved;
 }

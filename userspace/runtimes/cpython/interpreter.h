@@ -18,6 +18,7 @@
 #include "runtimes/cpython/code_cache.h"
 #include "runtimes/cpython/locate.h"
 #include "runtimes/cpython/offsets.h"
+#include "runtimes/cpython/page_cache.h"
 #include "runtimes/cpython/walk.h"
 
 namespace loopsnoop::runtimes::cpython {
@@ -77,7 +78,7 @@ public:
 	[[nodiscard]] View view() { return {*memory_, offsets_, codes_, location_.runtime, location_.version}; }
 
 	// One walk over all interpreters' threads.
-	[[nodiscard]] std::vector<ThreadState> threads() const { return walk_threads(*memory_, offsets_, location_.runtime); }
+	[[nodiscard]] std::vector<ThreadState> threads() const;
 	// The PyThreadState of a thread: by the fs base, or, where that is 0 (not known), by the thread's id. With several
 	// interpreters the one that runs Python code. nullopt: the thread has none (now).
 	[[nodiscard]] std::optional<std::uint64_t> thread_state(std::uint32_t tid, std::uint64_t thread_pointer) const;
@@ -100,6 +101,17 @@ public:
 	};
 	[[nodiscard]] NamedFrames named_frames(std::uint64_t thread_state);
 
+	// The same three by `memory`, this process's pages as they were a moment ago: one look at many threads, of which most lie in
+	// the same pages. `prefetch` reads what the frames of all these threads need in a few questions.
+	[[nodiscard]] std::vector<ThreadState> threads(const process::Memory &memory) const {
+		return walk_threads(memory, offsets_, location_.runtime);
+	}
+	[[nodiscard]] std::optional<std::uint64_t> thread_state(std::uint32_t tid, std::uint64_t thread_pointer,
+	                                                        std::span<const ThreadState> among,
+	                                                        const process::Memory &memory) const;
+	[[nodiscard]] NamedFrames named_frames(std::uint64_t thread_state, const process::Memory &memory);
+	void prefetch(const PageCache &pages, std::span<const std::uint64_t> thread_states) const;
+
 	// What a thread waits for that sleeps in importlib's _ModuleLock.acquire(), by its locals, on the lock object `wakeup`.
 	// nullopt: it is not there (any more), or not on that lock.
 	[[nodiscard]] std::optional<ImportLock> import_lock(std::uint64_t thread_state, std::uint64_t wakeup);
@@ -113,7 +125,7 @@ public:
 	[[nodiscard]] std::multimap<std::uint64_t, std::uint32_t> threads_in_with(const std::set<std::uint64_t> &objects) const;
 
 	// The thread's id as the thread itself sees it: in the innermost PID namespace. 0: cannot be told.
-	[[nodiscard]] std::uint64_t native_id(const ThreadState &thread) const;
+	[[nodiscard]] std::uint64_t native_id(const ThreadState &thread) const { return native_id(*memory_, thread); }
 	// Its id in our PID namespace, by `native_id` or `thread_id`. nullopt: gone, or it could not be told.
 	[[nodiscard]] std::optional<std::uint32_t> tid_of(const ThreadState &thread) const;
 
@@ -130,7 +142,8 @@ private:
 	[[nodiscard]] std::optional<std::uint64_t> gil_of(std::uint64_t interpreter) const;
 	[[nodiscard]] std::optional<std::uint64_t> main_gil() const;
 	void set_gil(PythonLayout &layout, std::uint64_t gil) const;
-	[[nodiscard]] std::uint64_t first_argument(const PlacedFrame &frame) const;
+	[[nodiscard]] std::uint64_t first_argument(const process::Memory &memory, const PlacedFrame &frame) const;
+	[[nodiscard]] std::uint64_t native_id(const process::Memory &memory, const ThreadState &thread) const;
 
 	process::ProcFs proc_;
 	std::uint32_t pid_;

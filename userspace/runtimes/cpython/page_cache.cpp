@@ -44,9 +44,12 @@ std::size_t PageCache::read_some(std::uint64_t address, std::span<std::byte> int
 	std::size_t done = 0;
 	while (done < into.size()) {
 		const std::uint64_t at = address + done;
-		const Page *from = at < address ? nullptr : page(at / page_size);
-		if (from == nullptr) {
+		if (at < address) {
 			break;
+		}
+		const Page *from = page(at / page_size);
+		if (from == nullptr) {
+			return may_read(1) ? done + memory_.read_some(at, into.subspan(done)) : done;
 		}
 		const std::size_t offset = at % page_size;
 		const std::size_t bytes = std::min(page_size - offset, into.size() - done);

@@ -14,8 +14,9 @@
 namespace loopsnoop::runtimes::cpython {
 
 // The memory of a target as it was when each page was first asked for: what lies close together, as Python's objects do, is read
-// once, and what is read again is the same. Bounded: after so many pages, or so much time, nothing can be read any more, so that
-// whoever walks through hostile memory comes to an end. One thread; `memory` must outlive it.
+// once, and what is read again is the same. What does not lie in a page that can be read whole is read as it is. Bounded: after
+// so many pages, or so much time, nothing can be read any more, so that whoever walks through hostile memory comes to an end. One
+// thread; `memory` must outlive it.
 class PageCache final : public process::Memory {
 public:
 	struct Limits {

@@ -8,8 +8,6 @@
 #include <span>
 #include <unordered_set>
 
-#include "runtimes/cpython/page_cache.h"
-
 namespace loopsnoop::runtimes::cpython {
 
 namespace {
@@ -42,21 +40,6 @@ private:
 	std::array<std::byte, capacity> bytes_{};
 };
 
-// Walks read pages, for each read of a target's memory is a question to another process, and the frames of a thread lie beside
-// each other; what is not there as a whole page is read as it is.
-class Paged final : public process::Memory {
-public:
-	explicit Paged(const process::Memory &target) : target_(target), pages_(target) {}
-	[[nodiscard]] std::size_t read_some(std::uint64_t address, std::span<std::byte> into) const override {
-		const std::size_t got = pages_.read_some(address, into);
-		return got == into.size() || pages_.exhausted() ? got : target_.read_some(address, into);
-	}
-
-private:
-	const process::Memory &target_;
-	PageCache pages_;
-};
-
 } // namespace
 
 std::vector<std::uint64_t> walk_interpreters(const process::Memory &memory, const Offsets &offsets, std::uint64_t runtime) {
@@ -69,8 +52,7 @@ std::vector<std::uint64_t> walk_interpreters(const process::Memory &memory, cons
 	return found;
 }
 
-std::vector<ThreadState> walk_threads(const process::Memory &target, const Offsets &offsets, std::uint64_t runtime) {
-	const Paged memory(target);
+std::vector<ThreadState> walk_threads(const process::Memory &memory, const Offsets &offsets, std::uint64_t runtime) {
 	std::vector<ThreadState> found;
 	std::unordered_set<std::uint64_t> seen;
 	const std::size_t wanted = std::max({offsets.thread_next, offsets.thread_interpreter,
@@ -100,8 +82,7 @@ std::uint64_t current_frame(const process::Memory &memory, const PythonLayout &l
 	return pointer;
 }
 
-std::vector<PlacedFrame> walk_frames(const process::Memory &target, const PythonLayout &layout, std::uint64_t thread_state) {
-	const Paged memory(target);
+std::vector<PlacedFrame> walk_frames(const process::Memory &memory, const PythonLayout &layout, std::uint64_t thread_state) {
 	std::vector<PlacedFrame> frames;
 	const std::size_t wanted = std::max({std::size_t{layout.frame_back} + 8, std::size_t{layout.frame_code} + 8,
 	                                     std::size_t{layout.frame_instruction} + (layout.instruction_is_index ? 4 : 8),

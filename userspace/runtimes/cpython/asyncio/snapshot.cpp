@@ -124,9 +124,10 @@ std::vector<SourceFrame> Reading::running_frames(const RawTask &raw, const Runni
 	const CoroutineLayout &coroutine = view_.offsets.coroutine;
 	const bool embedded = coroutine.form >= CoroutineForm::embedded_with_depth;
 	const std::uint64_t outermost = embedded ? raw.coro + coroutine.frame : reader_.word(raw.coro + coroutine.frame);
+	const PageCache now(view_.memory);
 	std::vector<SourceFrame> frames;
-	for (const PlacedFrame &placed : walk_frames(view_.memory, view_.offsets.frames, loop.thread.address)) {
-		frames.push_back(view_.codes.resolve(view_.memory, placed.frame));
+	for (const PlacedFrame &placed : walk_frames(now, view_.offsets.frames, loop.thread.address)) {
+		frames.push_back(view_.codes.resolve(now, placed.frame));
 		if (placed.address == outermost) {
 			return frames;
 		}
