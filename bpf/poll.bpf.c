@@ -37,15 +37,18 @@ static __noinline bool becomes_loop(struct task_struct *task, struct ls_thread *
 	target = bpf_map_lookup_elem(&targets, &thread->pid);
 	if (target && (target->flags & LS_TARGET_POOL))
 		return false;
-	if (rank == LS_RANK_STRONG)
+	again = thread->candidate_poll_sp == sp && thread->candidate_poll_syscall == nr;
+	/* libuv hands changes of its epoll descriptor to an io_uring, waits for their results there, and then in epoll_wait(). */
+	if (rank == LS_RANK_STRONG && (again || shape_of(nr) != LS_SHAPE_URING))
 		return true;
 	if (target && target->forced_tid == thread->tid)
 		return rank >= LS_RANK_SINGLE;
 	if (rank < LS_RANK_FEW)
 		return false;
-	again = thread->candidate_poll_sp == sp && thread->candidate_poll_syscall == nr;
 	thread->candidate_poll_sp = sp;
 	thread->candidate_poll_syscall = nr;
+	if (rank == LS_RANK_STRONG)
+		return false;
 	main_thread = thread->tid == thread->pid;
 	/* Nobody asked for this process: what a shell or a pager does at its terminal, in poll() on one descriptor, is no loop. */
 	if (target && (target->flags & LS_TARGET_FOUND))
@@ -80,8 +83,9 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	if (!call_polls(call))
 		return 0;
 	sp = stack_pointer((struct pt_regs *)bpf_task_pt_regs(task));
-	if (loop && (is_own_poll(loop, call, sp) || is_own_poll_shifted(loop, slot, call->nr, sp))) {
-		learn_poll_place(loop, slot);
+	if (loop &&
+	    (is_own_poll(loop, call, sp) || is_own_poll_shifted(loop, slot, call->nr, sp) || is_own_poll_moved(loop, call, sp))) {
+		learn_poll_place(loop, slot, call);
 		enter_own_poll(slot, loop, now, call->shape);
 		return 0;
 	}
@@ -102,6 +106,7 @@ static __noinline int poll_enter(struct task_struct *task, struct ls_call *call)
 	 */
 	begin_change(loop);
 	set_own_poll(loop, call, sp, rank);
+	learn_poll_place(loop, slot, call);
 	end_change(loop);
 	announce_loop(task, thread, slot, loop);
 	enter_own_poll(slot, loop, now, call->shape);

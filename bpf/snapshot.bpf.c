@@ -32,6 +32,34 @@ static __noinline int adopt_asleep(struct task_struct *task, struct ls_thread *t
 	return 0;
 }
 
+/* The poll call that the thread was asleep in is one inside a callback, on a descriptor of its own: the loop is on `fd`. What is
+ * known of that call is read from outside, as below. */
+static __noinline int correct_poll(struct task_struct *task, struct ls_thread *thread, struct ls_call *call, s32 fd)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct ls_loop *loop;
+
+	if (!task || !thread || !call)
+		return 0;
+	loop = loop_at(thread->slot);
+	if (!loop)
+		return 0;
+	begin_change(loop);
+	loop->poll_fd = fd;
+	loop->poll_sp = ~0ULL; /* further out than any call that is seen now */
+	loop->flags = LS_LOOP_BEFORE_ATTACH;
+	reset_account(loop);
+	loop->idle_since_ns = 0;
+	begin_iteration(loop, now);
+	loop->off_since_ns = now;
+	loop->woken_at_ns = 0;
+	loop->off_syscall = (s32)call->nr;
+	loop->off_cause = LS_CAUSE_poll;
+	end_change(loop);
+	announce_loop(task, thread, thread->slot, loop);
+	return 0;
+}
+
 /* A thread whose time counts although it has not been seen polling. What it waits for now cannot be captured from here; user
  * space reads it live, and puts right the cause of a poll call, whose descriptors are in memory that is not ours. */
 static __noinline int adopt_provisional(struct task_struct *task, struct ls_thread *thread, struct ls_call *call, u32 state,
@@ -115,7 +143,10 @@ int snapshot(struct bpf_iter__task *ctx)
 				adopt_asleep(task, thread, &call, stack_pointer(regs), LS_RANK_STRONG);
 		}
 	} else if (asleep && target->adopt_tid == thread->tid) {
-		adopt_asleep(task, thread, &call, stack_pointer(regs), target->adopt_rank);
+		if (target->adopt_fd)
+			correct_poll(task, thread, &call, target->adopt_fd);
+		else
+			adopt_asleep(task, thread, &call, stack_pointer(regs), target->adopt_rank);
 	}
 	if (thread->slot < 0 &&
 	    ((adopted && thread->tid == process && (target->flags & (LS_TARGET_FOUND | LS_TARGET_SERVER)) != LS_TARGET_FOUND) ||

@@ -53,6 +53,7 @@ struct ls_loop {
 	__u32 poll_syscall;
 	__s32 poll_fd;
 	__u64 poll_sp;
+	__u64 poll_set;   /* of poll() and select(): the descriptors that it last waited on, 0: not known */
 	__u64 poll_place; /* of poll() and select() in CPython: the innermost frame and its code; 0: not known */
 	__u64 followed_ns;
 	__u64 iteration;
@@ -166,6 +167,8 @@ struct ls_target {
 	__u32 forced_tid; /* --tid, 0: none */
 	__u32 adopt_tid;  /* the next snapshot takes the poll call this thread sleeps in for its own, 0: none */
 	__u32 adopt_rank;
+	__s32 adopt_fd; /* or this epoll descriptor: the call is one of a callback's, 0: not */
+	__u32 pad;
 };
 
 #ifdef __cplusplus

@@ -62,6 +62,7 @@ static __noinline s32 open_loop(struct task_struct *task, struct ls_thread *thre
 	loop->poll_fd = -1;
 	loop->poll_sp = 0;
 	loop->poll_place = 0;
+	loop->poll_set = 0;
 	loop->followed_ns = now;
 	loop->iteration = 0;
 	loop->iteration_start_ns = 0;
@@ -213,12 +214,56 @@ static __always_inline bool is_own_poll(struct ls_loop *loop, struct ls_call *ca
 	return loop->poll_syscall == (u32)call->nr && loop->poll_sp == sp;
 }
 
+#define POLL_SET_FDS 16 /* of a poll() call, those that count in its set */
+
+/* Names the descriptors that a poll() or select() waits on, by their numbers; 0: not known, or none. `current` only. */
+LS_FUNCTION u64 poll_set_of(struct ls_call *call)
+{
+	struct {
+		s32 fd;
+		u32 events;
+	} polled[POLL_SET_FDS] = {};
+	u64 set = 0, bits;
+	u32 bytes;
+
+	if (!call)
+		return 0;
+	if (call->shape == LS_SHAPE_SELECT) {
+		for (u32 word = 0; word < SELECT_WORDS; word++) {
+			bits = word * 64 < call->args[0] ? select_word(call, word) : 0;
+			set = (set ^ bits) * 0x9e3779b97f4a7c15ULL;
+		}
+		return set;
+	}
+	if (call->shape != LS_SHAPE_POLL || !call->args[1])
+		return 0;
+	bytes = call->args[1] < POLL_SET_FDS ? (u32)call->args[1] * sizeof(polled[0]) : sizeof(polled);
+	barrier_var(bytes); /* the verifier is to see the bound of what is read */
+	if (bytes > sizeof(polled) || bpf_probe_read_user(polled, bytes, (void *)call->args[0]))
+		return 0;
+	set = call->args[1];
+	for (u32 i = 0; i < POLL_SET_FDS; i++)
+		set = (set ^ (u32)polled[i].fd) * 0x9e3779b97f4a7c15ULL; /* those beyond the count are 0 each time */
+	return set;
+}
+
+/* The same call on the same descriptors from another place is the same loop: one that has a warm-up loop first, say, or goes
+ * round inside a dialog's function. */
+LS_FUNCTION int is_own_poll_moved(struct ls_loop *loop, struct ls_call *call, u64 sp)
+{
+	if (!loop || !call || !loop->poll_set || loop->poll_syscall != (u32)call->nr || poll_set_of(call) != loop->poll_set)
+		return 0;
+	loop->poll_sp = sp;
+	return 1;
+}
+
 /* For poll() and select() the stack pointer is not all: CPython 3.11 and newer make the same call over fewer C frames once they
  * are warm, and over more when they give an assumption up. Their innermost frame is the same one then. Own calls teach it. */
-LS_FUNCTION int learn_poll_place(struct ls_loop *loop, s32 slot)
+LS_FUNCTION int learn_poll_place(struct ls_loop *loop, s32 slot, struct ls_call *call)
 {
-	if (!loop || loop->rank == LS_RANK_STRONG)
+	if (!loop || !call || loop->rank == LS_RANK_STRONG)
 		return 0;
+	loop->poll_set = poll_set_of(call);
 	loop->poll_place = python_place(config_of(slot, loop), loop->thread_pointer);
 	return 0;
 }
@@ -247,6 +292,7 @@ static __always_inline void set_own_poll(struct ls_loop *loop, struct ls_call *c
 	loop->poll_fd = poll_fd_of(call);
 	loop->poll_sp = sp;
 	loop->poll_place = 0;
+	loop->poll_set = 0;
 	loop->candidate_poll_count = 0;
 }
 

@@ -82,6 +82,9 @@ static __always_inline bool epoll_returns(struct ls_poller *poller, struct ls_ca
 	s32 fd = poll_fd_of(call);
 	bool again = poller->polled && poller->fd == fd;
 
+	/* See becomes_loop(): between two epoll calls of libuv. */
+	if (call->shape == LS_SHAPE_URING && poller->polled && !again)
+		return false;
 	poller->polled = 1;
 	poller->fd = fd;
 	return again;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of loop: its own poll call is idle, what blocks in its callbacks is found."""
 
+import time
+
 import pytest
 
 from harness import follow, match, places, pythons, snoop, target
@@ -36,6 +38,22 @@ def test_a_wait_like_its_own_poll_call(poll, folder):
     loop = target.native_loop(folder, poll=poll, wait=LIKE_ITS_OWN[poll], count=11)
     recording = follow.follow(loop, folder)
     follow.check_loops(loop, recording, POLL_CALLS[poll])
+
+
+def test_a_loop_whose_place_changes(folder):
+    """The same descriptors, the same loop: each of its stalls is found from the first one on."""
+    with target.Target([places.native("moved")], folder) as loop:
+        loop.hear("ready")
+        with snoop.Snoop("-p", loop.pid, folder=folder) as snooping:
+            snooping.session()
+            time.sleep(0.3)
+            loop.go()
+            loop.hear("done")
+            time.sleep(0.2)
+            recording = snooping.stop()
+    ended = [stall for stall in recording.stalls() if stall["cause"] == "sleep"]
+    assert len(ended) == 8, [stall["summary"] for stall in recording.stalls()]
+    assert all(150e6 <= stall["duration_ns"] < 400e6 * match.SLOWER for stall in ended)
 
 
 @pytest.mark.parametrize("poll", ["epoll_wait", "poll", "io_uring"])

@@ -92,6 +92,9 @@ public:
 	// Takes the poll call that this followed thread sleeps in for its loop's own: it was asleep in it when it was first seen. To
 	// be told from a client library's poll() by what it waits on, which only user space can read then.
 	virtual void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) = 0;
+	// The epoll call that this followed thread sleeps in is one of a callback's, on a descriptor that lives as long as that: its
+	// loop is on `poll_fd`, and what it is in now is an iteration that began before.
+	virtual void correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) = 0;
 	// Follows this thread as a loop though it has not been seen polling.
 	virtual void force_loop(std::uint32_t pid, std::uint32_t tid) = 0;
 	// Samples on-CPU stacks of this loop thread, as long as its iteration has gone on for a quarter of the threshold or more.

@@ -48,6 +48,7 @@ public:
 	void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) override;
 	void ignore(LoopKey key, bool ignored) override;
 	void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) override;
+	void correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) override;
 	void force_loop(std::uint32_t pid, std::uint32_t tid) override;
 	void sample(LoopKey key, std::uint32_t tid) override;
 	[[nodiscard]] std::optional<ProcessActivity> activity(std::uint32_t pid) const override;

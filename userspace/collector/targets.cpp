@@ -144,6 +144,18 @@ void KernelSide::adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_d
 	change_target(pid, [](ls_target &target) { target.adopt_tid = 0; });
 }
 
+void KernelSide::correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) {
+	change_target(pid, [&](ls_target &target) {
+		target.adopt_tid = tid;
+		target.adopt_fd = poll_fd;
+	});
+	(void)snapshot(pid);
+	change_target(pid, [](ls_target &target) {
+		target.adopt_tid = 0;
+		target.adopt_fd = 0;
+	});
+}
+
 void KernelSide::force_loop(std::uint32_t pid, std::uint32_t tid) {
 	std::uint32_t forced_before = 0;
 	change_target(pid, [&](ls_target &target) { forced_before = std::exchange(target.forced_tid, tid); });

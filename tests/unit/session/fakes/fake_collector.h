@@ -36,7 +36,8 @@ public:
 	std::set<std::uint32_t> pools;
 	std::set<std::uint32_t> weak_accepted;
 	std::set<std::uint32_t> activities_forgotten;
-	std::map<Thread, bool> adopted; // whether on several descriptors
+	std::map<Thread, bool> adopted;  // whether on several descriptors
+	std::map<Thread, int> corrected; // its loop's descriptor
 	std::set<Thread> forced;
 	unsigned snapshots_taken = 0;
 
@@ -93,6 +94,7 @@ public:
 	void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) override {
 		adopted[{pid, tid}] = several_descriptors;
 	}
+	void correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) override { corrected[{pid, tid}] = poll_fd; }
 	void force_loop(std::uint32_t pid, std::uint32_t tid) override { forced.insert({pid, tid}); }
 	void sample(loopsnoop::LoopKey key, std::uint32_t /*tid*/) override { sampled.insert(key); }
 	[[nodiscard]] std::optional<loopsnoop::ProcessActivity> activity(std::uint32_t pid) const override {
