@@ -2,10 +2,12 @@
 #include "analysis/circumstances.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string_view>
 #include <variant>
 #include <vector>
 
+#include "analysis/by_design.h"
 #include "analysis/culprit.h"
 #include "analysis/wait_graph.h"
 
@@ -21,16 +23,27 @@ bool imports(const Stack &stack) {
 
 } // namespace
 
-bool is_startup(const Stall &stall, const std::optional<std::vector<Listener>> &listening) {
-	if (!listening) {
+bool has_served(const ServingSigns &signs) { return signs.accepted || (signs.watched && !signs.from_beginning); }
+
+bool is_startup(const Stall &stall, const std::optional<ServingSigns> &signs) {
+	if (!signs || has_served(*signs)) {
 		return false;
 	}
-	const bool serves = std::ranges::any_of(*listening, [](const Listener &one) { return one.waiting.value_or(0) == 0; });
-	if (stall.no_loop_yet) {
-		return !serves;
-	}
 	const Wait *wait = main_wait(stall);
-	return listening->empty() && wait != nullptr && wait->stack && imports(*wait->stack);
+	const Stack *stack = wait != nullptr && wait->stack ? &*wait->stack : nullptr;
+	if (stack != nullptr && is_ending(*stack)) {
+		return false;
+	}
+	const bool importing = stack != nullptr && imports(*stack);
+	if (!stall.no_loop_yet) {
+		return signs->listening.empty() && importing;
+	}
+	const auto is_served = [](const Listener &one) { return one.waiting.value_or(0) == 0; };
+	if (std::ranges::any_of(signs->listening, is_served)) {
+		return false;
+	}
+	constexpr std::uint64_t connections_show_ns = 60'000'000'000; // TCP_TIMEWAIT_LEN
+	return importing || (signs->will_serve && (signs->from_beginning || signs->age_ns < connections_show_ns));
 }
 
 const Resource *last_resource(const Stall &stall) {

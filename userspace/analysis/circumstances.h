@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -10,9 +11,24 @@ namespace loopsnoop::analysis {
 
 // What is around a stall; pure.
 
-// Whether a stall is one of a process that has not served anybody yet: it listens on nothing, or connections wait that nobody has
-// accepted; and no loop of it was seen, or the loop is in the middle of an import. `listening`: nullopt: not known.
-[[nodiscard]] bool is_startup(const Stall &stall, const std::optional<std::vector<Listener>> &listening);
+// What a process shows of whether it has served anybody yet, and is going to.
+struct ServingSigns {
+	std::vector<Listener> listening;
+	bool accepted = false;       // a connection was made to it and taken: nothing is starting any more
+	bool watched = false;        // an event queue of its watches network sockets
+	bool will_serve = false;     // as ProcessShape has it
+	bool from_beginning = false; // followed since before the program's first instruction
+	std::uint64_t age_ns = 0;    // since it was forked
+};
+
+// It served before loopsnoop came, so its main thread is in a callback, or is not what serves.
+[[nodiscard]] bool has_served(const ServingSigns &signs);
+
+// Whether a stall is one of a process that is about to serve and has not served anybody yet. It listens on nothing, or
+// connections wait that nobody has accepted; and it is in the middle of an import, or no loop of it was seen since it began. Of a
+// process that was there before, only while it is so young that a connection it had served would still show. nullopt: nothing is
+// known of it.
+[[nodiscard]] bool is_startup(const Stall &stall, const std::optional<ServingSigns> &signs);
 
 // What the wait that explains the stall is for in the end: its own resource, or that of the last thread that it waits for over
 // locks. nullptr: not known.

@@ -26,7 +26,7 @@ constexpr std::array python_marks{
     PythonMark{"/gevent/hub.py", "run"},
 };
 
-constexpr std::array<std::string_view, 9> native_marks{
+constexpr std::array<std::string_view, 14> native_marks{
     "uv_run",          // libuv: Node, uvloop
     "event_base_loop", // libevent
     "ev_run",          // libev
@@ -36,6 +36,11 @@ constexpr std::array<std::string_view, 9> native_marks{
     "g_main_loop_run", // GLib
     "sd_event_loop",   // systemd
     "lws_service",     // libwebsockets
+    "ngx_process_events_and_timers",
+    "run_poll_loop", // haproxy
+    "g_main_context_iteration",
+    "sd_event_run",
+    "event_process_active", // libevent
 };
 
 std::string_view last_part(std::string_view name) {
@@ -49,8 +54,18 @@ bool is_mark(const SourceFrame &frame) {
 	});
 }
 
+// Of C++ and Rust, whose names have arguments and hashes behind them.
+constexpr std::array<std::string_view, 4> native_prefixes{
+    "boost::asio::detail::scheduler::", // run(), do_run_one(): one of them is left where the other is inlined
+    "asio::detail::scheduler::",
+    "seastar::reactor::",
+    "tokio::runtime::scheduler::current_thread::",
+};
+
 bool is_mark(const NativeFrame &frame) {
-	return frame.function && std::ranges::find(native_marks, *frame.function) != native_marks.end();
+	return frame.function &&
+	       (std::ranges::find(native_marks, *frame.function) != native_marks.end() ||
+	        std::ranges::any_of(native_prefixes, [&](std::string_view prefix) { return frame.function->starts_with(prefix); }));
 }
 
 bool is_library(std::string_view module) { return module.find(".so") != std::string_view::npos; }
@@ -84,6 +99,15 @@ bool is_the_runtimes_own(const Stack &stack) {
 		return frame.function &&
 		       frame.function->find("node::WorkerThreadsTaskRunner::DelayedTaskScheduler::") != std::string::npos;
 	});
+}
+
+bool is_loop_thread(std::string_view thread) {
+	constexpr std::array<std::string_view, 12> names{
+	    "nioEventLoopGro", "nioEven..",       "epollEventLoopG", "epollEv..", "multiThreadIoEv", "multiTh..",
+	    "vert.x-eventloo", "reactor-http-ni", "reactor-http-ep", "reactor..", "eventLoopGroupP", "grpc-nio-worker",
+	};
+	const bool undertow = thread.starts_with("XNIO-") && thread.find(" I/O-") != std::string_view::npos;
+	return undertow || std::ranges::any_of(names, [&](std::string_view name) { return thread.starts_with(name); });
 }
 
 } // namespace loopsnoop::analysis

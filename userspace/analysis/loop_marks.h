@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string_view>
+
 #include "model/stack.h"
 
 namespace loopsnoop::analysis {
@@ -17,5 +19,9 @@ namespace loopsnoop::analysis {
 // Whether that of a thread in a loop says that the loop is one of the runtime itself, in which nothing of the application runs:
 // that of Node's platform for delayed tasks (src/node_platform.cc, DelayedTaskScheduler). False where the file has no such names.
 [[nodiscard]] bool is_the_runtimes_own(const Stack &stack);
+
+// A thread that is an event loop by the name that its framework gives it, as the kernel has it (15 bytes; newer JVMs leave out
+// the middle). For runtimes whose frames have no names: Netty's, Vert.x's, Reactor's and Undertow's threads.
+[[nodiscard]] bool is_loop_thread(std::string_view thread);
 
 } // namespace loopsnoop::analysis

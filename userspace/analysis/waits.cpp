@@ -147,6 +147,22 @@ std::vector<CpuPart> report_samples(std::vector<CpuPart> samples) {
 	return parts;
 }
 
+std::uint64_t cut_to_iteration(Stall &stall) {
+	constexpr std::uint64_t slack_ns = 1'000'000; // the clock is read a little earlier or later on either side
+	const std::uint64_t end_ns = stall.start_ns + stall.duration_ns;
+	std::uint64_t cut = 0;
+	for (Wait &wait : stall.waits) {
+		const std::uint64_t begin_ns = std::max(wait.start_ns, stall.start_ns);
+		const std::uint64_t room_ns = end_ns - std::min(end_ns, begin_ns);
+		if (wait.duration_ns > room_ns + slack_ns) {
+			wait.duration_ns = room_ns;
+			wait.run_delay_ns = std::min(wait.run_delay_ns, room_ns);
+			cut++;
+		}
+	}
+	return cut;
+}
+
 void reclassify(Breakdown &breakdown, Cause from, Cause to, std::uint64_t ns, std::uint64_t count) {
 	CausePart &source = part_of(breakdown, from);
 	const CausePart moved{std::min(ns, source.ns), std::min(count, source.count)};

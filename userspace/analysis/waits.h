@@ -24,6 +24,10 @@ inline constexpr std::size_t max_reported_cpu_stacks = 8;
 // of one line were in the kernel and out of it, the stack is one of what most of their time went to.
 [[nodiscard]] std::vector<CpuPart> report_samples(std::vector<CpuPart> samples);
 
+// No wait lasts longer than what was left of its iteration when it began. One that does is a mistake of ours, in what was put
+// together from several moments: it is cut to that. Returns how many were.
+[[nodiscard]] std::uint64_t cut_to_iteration(Stall &stall);
+
 // Moves time from one cause to another, never more than there is: user space knows some causes better than the kernel side did.
 void reclassify(Breakdown &breakdown, Cause from, Cause to, std::uint64_t ns, std::uint64_t count);
 

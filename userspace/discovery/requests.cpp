@@ -10,11 +10,14 @@
 #include <utility>
 
 #include "discovery/loop_evidence.h"
+#include "process/serving_sockets.h"
 #include "process/target_check.h"
 
 namespace loopsnoop::discovery {
 
 namespace {
+
+constexpr std::size_t max_looked_at = 64; // of the processes below one that was named
 
 // The processes below these that can be followed and are not in `seen`, which they are added to; at most so many. Not loopsnoop
 // itself, below the shell that was named, nor what is a zombie already.
@@ -94,8 +97,31 @@ std::vector<collector::FollowRequest> descendants_of(const std::vector<collector
 	return found;
 }
 
+std::vector<NotFollowed> follow_workers(std::vector<collector::FollowRequest> &named, const process::ProcFs &proc) {
+	std::set<std::uint32_t> seen;
+	for (const collector::FollowRequest &request : named) {
+		seen.insert(request.pid);
+	}
+	std::vector<NotFollowed> all;
+	for (collector::FollowRequest &request : named) {
+		if (request.children || request.forced_tid || has_event_queue(proc, request.pid)) {
+			continue;
+		}
+		std::vector<std::uint32_t> workers = below({request.pid}, seen, proc, max_looked_at);
+		std::erase_if(workers, [&](std::uint32_t pid) {
+			const auto sockets = process::serving_sockets(proc, pid);
+			return !sockets || (!sockets->event_queue && sockets->listening.empty());
+		});
+		if (!workers.empty()) {
+			request.children = true;
+			std::ranges::sort(workers);
+			all.push_back({request.pid, proc.comm(request.pid), std::move(workers)});
+		}
+	}
+	return all;
+}
+
 std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest> &named, const process::ProcFs &proc) {
-	constexpr std::size_t most = 64;
 	std::set<std::uint32_t> seen;
 	for (const collector::FollowRequest &request : named) {
 		seen.insert(request.pid);
@@ -105,7 +131,7 @@ std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest
 		if (request.children) {
 			continue;
 		}
-		std::vector<std::uint32_t> children = below({request.pid}, seen, proc, most);
+		std::vector<std::uint32_t> children = below({request.pid}, seen, proc, max_looked_at);
 		std::erase_if(children, [&](std::uint32_t pid) { return !has_event_queue(proc, pid); });
 		if (!children.empty()) {
 			std::ranges::sort(children);

@@ -23,6 +23,10 @@ namespace loopsnoop::discovery {
 [[nodiscard]] std::vector<collector::FollowRequest> descendants_of(const std::vector<collector::FollowRequest> &named,
                                                                    const process::ProcFs &proc);
 
+// A supervisor, a master or a shell that was named serves nobody itself: it has no event queue, and processes below it have one,
+// or listen. Those are followed as with --children, which this sets in its request. Returns whose they are.
+[[nodiscard]] std::vector<NotFollowed> follow_workers(std::vector<collector::FollowRequest> &named, const process::ProcFs &proc);
+
 // Without --children: the processes below those that were named which have made an event queue and are not named themselves. Of a
 // crowd the first few dozen are looked at.
 [[nodiscard]] std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest> &named,

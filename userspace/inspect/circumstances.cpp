@@ -4,33 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "analysis/circumstances.h"
 #include "analysis/pool_wait.h"
-#include "process/listeners.h"
 
 namespace loopsnoop::inspect {
 
 namespace {
-
-constexpr std::uint64_t ns_per_s = 1'000'000'000;
-
-// Since it was forked, to within a tick (10 ms).
-std::optional<std::uint64_t> process_age_ns(const process::ProcFs &proc, std::uint32_t pid) {
-	const auto status = proc.status(pid);
-	timespec now{};
-	const long ticks = sysconf(_SC_CLK_TCK);
-	if (!status || ticks <= 0 || clock_gettime(CLOCK_BOOTTIME, &now) != 0) {
-		return std::nullopt;
-	}
-	const std::uint64_t now_ns = static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);
-	const std::uint64_t began_ns = status->start_time_ticks * (ns_per_s / static_cast<std::uint64_t>(ticks));
-	return now_ns > began_ns ? now_ns - began_ns : 0;
-}
 
 bool waits_for(const ThreadView &thread, std::uint32_t pid) {
 	const auto *socket = thread.resource ? std::get_if<SocketResource>(&thread.resource->is) : nullptr;
@@ -99,13 +81,10 @@ std::optional<PeerSnapshot> inspect_peer(const Stall &stall, const process::Proc
 
 } // namespace
 
-bool add_circumstances(Stall &stall, const process::ProcFs &proc, Inspector &inspector) {
-	if (stall.no_loop_yet || stall.truncated == Truncated::before_attach) {
-		const auto listening = process::listeners(proc, stall.pid);
-		const auto age = process_age_ns(proc, stall.pid);
-		if (age && analysis::is_startup(stall, listening)) {
-			stall.startup = Startup{*listening, *age};
-		}
+bool add_circumstances(Stall &stall, const std::optional<analysis::ServingSigns> &signs, const process::ProcFs &proc,
+                       Inspector &inspector) {
+	if (analysis::is_startup(stall, signs)) {
+		stall.startup = Startup{signs->listening, signs->age_ns};
 	}
 	stall.pool = analysis::find_pool_wait(stall);
 	stall.peer = inspect_peer(stall, proc, inspector);

@@ -40,6 +40,18 @@ void Inspector::read_stack(ThreadSnapshot &snapshot) {
 	read_python(snapshot);
 }
 
+void Inspector::complete_stack(RawStack &stack) {
+	constexpr std::size_t whole = 65536; // the most that --stack-bytes can be
+	if (stack.stack_bytes.empty() || stack.stack_bytes.size() >= whole) {
+		return;
+	}
+	std::vector<std::uint8_t> bytes = read_stack_bytes(process::TargetMemory(stack.pid), stack.stack_address, whole);
+	if (bytes.size() > stack.stack_bytes.size() &&
+	    std::equal(stack.stack_bytes.begin(), stack.stack_bytes.end(), bytes.begin())) {
+		stack.stack_bytes = std::move(bytes);
+	}
+}
+
 const Inspector::Look *Inspector::look_at(std::uint32_t pid) {
 	auto *interpreter = programs_.interpreter(pid);
 	if (interpreter == nullptr) {

@@ -33,6 +33,8 @@ public:
 	}
 	// Reads the user stack and the interpreter's frames of a sleeping thread, and the name that Python gave it.
 	void read_stack(ThreadSnapshot &snapshot);
+	// Of a capture that copied less than the whole stack, while the thread sleeps on in the same place: the rest.
+	static void complete_stack(RawStack &stack);
 	// The interpreter's frames and the name only.
 	void read_python(ThreadSnapshot &snapshot);
 	// What it waits for now, as a wait of a loop. The stack must have been read.

@@ -11,6 +11,7 @@
 #include "process/memory.h"
 #include "runtimes/cpython/page_cache.h"
 #include "runtimes/detect.h"
+#include "runtimes/go_program.h"
 
 namespace loopsnoop::inspect {
 
@@ -45,6 +46,17 @@ Runtime Programs::runtime(std::uint32_t pid) {
 		program.runtime = Runtime{RuntimeKind::cpython, program.interpreter->version()};
 	}
 	return *program.runtime;
+}
+
+bool Programs::is_go(std::uint32_t pid) {
+	if (runtime(pid).kind != RuntimeKind::native) {
+		return false;
+	}
+	Program &program = programs_[pid];
+	if (!program.go) {
+		program.go = runtimes::is_go_program(proc_, pid);
+	}
+	return *program.go;
 }
 
 runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) {

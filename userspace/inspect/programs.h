@@ -22,6 +22,8 @@ public:
 	[[nodiscard]] std::string comm(std::uint32_t pid);
 	void set_comm(std::uint32_t pid, std::string comm);
 	[[nodiscard]] Runtime runtime(std::uint32_t pid);
+	// Whether Go's tool chain has made it; read once.
+	[[nodiscard]] bool is_go(std::uint32_t pid);
 	// nullptr: not CPython, or not begun yet; asked again now and then, ever more rarely.
 	[[nodiscard]] runtimes::cpython::Interpreter *interpreter(std::uint32_t pid);
 
@@ -45,6 +47,7 @@ private:
 	struct Program {
 		std::string comm;
 		std::optional<Runtime> runtime;
+		std::optional<bool> go;
 		std::uint64_t runtime_asked_ns = 0;
 		std::unique_ptr<runtimes::cpython::Interpreter> interpreter;
 		runtimes::FilesWithout without_python;

@@ -204,6 +204,10 @@ std::optional<Waker> Resolver::waker(const RawWait &raw) {
 		user.kernel = std::move(stack.kernel);
 		stack = std::move(user);
 	}
+	if (waker.interrupt) { // on behalf of nobody: whom it came upon has nothing to do with it
+		waker = Waker{};
+		waker.interrupt = true;
+	}
 	if (!stack.empty()) {
 		waker.stack = std::move(stack);
 	}

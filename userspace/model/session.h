@@ -39,6 +39,7 @@ struct SessionStart {
 	std::vector<std::string> missing; // what this machine does not allow, a sentence each; empty when all is there
 	bool discovery = false;           // processes are looked for (--all, --comm, --cgroup): there may be hundreds
 	std::vector<NotFollowed> not_followed;
+	std::vector<NotFollowed> workers; // of those that were named and serve nobody themselves: followed as with --children
 };
 
 enum class RuntimeKind : std::uint8_t { native, cpython, node };

@@ -52,6 +52,7 @@ template <typename Visitor, Is<SessionStart> T> void fields(Visitor &v, T &sessi
 	v.field("missing", session.missing);
 	v.optional("discovery", session.discovery);
 	v.optional("not_followed", session.not_followed);
+	v.optional("workers", session.workers);
 }
 
 template <typename Visitor, Is<Runtime> T> void fields(Visitor &v, T &runtime) {

@@ -34,10 +34,11 @@ template <typename Visitor, Is<Breakdown> T> void fields(Visitor &v, T &breakdow
 }
 
 template <typename Visitor, Is<Waker> T> void fields(Visitor &v, T &waker) {
-	v.field("pid", waker.pid);
-	v.field("tid", waker.tid);
-	v.field("comm", waker.comm);
-	v.field("thread", waker.thread);
+	// An interrupt wakes on behalf of nobody.
+	v.or_null_if(waker.interrupt, "pid", waker.pid);
+	v.or_null_if(waker.interrupt, "tid", waker.tid);
+	v.or_null_if(waker.interrupt, "comm", waker.comm);
+	v.or_null_if(waker.interrupt, "thread", waker.thread);
 	v.either("context", waker.interrupt, "interrupt", "thread", Unknown::is_false);
 	v.field("stack", waker.stack);
 }

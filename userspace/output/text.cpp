@@ -49,17 +49,28 @@ std::string loop_words(const LoopFound &loop) {
 	return text;
 }
 
-std::string not_followed_words(const NotFollowed &one) {
+std::string some_pids(const NotFollowed &one) {
 	constexpr std::size_t most_named = 3;
 	std::string pids;
 	for (std::size_t i = 0; i < one.children.size() && i < most_named; i++) {
 		pids += fmt::format("{}{}", i > 0 ? ", " : "", one.children[i]);
 	}
+	return pids + (one.children.size() > most_named ? ", …" : "");
+}
+
+std::string not_followed_words(const NotFollowed &one) {
 	const bool single = one.children.size() == 1;
-	return fmt::format("{} of {} (pid {}) with {} of {} own (pid {}{}); --children follows {}, too",
+	return fmt::format("{} of {} (pid {}) with {} of {} own (pid {}); --children follows {}, too",
 	                   single ? "a child" : fmt::format("{} children", one.children.size()), printable(one.comm), one.parent,
-	                   single ? "an event queue" : "event queues", single ? "its" : "their", pids,
-	                   one.children.size() > most_named ? ", …" : "", single ? "it" : "them");
+	                   single ? "an event queue" : "event queues", single ? "its" : "their", some_pids(one),
+	                   single ? "it" : "them");
+}
+
+std::string workers_words(const NotFollowed &one) {
+	const bool single = one.children.size() == 1;
+	return fmt::format("{} (pid {}) has its work done by {} (pid {}): followed, too, as with --children", printable(one.comm),
+	                   one.parent, single ? "a process below it" : fmt::format("{} processes below it", one.children.size()),
+	                   some_pids(one));
 }
 
 std::string exit_words(const ProcessExit &exit) {
@@ -204,6 +215,9 @@ void TextReport::add(const SessionStart &session) {
 	}
 	for (const NotFollowed &one : session.not_followed) {
 		line("  not followed: " + not_followed_words(one));
+	}
+	for (const NotFollowed &one : session.workers) {
+		line("  " + workers_words(one));
 	}
 	session_ = session;
 }

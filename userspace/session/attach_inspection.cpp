@@ -2,6 +2,7 @@
 #include "session/attach_inspection.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -30,6 +31,11 @@ bool looks_like_own_poll(const RawWait &wait) {
 bool is_in_poll_call(const ThreadSnapshot &snapshot) {
 	const auto name = inspect::Resolver::syscall_text(snapshot.syscall);
 	return name == "poll" || name == "ppoll" || name == "select" || name == "pselect6";
+}
+
+bool is_in_epoll_call(const ThreadSnapshot &snapshot) {
+	const auto name = inspect::Resolver::syscall_text(snapshot.syscall);
+	return name == "epoll_wait" || name == "epoll_pwait" || name == "epoll_pwait2";
 }
 
 bool is_readable(const ThreadSnapshot &snapshot) { return !snapshot.running && snapshot.stack.have_registers; }
@@ -63,6 +69,28 @@ void AttachInspection::probe_sleeping_poll(std::uint32_t pid) {
 	}
 }
 
+void AttachInspection::correct_private_polls(std::uint32_t pid) {
+	Process *process = processes_.find(pid);
+	if (process == nullptr || !discovery::has_several_event_queues(context_.proc, pid)) {
+		return;
+	}
+	std::map<std::uint32_t, int> waits;
+	std::set<int> waited_on;
+	for (const ThreadSnapshot &snapshot : inspector_.snapshot(pid)) {
+		if (!snapshot.running && is_in_epoll_call(snapshot)) {
+			waits.emplace(snapshot.tid, static_cast<int>(snapshot.args[0]));
+			waited_on.insert(static_cast<int>(snapshot.args[0]));
+		}
+	}
+	for (const auto &[tid, fd] : waits) {
+		if (const auto loop = discovery::interrupted_loop(context_.proc, pid, fd, waited_on)) {
+			process->private_polls.emplace(tid, fd);
+			context_.collector.correct_poll(pid, tid, *loop);
+			waited_on.insert(*loop); // it is one thread's
+		}
+	}
+}
+
 void AttachInspection::inspect(std::uint32_t pid) {
 	Process *process = processes_.find(pid);
 	if (process == nullptr || (process->found && process->has_loop)) {
@@ -91,6 +119,14 @@ void AttachInspection::inspect(std::uint32_t pid) {
 // loop would make and there is no better loop.
 void AttachInspection::inspect_new_thread(ThreadSnapshot &snapshot, Process &process) {
 	inspector_.read_stack(snapshot);
+	if (is_in_call_of_go(snapshot) || (!is_in_epoll_call(snapshot) && analysis::is_loop_thread(snapshot.thread))) {
+		process.frozen_loops.insert(snapshot.tid);
+		context_.collector.force_loop(snapshot.pid, snapshot.tid);
+		return;
+	}
+	if (facts_.programs.is_go(snapshot.pid)) {
+		return; // its scheduler's threads sleep in turns
+	}
 	const bool polls = is_in_poll_call(snapshot);
 	// Native stacks only while there is no loop: of hundreds of threads they take a while.
 	const Stack stack = !snapshot.stack.python.empty() || !process.has_loop ? facts_.resolver.stack(snapshot.stack) : Stack{};
@@ -115,6 +151,11 @@ void AttachInspection::inspect_new_thread(ThreadSnapshot &snapshot, Process &pro
 	if (looks_like_own_poll(wait) && !has_better_loop(snapshot)) {
 		context_.collector.adopt_poll(snapshot.pid, snapshot.tid, wait.target.descriptors_total > 1);
 	}
+}
+
+// Go's scheduler gives the work of a thread that waits to another one, but for what a program does in a call of its own.
+bool AttachInspection::is_in_call_of_go(const ThreadSnapshot &snapshot) {
+	return facts_.programs.is_go(snapshot.pid) && inspector_.wait(snapshot).cause == Cause::file_io;
 }
 
 void AttachInspection::decide_pending(std::uint64_t now_ns) {
@@ -187,12 +228,13 @@ void AttachInspection::inspect_starting(Loop &loop, ThreadSnapshot &snapshot) {
 		context_.collector.adopt_poll(snapshot.pid, snapshot.tid, wait.target.descriptors_total > 1);
 		return;
 	}
-	if (analysis::runs_event_loop(facts_.resolver.stack(snapshot.stack))) {
+	if (is_in_call_of_go(snapshot) || analysis::runs_event_loop(facts_.resolver.stack(snapshot.stack))) {
 		loops_.set_in_callback(loop);
 	}
 	// Reading the stack may have taken long: this is about the same sleep only if it had begun by then.
 	const auto state = context_.collector.loop(loop.key);
-	if (state && state->off_cause && state->off_since_ns != 0 && state->off_since_ns <= snapshot.now_ns) {
+	if (state && state->off_cause && *state->off_cause != Cause::runqueue && state->off_since_ns != 0 &&
+	    state->off_since_ns <= snapshot.now_ns) {
 		wait.iteration = state->iteration;
 		loop.uncaptured = UncapturedWait{std::move(wait), *state->off_cause};
 	}

@@ -24,6 +24,8 @@ public:
 	// After the collector began to follow the process, before anything that takes long: takes a poll() that a thread is asleep in
 	// at this moment, and that only a loop would make, for its loop's own.
 	void probe_sleeping_poll(std::uint32_t pid);
+	// Threads that are asleep in the epoll call of a callback, not in their loop's: puts that right before they are reported.
+	void correct_private_polls(std::uint32_t pid);
 	// What all of its threads are doing.
 	void inspect(std::uint32_t pid);
 	// Which of the pending loops are the application's, by their stacks; one that has not slept for --hang-after is. `now_ns` ~0:
@@ -38,6 +40,7 @@ private:
 	void inspect_new_thread(ThreadSnapshot &snapshot, Process &process);
 	void inspect_starting(Loop &loop, ThreadSnapshot &snapshot);
 	[[nodiscard]] bool has_better_loop(ThreadSnapshot &snapshot);
+	[[nodiscard]] bool is_in_call_of_go(const ThreadSnapshot &snapshot);
 	[[nodiscard]] bool in_callback_of_asyncio(ThreadSnapshot &snapshot);
 
 	const Context &context_;

@@ -135,9 +135,16 @@ void EventHandler::on(IterationEnded &&event) {
 
 void EventHandler::report(Loop &loop, const IterationEnded &event, std::vector<RawWait> waits,
                           const std::vector<RawSample> &samples, std::optional<OngoingStall> ongoing) {
-	const std::uint64_t id = ongoing ? ongoing->id : parts_.totals.new_id();
+	const bool was_reported = ongoing.has_value();
+	const std::uint64_t id = ongoing ? ongoing->id : 0;
 	Stall stall = parts_.builder.ended(loop, event, std::move(waits), samples, std::move(ongoing));
-	stall.id = id;
+	if (!was_reported && parts_.bystanders.waits_by_design(stall, parts_.bystanders.signs_of(stall))) {
+		return;
+	}
+	stall.id = was_reported ? id : parts_.totals.new_id();
+	if (!loop.announced && !loop.silent()) {
+		parts_.loops.announce_starting(loop);
+	}
 	parts_.facts.last_holders.learn(stall);
 	parts_.totals.add(stall, loop.totals);
 	context_.write(stall);

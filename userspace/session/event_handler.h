@@ -6,6 +6,7 @@
 #include "inspect/gil_watch.h"
 #include "model/event.h"
 #include "session/attach_inspection.h"
+#include "session/bystanders.h"
 #include "session/context.h"
 #include "session/loop_registry.h"
 #include "session/ongoing_stalls.h"
@@ -32,6 +33,7 @@ public:
 		StallBuilder &builder;
 		OngoingStalls &ongoing;
 		StallTotals &totals;
+		Bystanders &bystanders;
 	};
 	EventHandler(const Context &context, Parts parts) : context_(context), parts_(parts) {}
 

@@ -37,15 +37,18 @@ Result<void> give_up_capabilities(bool has_command) {
 
 } // namespace
 
-Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs) {
+Result<FollowEnd> follow(const FollowSettings &asked, const Outputs &outputs) {
+	FollowSettings settings = asked;
 	Prepared prepared;
 	auto requests = discovery::requests_for(settings.pids, settings.tids, settings.children, prepared.proc);
 	if (!requests) {
 		return requests.error();
 	}
 	prepared.requests = std::move(*requests);
+	prepared.workers = discovery::follow_workers(prepared.requests, prepared.proc);
+	settings.children = settings.children || !prepared.workers.empty();
 	if (settings.discovers()) {
-		auto created = discovery::Discovery::create({settings.comms, settings.cgroups, settings.children}, prepared.proc);
+		auto created = discovery::Discovery::create({settings.comms, settings.cgroups, asked.children}, prepared.proc);
 		if (!created) {
 			return created.error();
 		}

@@ -52,6 +52,12 @@ struct WaitNames {
 	std::uint64_t viewed_off_since_ns = 0;              // LoopState::off_since_ns of the last wait whose resource was read
 };
 
+// An iteration in which the thread waits as such threads are meant to: looked at again when it is that old.
+struct PassedOver {
+	std::uint64_t iteration = 0;
+	std::uint64_t next_age_ns = 0; // 0: none is
+};
+
 // What the kernel side needs to read this thread's Python frames, and what was read in its place before it had that.
 struct PythonState {
 	struct Missed {
@@ -88,6 +94,7 @@ struct Loop {
 	analysis::IterationBuffer buffer;
 	std::optional<UncapturedWait> uncaptured;
 	std::optional<OngoingStall> ongoing;
+	PassedOver passed_over;
 
 	// It has not come to a poll call, and nothing says that it is inside one of a loop's callbacks.
 	[[nodiscard]] bool no_loop_yet() const { return status == LoopStatus::starting; }

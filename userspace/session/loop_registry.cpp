@@ -24,7 +24,12 @@ Loop *LoopRegistry::find(std::uint32_t pid, std::uint32_t tid) {
 }
 
 void LoopRegistry::on(LoopAppeared &&event) {
-	const bool found = processes_.appeared(event.pid, event.time_ns).found;
+	const Process &process = processes_.appeared(event.pid, event.time_ns);
+	const bool found = process.found;
+	if (const auto other = process.private_polls.find(event.tid);
+	    other != process.private_polls.end() && !event.provisional && event.poll_fd == other->second) {
+		return; // it was taken for the loop's own before its descriptors were looked at
+	}
 	Loop &loop = take_in(event);
 	if (!wanted(loop) || loop.runtimes_own == true || (found && shares_poll_fd(loop))) {
 		ignore(loop);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "analysis/circumstances.h"
 #include "analysis/culprit.h"
 #include "analysis/judge.h"
 #include "analysis/standstill.h"
@@ -15,9 +16,6 @@
 namespace loopsnoop::session {
 
 namespace {
-
-// Number of the iteration that runs; for a loop that was woken and has not run since, the number it will have.
-std::uint64_t running_iteration(const LoopState &state) { return state.iteration + (state.iteration_start_ns == 0 ? 1 : 0); }
 
 std::uint64_t start_of(const LoopState &state) {
 	return state.iteration_start_ns != 0 ? state.iteration_start_ns : state.woken_at_ns;
@@ -85,6 +83,7 @@ std::optional<OngoingStalls::Reading> OngoingStalls::read(Loop &loop) {
 			parts_.inspector.read_stack(*own);
 			reading.snapshot_ns = own->now_ns;
 		}
+		const std::optional<UncapturedWait> known = loop.uncaptured;
 		reading.wait = parts_.waits.current(loop, *state, own != reading.snapshots.end() ? &*own : nullptr);
 		const std::uint64_t asked_again_ns = context_.now_ns();
 		const auto after = context_.collector.loop(loop.key);
@@ -93,6 +92,7 @@ std::optional<OngoingStalls::Reading> OngoingStalls::read(Loop &loop) {
 			break;
 		}
 		reading.wait.reset();
+		loop.uncaptured = known; // it is of two moments, and may be of two waits
 	}
 	reading.start_ns = start_of(reading.state);
 	return reading;
@@ -143,17 +143,24 @@ bool OngoingStalls::report(Loop &loop, Report which) {
 	const std::vector<RawSample> samples = loop.buffer.samples(iteration);
 	const std::optional<ThreadView> own_view = add_threads(loop, stall, *reading);
 	parts_.builder.fill(loop, stall, iteration, waits, samples);
-	if (is_helper(stall)) {
-		if (loop.ongoing) {
-			end_unseen(loop, Truncated::session_end);
-		}
-		parts_.loops.disown(loop);
+	const inspect::ProcessSigns signs = parts_.bystanders.signs_of(stall);
+	if (is_helper(stall) || parts_.bystanders.waits_by_design(stall, signs)) {
+		pass_over(loop, stall, running_iteration(reading->state));
 		return false;
+	}
+	const bool served = stall.no_loop_yet && signs.serving && analysis::has_served(*signs.serving);
+	if (served) {
+		parts_.loops.set_in_callback(loop);
+		stall.no_loop_yet = false;
+	}
+	if (!loop.announced) {
+		parts_.loops.announce_starting(loop);
 	}
 	const bool completed = own_view && !own_view->moved && inspect::complete_wait(stall, *own_view);
 	const bool inferred = parts_.facts.last_holders.infer(stall, *stall.threads);
 	const bool waited_for = add_clients(stall);
-	if (inspect::add_circumstances(stall, context_.proc, parts_.inspector) || completed || inferred || waited_for) {
+	if (inspect::add_circumstances(stall, signs.serving, context_.proc, parts_.inspector) || completed || inferred ||
+	    waited_for || served) {
 		analysis::judge(stall);
 		summary::summarize(stall);
 	}
@@ -168,6 +175,18 @@ bool OngoingStalls::report(Loop &loop, Report which) {
 		context_.write(stall);
 	}
 	return true;
+}
+
+// Of a thread that has never polled nothing is heard any more, unless it polls; others may be waited for in the next iteration.
+void OngoingStalls::pass_over(Loop &loop, const Stall &stall, std::uint64_t iteration) {
+	if (loop.ongoing) {
+		end_unseen(loop, Truncated::session_end);
+	}
+	if (stall.no_loop_yet) {
+		parts_.loops.disown(loop);
+	} else {
+		loop.passed_over = {iteration, stall.duration_ns * 2};
+	}
 }
 
 void OngoingStalls::remember(Loop &loop, const Stall &stall, const LoopState &state) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "inspect/gil_watch.h"
 #include "inspect/inspector.h"
+#include "session/bystanders.h"
 #include "session/context.h"
 #include "session/loop_registry.h"
 #include "session/process_facts.h"
@@ -32,6 +34,7 @@ public:
 		RunningWaits &waits;
 		StallBuilder &builder;
 		StallTotals &totals;
+		Bystanders &bystanders;
 	};
 	OngoingStalls(const Context &context, Parts parts) : context_(context), parts_(parts) {}
 
@@ -39,7 +42,7 @@ public:
 		ongoing,
 		last, // the session ends, or the thread is no loop; the stall does not end
 	};
-	// False: nothing was reported, it has ended this moment or is none.
+	// False: nothing was reported, it has ended this moment, or nobody waits for it.
 	bool report(Loop &loop, Report which);
 	// Ends a stall whose end nobody saw: what was reported last is reported again as its end.
 	void end_unseen(Loop &loop, Truncated how);
@@ -50,11 +53,15 @@ public:
 	// nothing there is none.
 	void find_lost_ends();
 
+	// Number of the iteration that runs; for a loop that was woken and has not run since, the number it will have.
+	[[nodiscard]] static std::uint64_t running_iteration(const LoopState &state) {
+		return state.iteration + (state.iteration_start_ns == 0 ? 1 : 0);
+	}
 	// Whether the stall that was reported still runs, or the loop was woken for that iteration and has not run since.
 	[[nodiscard]] static bool runs_on(const OngoingStall &ongoing, const LoopState &state);
 	// The age at which the running iteration of this loop is to be reported next.
 	[[nodiscard]] std::uint64_t due_ns(const Loop &loop) const {
-		return loop.ongoing ? loop.ongoing->next_age_ns : context_.options.hang_after_ns;
+		return loop.ongoing ? loop.ongoing->next_age_ns : std::max(loop.passed_over.next_age_ns, context_.options.hang_after_ns);
 	}
 	[[nodiscard]] std::optional<std::uint64_t> oldest_ns() const; // nullopt: none goes on
 
@@ -73,6 +80,7 @@ private:
 	[[nodiscard]] Stall begin(const Loop &loop, Reading &reading);
 	[[nodiscard]] std::optional<ThreadView> add_threads(const Loop &loop, Stall &stall, const Reading &reading);
 	[[nodiscard]] bool is_helper(const Stall &stall) const;
+	void pass_over(Loop &loop, const Stall &stall, std::uint64_t iteration);
 	[[nodiscard]] bool add_clients(Stall &stall) const;
 	void remember(Loop &loop, const Stall &stall, const LoopState &state);
 	void write_last(Loop &loop, Stall &stall);

@@ -85,6 +85,7 @@ void Processes::on(const Forked &event) {
 	if (event.followed) {
 		const Process *parent = find(event.pid);
 		begin(event.child, parent != nullptr && parent->found ? Asked::found : Asked::by_name, event.time_ns);
+		processes_[event.child].from_beginning = true;
 		facts_.history.began(event.child, event.pid, event.time_ns);
 	}
 	context_.write(ProcessFork{event.pid, event.time_ns, event.child});
@@ -100,6 +101,7 @@ void Processes::on(const Execed &event) {
 		Process same;
 		same.start_ticks = process.start_ticks;
 		same.since_ns = event.time_ns;
+		same.from_beginning = true;
 		process = std::move(same);
 	}
 	context_.write(ProcessExec{event.pid, event.time_ns, event.comm});

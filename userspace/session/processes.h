@@ -17,13 +17,15 @@ namespace loopsnoop::session {
 
 // One process that is followed. It is named by its pid together with its start time: the pid alone may be another's by now.
 struct Process {
-	std::uint64_t start_ticks = 0;        // ProcessStatus::start_time_ticks; 0: it was gone before that could be read
-	std::uint64_t since_ns = 0;           // followed since
-	bool found = false;                   // by discovery, one of perhaps hundreds
-	bool has_loop = false;                // a thread of it was seen in its own poll call, or in the middle of a loop
-	bool weak_accepted = false;           // Collector::accept_weak_loops was called
-	bool missed = false;                  // was not there when it was last looked for
-	std::set<std::uint32_t> frozen_loops; // threads that were in the middle of a loop when they were first seen
+	std::uint64_t start_ticks = 0;              // ProcessStatus::start_time_ticks; 0: it was gone before that could be read
+	std::uint64_t since_ns = 0;                 // followed since
+	bool found = false;                         // by discovery, one of perhaps hundreds
+	bool has_loop = false;                      // a thread of it was seen in its own poll call, or in the middle of a loop
+	bool weak_accepted = false;                 // Collector::accept_weak_loops was called
+	bool from_beginning = false;                // since before its program's first instruction
+	std::map<std::uint32_t, int> private_polls; // by thread: an epoll descriptor that is a callback's, not its loop's
+	bool missed = false;                        // was not there when it was last looked for
+	std::set<std::uint32_t> frozen_loops;       // threads that were in the middle of a loop when they were first seen
 };
 
 // The processes of a session, and the one place that knows what a beginning, a fork, an exec, an end and the reuse of a pid mean:

@@ -51,6 +51,10 @@ void RunningWaits::read(Loop &loop, const LoopState &state) {
 	PythonFrames::add_missing(loop, *wait);
 	if (wait->stack_key != 0 && wait->stack_key != loop.names.stack_key) {
 		loop.names.stack = facts_.resolver.stack(wait->stack);
+		if (loop.names.stack->native_truncated) { // a nested poll call of Node has 12 KiB of events on the stack, twice
+			inspect::Inspector::complete_stack(wait->stack);
+			loop.names.stack = facts_.resolver.stack(wait->stack);
+		}
 		loop.names.stack_key = wait->stack_key;
 	}
 	if (wait->syscall == state.off_syscall && wait->cause == state.off_cause) {
@@ -108,7 +112,8 @@ std::optional<RawWait> RunningWaits::current(Loop &loop, const LoopState &state,
 		}
 		return captured;
 	}
-	if (snapshot == nullptr || snapshot->running || !snapshot->stack.have_registers) {
+	// A thread on the run queue has what it waited for: the snapshot, if it is of a sleep, is of another moment.
+	if (*state.off_cause == Cause::runqueue || snapshot == nullptr || snapshot->running || !snapshot->stack.have_registers) {
 		return std::nullopt;
 	}
 	RawWait live = inspector_.wait(*snapshot);
@@ -120,7 +125,8 @@ std::optional<RawWait> RunningWaits::current(Loop &loop, const LoopState &state,
 	return live;
 }
 
-void RunningWaits::add_uncaptured(const Loop &loop, const Breakdown &breakdown, std::vector<RawWait> &waits) {
+void RunningWaits::add_uncaptured(const Loop &loop, const Breakdown &breakdown, std::uint64_t end_ns,
+                                  std::vector<RawWait> &waits) {
 	if (!loop.uncaptured) {
 		return;
 	}
@@ -132,10 +138,11 @@ void RunningWaits::add_uncaptured(const Loop &loop, const Breakdown &breakdown, 
 		}
 	}
 	const std::uint64_t all = part_of(breakdown, loop.uncaptured->kernel_cause).ns;
-	if (all <= known) {
+	const std::uint64_t room = end_ns - std::min(end_ns, live.start_ns);
+	if (all <= known || room == 0) {
 		return;
 	}
-	live.off_ns = all - known;
+	live.off_ns = std::min(all - known, room);
 	live.ongoing = false;
 	waits.push_back(std::move(live));
 }

@@ -31,7 +31,8 @@ public:
 	[[nodiscard]] std::optional<RawWait> current(Loop &loop, const LoopState &state, const ThreadSnapshot *snapshot);
 	// Adds the wait that was read from outside, with the time that the account has of its cause beyond the waits that are known:
 	// the kernel side has no record of a wait that began before it followed, or that it had no capture for.
-	static void add_uncaptured(const Loop &loop, const Breakdown &breakdown, std::vector<RawWait> &waits);
+	// `end_ns`: of the iteration, beyond which none of it can lie.
+	static void add_uncaptured(const Loop &loop, const Breakdown &breakdown, std::uint64_t end_ns, std::vector<RawWait> &waits);
 
 private:
 	void read_resource(Loop &loop, const LoopState &state, const RawWait &wait);

@@ -110,6 +110,9 @@ void Session::follow_found(const std::vector<collector::FollowRequest> &found) {
 		parts_.processes.expect(request.pid, Processes::Asked::found);
 	}
 	collector_.follow_all(found);
+	for (const collector::FollowRequest &request : found) {
+		parts_.attach.correct_private_polls(request.pid);
+	}
 	drain();
 }
 
@@ -142,6 +145,7 @@ Result<std::vector<collector::FollowRequest>> Session::follow_all() {
 		if (auto followed = collector_.follow(request); !followed) {
 			return followed.error();
 		}
+		parts_.attach.correct_private_polls(request.pid);
 	}
 	drain();
 	for (const collector::FollowRequest &request : prepared_.requests) {
@@ -177,6 +181,7 @@ Result<void> Session::begin() {
 	if (!prepared_.discovery) { // which finds them itself
 		start.not_followed = discovery::not_followed(prepared_.requests, prepared_.proc);
 	}
+	start.workers = std::move(prepared_.workers);
 	write(start);
 	begun_ = true;
 	for (const Record &record : std::exchange(early_, {})) {
@@ -210,6 +215,7 @@ void Session::wait_until(std::uint64_t time_ns) {
 LossCounts Session::losses() const {
 	LossCounts lost = collector_.losses();
 	lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += parts_.loops.dropped_waits();
+	lost.at(static_cast<std::size_t>(Loss::wait_cut)) += parts_.builder.waits_cut();
 	lost.at(static_cast<std::size_t>(Loss::unanswered)) += foreign::access().questions_unanswered();
 	for (const Pulse::Reading &thread : Pulse::read_all()) {
 		lost.at(static_cast<std::size_t>(Loss::self_stalled)) += thread.times;

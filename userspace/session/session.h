@@ -24,6 +24,7 @@ namespace loopsnoop::session {
 struct Prepared {
 	process::ProcFs proc;
 	std::vector<collector::FollowRequest> requests; // the processes that were named, the command included
+	std::vector<NotFollowed> workers;               // see SessionStart
 	std::optional<discovery::Discovery> discovery;
 	std::optional<discovery::Launch> launch;
 	UniqueFd signals;

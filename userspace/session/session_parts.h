@@ -6,6 +6,7 @@
 #include "inspect/gil_watch.h"
 #include "inspect/inspector.h"
 #include "session/attach_inspection.h"
+#include "session/bystanders.h"
 #include "session/context.h"
 #include "session/event_handler.h"
 #include "session/loop_registry.h"
@@ -31,10 +32,11 @@ struct SessionParts {
 	    : context(std::move(given)), facts(context),
 	      inspector(context.collector, context.proc, facts.programs, facts.resolver, stack_bytes),
 	      gil(context.proc, facts.programs), processes(context, facts), loops(context, processes, facts),
-	      python(context, facts.programs, inspector), waits(context, facts, inspector, python), builder(context, facts, gil),
-	      ongoing(context, {loops, processes, facts, inspector, gil, waits, builder, totals}),
+	      bystanders(context, processes, facts), python(context, facts.programs, inspector),
+	      waits(context, facts, inspector, python), builder(context, facts, gil),
+	      ongoing(context, {loops, processes, facts, inspector, gil, waits, builder, totals, bystanders}),
 	      attach(context, loops, processes, facts, inspector),
-	      events(context, {loops, processes, facts, gil, attach, waits, builder, ongoing, totals}),
+	      events(context, {loops, processes, facts, gil, attach, waits, builder, ongoing, totals, bystanders}),
 	      tick(context, {loops, processes, facts, attach, python, waits, ongoing}),
 	      standstills(context, facts, loops, inspector) {
 		processes.before_end([this](std::uint32_t pid) { loops.remove_process(pid); });
@@ -53,6 +55,7 @@ struct SessionParts {
 	Processes processes;
 	LoopRegistry loops;
 	StallTotals totals;
+	Bystanders bystanders;
 	PythonFrames python;
 	RunningWaits waits;
 	StallBuilder builder;

@@ -107,14 +107,14 @@ void SessionTick::watch_start(Loop &loop, const LoopState &state, Process &proce
 		process.weak_accepted = true;
 		context_.collector.accept_weak_loops(state.pid);
 	}
-	if (!loop.announced && !loop.silent()) {
-		parts_.loops.announce_starting(loop);
-	}
 }
 
 void SessionTick::watch_iteration(Loop &loop, const LoopState &state, std::uint64_t now_ns) {
 	const std::uint64_t threshold_ns = context_.options.threshold_ns;
 	const std::uint64_t start = busy_since(state.iteration_start_ns, state.off_since_ns, state.woken_at_ns);
+	if (loop.passed_over.iteration != OngoingStalls::running_iteration(state)) {
+		loop.passed_over = {};
+	}
 	if (start == 0 || now_ns < start || (loop.ongoing && !OngoingStalls::runs_on(*loop.ongoing, state))) {
 		return; // idle, or its end is on the way
 	}

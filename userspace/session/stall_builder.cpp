@@ -32,12 +32,12 @@ Stall StallBuilder::ended(const Loop &loop, const IterationEnded &event, std::ve
 	if (const auto &live = loop.uncaptured; live && live->wait.iteration == event.iteration) {
 		if (live->wait.cause != live->kernel_cause) {
 			std::vector<RawWait> one;
-			RunningWaits::add_uncaptured(loop, event.breakdown, one);
+			RunningWaits::add_uncaptured(loop, event.breakdown, event.end_ns, one);
 			if (!one.empty()) {
 				analysis::reclassify(stall.breakdown, live->kernel_cause, one.front().cause, one.front().off_ns, 1);
 			}
 		}
-		RunningWaits::add_uncaptured(loop, event.breakdown, waits);
+		RunningWaits::add_uncaptured(loop, event.breakdown, event.end_ns, waits);
 	}
 	stall.truncated = event.before_attach                    ? Truncated::before_attach
 	                  : event.by != IterationEnded::By::poll ? Truncated::target_exit
@@ -68,6 +68,7 @@ void StallBuilder::add_waits(const Loop &loop, Stall &stall, const std::vector<R
 		named.push_back(std::move(wait));
 	}
 	stall.waits = analysis::report_waits(std::move(named));
+	waits_cut_ += analysis::cut_to_iteration(stall);
 }
 
 void StallBuilder::add_samples(Stall &stall, const std::vector<RawSample> &samples) {

@@ -32,6 +32,9 @@ public:
 	void fill(const Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
 	          const std::vector<RawSample> &samples);
 
+	// See analysis::cut_to_iteration().
+	[[nodiscard]] std::uint64_t waits_cut() const { return waits_cut_; }
+
 private:
 	void add_waits(const Loop &loop, Stall &stall, const std::vector<RawWait> &waits);
 	void add_samples(Stall &stall, const std::vector<RawSample> &samples);
@@ -39,6 +42,7 @@ private:
 	const Context &context_;
 	ProcessFacts &facts_;
 	const inspect::GilWatch &gil_;
+	std::uint64_t waits_cut_ = 0;
 };
 
 } // namespace loopsnoop::session

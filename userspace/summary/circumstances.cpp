@@ -9,7 +9,9 @@
 #include <variant>
 #include <vector>
 
+#include "analysis/by_design.h"
 #include "analysis/circumstances.h"
+#include "analysis/culprit.h"
 #include "base/duration.h"
 #include "summary/place.h"
 #include "summary/wait_chain.h"
@@ -34,12 +36,13 @@ std::string format_listeners(const std::vector<Listener> &listening) {
 } // namespace
 
 std::string format_startup(const Stall &stall) {
-	const std::string_view loop = stall.no_loop_yet ? "no event loop seen yet, " : "";
-	if (!stall.startup) {
-		return std::string(loop);
+	if (stall.startup) {
+		return fmt::format("startup: {}{} {} after the process began: ", stall.no_loop_yet ? "no event loop seen yet, " : "",
+		                   format_listeners(stall.startup->listening), format_duration(stall.startup->process_age_ns));
 	}
-	return fmt::format("startup: {}{} {} after the process began: ", loop, format_listeners(stall.startup->listening),
-	                   format_duration(stall.startup->process_age_ns));
+	const Wait *wait = analysis::main_wait(stall);
+	const bool ends = wait != nullptr && wait->stack && analysis::is_ending(*wait->stack);
+	return ends ? "while the process ends: " : "";
 }
 
 std::string format_peer_activity(const Stall &stall) {

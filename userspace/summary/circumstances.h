@@ -9,8 +9,8 @@ namespace loopsnoop::summary {
 
 // What is around a stall.
 
-// "startup: no event loop seen yet, nothing listening 2.4 s after the process began: "; empty: there was a loop, or it serves
-// already.
+// "startup: no event loop seen yet, nothing listening 2.4 s after the process began: ", or that the process is about to end;
+// empty: neither.
 [[nodiscard]] std::string format_startup(const Stall &stall);
 
 // ", which itself waits for an answer from this process at other.py:12"; empty: it is idle, or not known.

@@ -92,3 +92,19 @@ TEST_CASE("a poll call right under a loop's own function is the loop's, one unde
 	stack.native = {poll, frame("on_request", "/usr/bin/server"), frame("uv_run", "/usr/bin/server"), own};
 	CHECK_FALSE(polls_for_itself(stack));
 }
+
+TEST_CASE("a thread of the JVM is a loop by the name of its framework's") {
+	CHECK(loopsnoop::analysis::is_loop_thread("nioEventLoopGro"));
+	CHECK(loopsnoop::analysis::is_loop_thread("nioEven..oup-2-1"));
+	CHECK(loopsnoop::analysis::is_loop_thread("XNIO-1 I/O-2"));
+	CHECK_FALSE(loopsnoop::analysis::is_loop_thread("XNIO-1 task-1"));
+	CHECK_FALSE(loopsnoop::analysis::is_loop_thread("vert.x-worker-t"));
+	CHECK_FALSE(loopsnoop::analysis::is_loop_thread("java"));
+}
+
+TEST_CASE("a handler of Boost.Asio is inside a loop, whatever of it was inlined") {
+	CHECK(runs_event_loop(
+	    native("boost::asio::detail::scheduler::do_run_one(boost::asio::detail::conditionally_enabled_mutex::scoped_lock&)")));
+	CHECK(runs_event_loop(native("ngx_process_events_and_timers")));
+	CHECK_FALSE(runs_event_loop(native("boost::asio::io_context::post")));
+}

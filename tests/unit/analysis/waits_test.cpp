@@ -117,3 +117,19 @@ TEST_CASE("what interrupts did on the thread's time is left out, and most of a l
 	REQUIRE(parts[0].stack.kernel.size() == 2);
 	CHECK(parts[0].stack.kernel[0].function == "__x64_sys_write");
 }
+
+TEST_CASE("no wait is longer than what was left of its iteration when it began") {
+	constexpr std::uint64_t s = 1'000'000'000;
+	Stall stall;
+	stall.start_ns = 100 * s;
+	stall.duration_ns = 4560'000'000;
+	stall.waits = {wait(Cause::futex, "futex", 103'680'000'000, 4630'000'000, {application(1)}),
+	               wait(Cause::socket, "recvfrom", 101 * s, 2 * s, {application(2)})};
+	CHECK(cut_to_iteration(stall) == 1);
+	CHECK(stall.waits[0].duration_ns == 880'000'000);
+	CHECK(stall.waits[1].duration_ns == 2 * s);
+	CHECK(cut_to_iteration(stall) == 0);
+	stall.waits = {wait(Cause::futex, "futex", 105 * s, s, {})}; // after the end
+	CHECK(cut_to_iteration(stall) == 1);
+	CHECK(stall.waits[0].duration_ns == 0);
+}

@@ -21,7 +21,7 @@ std::string started_at(std::uint64_t monotonic_ns) {
 }
 
 SessionStart session() {
-	return {"0.1.0", started_at(begin), begin, "web1", "6.18.5", 100 * ms, {"loopsnoop", "-p", "4711"}, {}, false, {}};
+	return {"0.1.0", started_at(begin), begin, "web1", "6.18.5", 100 * ms, {"loopsnoop", "-p", "4711"}, {}, false, {}, {}};
 }
 
 LoopFound loop() {

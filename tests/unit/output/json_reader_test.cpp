@@ -20,6 +20,7 @@ TEST_CASE("what was written is read back the same") {
 	SessionStart start = session();
 	start.missing = {"tracefs"};
 	start.not_followed = {{4711, "gunicorn", {4712, 4713}}};
+	start.workers = {{812, "nginx", {813}}};
 	SessionSummary end = session_summary(3);
 	part_of(end.loops.front().by_cause, Cause::gil) = {4, 5};
 	end.lost.at(2) = 17;

@@ -89,6 +89,10 @@ TEST_CASE("a stall with everything is written field by field") {
 	                              R"("stack":{"kernel":[{"function":"sock_def_readable","offset":"0x1f"}]}})");
 
 	CHECK(json["waits"][1]["waker"]["context"] == "interrupt");
+	CHECK(json["waits"][1]["waker"]["pid"].is_null());
+	CHECK(json["waits"][1]["waker"]["tid"].is_null());
+	CHECK(json["waits"][1]["waker"]["comm"].is_null());
+	CHECK(json["waits"][1]["waker"]["thread"].is_null());
 	CHECK(json["waits"][1]["waker"]["stack"].is_null());
 	const auto &fds = json["waits"][1]["resource"]["fds"];
 	REQUIRE(fds.size() == 7);

@@ -165,6 +165,17 @@ TEST_CASE("what of a process that was named is not followed is told first") {
 	    "them, too\n");
 }
 
+TEST_CASE("who serves for a master that was named is said, and followed") {
+	Written out;
+	SessionStart start = session();
+	start.workers = {{4711, "gunicorn", {4712}}, {812, "nginx", {813, 814}}};
+	out.report.write(start);
+	CHECK(out.text() ==
+	      "loopsnoop 0.1.0: stalls of 100 ms or more, 2026-11-22 14:03:20 on web1, Linux 6.18.5\n"
+	      "  gunicorn (pid 4711) has its work done by a process below it (pid 4712): followed, too, as with --children\n"
+	      "  nginx (pid 812) has its work done by 2 processes below it (pid 813, 814): followed, too, as with --children\n");
+}
+
 TEST_CASE("losses that are not zero are told in words, and a process without a loop is") {
 	Written out;
 	out.report.write(session());
