@@ -131,7 +131,8 @@ template <std::size_t n> bool waits_natively_in(const Stack &stack, const std::a
 	const std::size_t searched = std::min(stack.native.size(), innermost);
 	return std::any_of(
 	    stack.native.begin(), stack.native.begin() + static_cast<std::ptrdiff_t>(searched), [&](const NativeFrame &frame) {
-		    return frame.function && is_one_of(std::string_view(*frame.function).substr(0, frame.function->find('@')), functions);
+		    return frame.function &&
+		           is_one_of(std::string_view(*frame.function).substr(0, frame.function->find_first_of("@.")), functions);
 	    });
 }
 

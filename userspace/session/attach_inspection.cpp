@@ -98,8 +98,16 @@ void AttachInspection::inspect(std::uint32_t pid) {
 	}
 	constexpr std::size_t max_inspected = 256; // a loop among more threads than that is found when it next polls
 	std::size_t inspected = 0;
-	for (ThreadSnapshot &snapshot : main_thread_first(pid)) {
-		if (!is_readable(snapshot) || inspected++ >= max_inspected) {
+	std::vector<ThreadSnapshot> snapshots = main_thread_first(pid);
+	// By their names first: no stack has to be read for those, which takes seconds of a runtime as large as a JVM.
+	for (const ThreadSnapshot &snapshot : snapshots) {
+		if (is_readable(snapshot) && !is_in_epoll_call(snapshot) && analysis::is_loop_thread(snapshot.thread) &&
+		    loops_.find(pid, snapshot.tid) == nullptr) {
+			take_frozen(snapshot, *process);
+		}
+	}
+	for (ThreadSnapshot &snapshot : snapshots) {
+		if (process->frozen_loops.contains(snapshot.tid) || !is_readable(snapshot) || inspected++ >= max_inspected) {
 			continue;
 		}
 		Loop *known = loops_.find(pid, snapshot.tid);
@@ -115,13 +123,19 @@ void AttachInspection::inspect(std::uint32_t pid) {
 	}
 }
 
+// It is in the middle of a loop's callback.
+void AttachInspection::take_frozen(const ThreadSnapshot &snapshot, Process &process) {
+	process.has_loop = true;
+	process.frozen_loops.insert(snapshot.tid);
+	context_.collector.force_loop(snapshot.pid, snapshot.tid);
+}
+
 // A thread asleep outside any poll call that is certain: a loop if its stack says so, or if it sleeps in a poll() that only a
 // loop would make and there is no better loop.
 void AttachInspection::inspect_new_thread(ThreadSnapshot &snapshot, Process &process) {
 	inspector_.read_stack(snapshot);
-	if (is_in_call_of_go(snapshot) || (!is_in_epoll_call(snapshot) && analysis::is_loop_thread(snapshot.thread))) {
-		process.frozen_loops.insert(snapshot.tid);
-		context_.collector.force_loop(snapshot.pid, snapshot.tid);
+	if (is_in_call_of_go(snapshot)) {
+		take_frozen(snapshot, process);
 		return;
 	}
 	if (facts_.programs.is_go(snapshot.pid)) {
@@ -136,9 +150,7 @@ void AttachInspection::inspect_new_thread(ThreadSnapshot &snapshot, Process &pro
 		return;
 	}
 	if (analysis::runs_event_loop(stack)) {
-		process.has_loop = true;
-		process.frozen_loops.insert(snapshot.tid);
-		context_.collector.force_loop(snapshot.pid, snapshot.tid);
+		take_frozen(snapshot, process);
 		return;
 	}
 	if (process.has_loop || !polls) {

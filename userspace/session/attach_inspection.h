@@ -37,6 +37,7 @@ public:
 private:
 	[[nodiscard]] std::vector<ThreadSnapshot> main_thread_first(std::uint32_t pid);
 	void decide_pending_of(std::uint32_t pid, std::uint64_t now_ns);
+	void take_frozen(const ThreadSnapshot &snapshot, Process &process);
 	void inspect_new_thread(ThreadSnapshot &snapshot, Process &process);
 	void inspect_starting(Loop &loop, ThreadSnapshot &snapshot);
 	[[nodiscard]] bool has_better_loop(ThreadSnapshot &snapshot);

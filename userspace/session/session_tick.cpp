@@ -154,7 +154,9 @@ void SessionTick::finish() {
 		const bool was_ongoing = loop->ongoing && OngoingStalls::runs_on(*loop->ongoing, state);
 		// One that began after `now` was read is young, too.
 		const bool young = state.iteration_start_ns == 0 || now < state.iteration_start_ns + context_.options.threshold_ns;
-		if (!was_ongoing && (state.provisional || young)) {
+		// A thread that was in a callback when it was first seen is in it still.
+		const bool may_be_no_loop = state.provisional && loop->status != LoopStatus::in_callback;
+		if (!was_ongoing && (may_be_no_loop || young)) {
 			continue;
 		}
 		if (parts_.ongoing.report(*loop, OngoingStalls::Report::last)) {

@@ -107,3 +107,25 @@ TEST_CASE("a thread that was preempted has no wait that anybody could read") {
 	CHECK_FALSE(fake.parts.loops.find(key)->uncaptured);
 	CHECK(fake.stalls()[0].cause == Cause::runqueue);
 }
+
+TEST_CASE("an event loop of a JVM that was frozen before is found by its thread's name, not by the launcher's") {
+	FakeSession fake;
+	fake.parts.processes.expect(server, session::Processes::Asked::by_name);
+	const LoopKey main = fake.appears(server, server, true);
+	fake.blocks(main, 0, Cause::futex);
+	ThreadSnapshot launcher = asleep_in(server, 202, fake.now);
+	launcher.thread = "java";
+	ThreadSnapshot loop = asleep_in(server, 202, fake.now);
+	loop.tid = loop.stack.tid = server + 5;
+	loop.thread = "nioEventLoopGro";
+	fake.collector.threads[server] = {loop, launcher};
+	fake.parts.attach.inspect(server);
+	CHECK(fake.collector.forced == std::set<FakeCollector::Thread>{{server, server + 5}});
+	const LoopKey key = fake.appears(server, server + 5, true);
+	fake.blocks(key, 0, Cause::futex);
+	fake.tick_after(3 * s);
+	REQUIRE(fake.stalls().size() == 1);
+	CHECK(fake.stalls()[0].tid == server + 5);
+	CHECK_FALSE(fake.stalls()[0].no_loop_yet);
+	CHECK(fake.collector.ignored == std::set{main});
+}
