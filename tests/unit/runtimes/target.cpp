@@ -39,6 +39,7 @@ Target::Target(const std::vector<std::string> &argv, const TargetOptions &option
 	REQUIRE(pid_ >= 0);
 	if (pid_ == 0) {
 		::prctl(PR_SET_PDEATHSIG, SIGKILL);
+		::setpgid(0, 0);
 		const bool inside = options.root.empty() || (::chroot(options.root.c_str()) == 0 && ::chdir("/") == 0);
 		if (inside && ::dup2(its_out.get(), STDOUT_FILENO) >= 0 && ::dup2(its_in.get(), STDIN_FILENO) >= 0) {
 			::execv(arguments.front(), arguments.data());
@@ -53,6 +54,8 @@ Target::Target(const std::vector<std::string> &argv, const TargetOptions &option
 
 Target::~Target() {
 	if (pid_ > 0) {
+		// With what it has started, which would hold our standard error open, and ctest would wait for its end.
+		::kill(-pid_, SIGKILL);
 		::kill(pid_, SIGKILL);
 		::waitpid(pid_, nullptr, 0);
 	}

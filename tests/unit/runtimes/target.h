@@ -17,7 +17,8 @@ struct TargetOptions {
 	bool own_pid_namespace = false; // the target is then pid 1 of it
 };
 
-// A child process that is killed and reaped when this goes. Its standard input and output are pipes to here.
+// A child process that is killed, with its process group, and reaped when this goes. Its standard input and output are pipes to
+// here.
 class Target {
 public:
 	// `argv[0]` is the program's path, inside `root`. Fails the test case when the process cannot be made.

@@ -54,6 +54,7 @@ private:
 	// False: it does not await (any more), and the chain's state is set.
 	bool read_state(std::uint64_t object, std::uint64_t frame, bool is_generator);
 	bool read_words(ChainLink &link);
+	void place_arguments(ChainLink &link) const;
 	[[nodiscard]] std::optional<std::uint64_t> locals_of(std::uint64_t code) const;
 	[[nodiscard]] bool waits_in_await(const ChainLink &link, std::uint64_t object) const;
 
@@ -151,10 +152,31 @@ bool Walk::read_words(ChainLink &link) {
 	for (std::uint64_t &word : link.words) {
 		word &= offsets.frames.pointer_mask;
 	}
+	if (offsets.code_cell_arguments != 0) {
+		place_arguments(link);
+	}
 	if (in_stack >= layout.awaited) {
 		link.awaited = link.words[link.words.size() - layout.awaited];
 	}
 	return true;
+}
+
+// Puts the cells of arguments where the arguments were (Python/ceval.c of 3.9 and 3.10, _PyEval_EvalCode).
+void Walk::place_arguments(ChainLink &link) const {
+	const Offsets &offsets = reader_.offsets();
+	const std::uint64_t code = link.at.code;
+	const std::uint64_t arguments = reader_.word(code + offsets.code_cell_arguments);
+	const auto locals = reader_.memory().read_value<std::int32_t>(code + offsets.code_plain_locals);
+	const auto cells = reader_.size(reader_.word(code + offsets.code_cell_names));
+	if (arguments == 0 || !locals || *locals < 0 || !cells) {
+		return;
+	}
+	for (std::uint64_t i = 0; i < *cells && static_cast<std::uint64_t>(*locals) + i < link.locals; i++) {
+		const std::uint64_t argument = reader_.word(arguments + i * sizeof(std::uint64_t)); // -1: not an argument's
+		if (argument < static_cast<std::uint64_t>(*locals) && link.words[argument] == 0) {
+			link.words[argument] = link.words[static_cast<std::uint64_t>(*locals) + i];
+		}
+	}
 }
 
 // A generator that stands in a yield of its own has something else on top of its stack, an iterator of a loop for one.

@@ -71,7 +71,10 @@ Offsets offsets_3_9(bool is_3_10) {
 	offsets.instruction_unit = is_3_10 ? 2 : 1; // v3.10: f_lasti counts code units
 	// PyCodeObject, Include/cpython/code.h
 	offsets.code_first_line = 40;
+	offsets.code_plain_locals = 28;
 	offsets.code_bytes = 48;
+	offsets.code_cell_names = 88;
+	offsets.code_cell_arguments = 96;
 	offsets.code_filename = 104;
 	offsets.code_name = 112;
 	offsets.code_line_table = 120;              // co_lnotab, co_linetable

@@ -78,7 +78,11 @@ struct Offsets {
 	std::uint32_t code_line_table = 0;
 	std::uint32_t code_first_line = 0;
 	std::uint32_t code_locals = 0; // co_nlocalsplus, >= 3.11: locals, cells and free variables, behind which the stack begins
-	std::uint32_t code_bytes = 0;  // co_code, a bytes object, 3.9 and 3.10
+	// 3.9 and 3.10: an argument that a nested function uses is moved to a cell behind the locals, and its own place is empty.
+	std::uint32_t code_plain_locals = 0;   // co_nlocals
+	std::uint32_t code_cell_names = 0;     // co_cellvars, a tuple
+	std::uint32_t code_cell_arguments = 0; // co_cell2arg, Py_ssize_t[], null when no cell is an argument's; 0: later versions
+	std::uint32_t code_bytes = 0;          // co_code, a bytes object, 3.9 and 3.10
 	std::optional<std::uint32_t> code_instructions; // >= 3.11: the bytecode is in the object, ob_size code units of it
 	LineFormat line_format = LineFormat::locations;
 	std::uint32_t instruction_unit = 1; // bytes that an instruction index counts (PythonLayout::instruction_is_index)
