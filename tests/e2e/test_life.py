@@ -136,7 +136,7 @@ def test_children_that_are_there_already(folder):
         time.sleep(0.5)
         try:
             with snoop.Snoop("-p", master.pid, folder=folder) as unasked:
-                told = unasked.session()["not_followed"]
+                told = unasked.session()["workers"]
                 unasked.stop()
             with snoop.Snoop("-p", master.pid, "--children", folder=folder) as snooping:
                 snooping.wait_for(lambda record: record["type"] == "stall" and record["pid"] == stalling, "stall of the one")
