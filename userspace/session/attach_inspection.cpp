@@ -96,7 +96,7 @@ void AttachInspection::inspect(std::uint32_t pid) {
 	if (process == nullptr || (process->found && process->has_loop)) {
 		return; // it has ended already, or nothing is frozen: what its stacks take is read when one is to be reported
 	}
-	(void)facts_.programs.is_go(pid); // read now: a hang is to be shown at once
+	(void)facts_.programs.is_go(pid);          // read now: a hang is to be shown at once
 	constexpr std::size_t max_inspected = 256; // a loop among more threads than that is found when it next polls
 	std::size_t inspected = 0;
 	std::vector<ThreadSnapshot> snapshots = main_thread_first(pid);
