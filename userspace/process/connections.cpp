@@ -21,6 +21,9 @@ constexpr std::size_t max_descriptors = 262'144;      // of a process
 constexpr std::size_t max_remotes = 16;
 // Fewer bytes than this are no request: "GET / HTTP/1.0" with its two line ends is 18, an acknowledgement of HTTP/2 under TLS 35.
 constexpr std::uint64_t least_request = 40;
+// Of a connection to itself: wakes itself with a byte each time, and is one-way after eight of them.
+constexpr std::uint64_t least_own_request = 18;
+constexpr std::size_t max_unix_waiting = 64; // in one accept queue
 
 bool is_connection(const TcpSocket &socket) { return socket.state == state_established || socket.state == state_close_wait; }
 
@@ -64,6 +67,13 @@ public:
 			memory_.ports.insert(socket.local.port);
 			own_ports_.insert(socket.local.port);
 			result_.listening.push_back({socket.local.text(), socket.unread});
+		}
+	}
+
+	// Once the ports are known: a connection of the process to itself is no customer's.
+	void learn_own_end(const TcpSocket &socket) {
+		if (socket.state == state_established && own_ports_.contains(socket.remote.port) && own_.contains(socket.inode)) {
+			own_ends_.insert(socket.local.text() + ' ' + socket.remote.text());
 		}
 	}
 
@@ -130,7 +140,10 @@ private:
 		if (socket.state == state_established) {
 			result_.inbound++;
 			result_.unread += socket.unread > 0 ? 1 : 0;
-			if (waits) {
+			// What it sends to itself wakes a loop, or is handed from one part to another; it waits for an answer of its own only
+			// where it has sent a request's worth of bytes and has never got one.
+			const bool is_own = waits && own_ends_.contains(socket.remote.text() + ' ' + socket.local.text());
+			if (waits && (!is_own || (traffic.bytes_sent == 0 && traffic.bytes_received >= least_own_request))) {
 				WaitingClient client = client_of(socket, traffic);
 				client.asked = traffic.bytes_sent == 0 ? WaitingClient::Asked::first
 				               : now.asked             ? WaitingClient::Asked::watched
@@ -173,6 +186,7 @@ private:
 	ConnectionMemory &memory_;
 	std::set<std::uint16_t> own_ports_;
 	std::set<std::uint16_t> listening_anywhere_;
+	std::set<std::string> own_ends_; // of connections to itself, those that it made: "local remote"
 	std::map<std::string, std::uint64_t> outbound_to_;
 	std::unordered_map<std::uint64_t, ConnectionMemory::Seen> seen_;
 	std::unordered_map<std::uint64_t, std::uint64_t> connecting_;
@@ -188,9 +202,53 @@ ConnectionsSnapshot sort_connections(std::span<const TcpSocket> sockets, const s
 		sorting.learn_port(socket);
 	}
 	for (const TcpSocket &socket : sockets) {
+		sorting.learn_own_end(socket);
+	}
+	for (const TcpSocket &socket : sockets) {
 		sorting.take(socket);
 	}
 	return std::move(sorting).finish();
+}
+
+void add_unix_customers(std::span<const UnixSocket> sockets, const std::unordered_set<std::uint64_t> &own,
+                        ConnectionMemory &memory, ConnectionsSnapshot &snapshot) {
+	std::unordered_map<std::uint32_t, ConnectionMemory::Unread> unread;
+	std::set<std::string> paths;
+	// Bytes that were read and others that came look the same, unless they are fewer.
+	const auto since = [&](const UnixSocket &socket) {
+		const auto before = memory.unread_unix.find(socket.inode);
+		const bool same = before != memory.unread_unix.end() && before->second.count <= socket.unread;
+		const std::uint64_t first = same ? before->second.since_ns : snapshot.time_ns;
+		unread.emplace(socket.inode, ConnectionMemory::Unread{first, socket.unread});
+		return snapshot.time_ns - std::min(snapshot.time_ns, first);
+	};
+	WaitingClient client;
+	for (const UnixSocket &socket : sockets) {
+		if (socket.state != state_listen || !own.contains(socket.inode)) {
+			continue;
+		}
+		paths.insert(socket.path);
+		snapshot.listening.push_back({socket.path, socket.unread});
+		client.local = socket.path;
+		client.accepted = false;
+		client.waited_ns = socket.unread > 0 ? since(socket) : 0;
+		snapshot.waiting.insert(snapshot.waiting.end(), std::min<std::uint64_t>(socket.unread, max_unix_waiting), client);
+	}
+	for (const UnixSocket &socket : sockets) {
+		const bool inbound = socket.state == state_established && own.contains(socket.inode) && paths.contains(socket.path);
+		if (!inbound || socket.unread == 0 || own.contains(socket.peer)) {
+			continue;
+		}
+		client.local = socket.path;
+		client.accepted = true;
+		client.unread_bytes = socket.unread;
+		client.waited_ns = since(socket);
+		snapshot.unread++;
+		snapshot.waiting.push_back(client);
+	}
+	std::ranges::stable_sort(snapshot.waiting, std::greater(), &WaitingClient::waited_ns);
+	std::ranges::sort(snapshot.listening, {}, &Listener::address);
+	memory.unread_unix = std::move(unread);
 }
 
 const Connections::Dump *Connections::dump(std::uint32_t pid, std::uint64_t now_ns) {
@@ -203,6 +261,7 @@ const Connections::Dump *Connections::dump(std::uint32_t pid, std::uint64_t now_
 		return &dump;
 	}
 	dump.sockets.clear();
+	dump.unix_sockets.clear();
 	auto diag = SockDiag::of(procfs_, pid);
 	constexpr std::uint32_t states =
 	    1U << state_established | 1U << state_syn_sent | 1U << state_time_wait | 1U << state_close_wait | 1U << state_listen;
@@ -215,6 +274,11 @@ const Connections::Dump *Connections::dump(std::uint32_t pid, std::uint64_t now_
 		dumps_.erase(*space);
 		return nullptr;
 	}
+	(void)each_unix_stream(*diag, [&](UnixSocket &&socket) { // a kernel may be without
+		if (dump.unix_sockets.size() < max_sockets) {
+			dump.unix_sockets.push_back(std::move(socket));
+		}
+	});
 	dump.time_ns = now_ns;
 	return &dump;
 }
@@ -248,12 +312,20 @@ std::optional<ConnectionsSnapshot> Connections::snapshot(std::uint32_t pid, std:
 		return socket.state == state_established && socket.inode != 0 && socket.traffic && sent_last_by_remote(*socket.traffic) &&
 		       process.memory.ports.contains(socket.local.port) && !process.own.contains(socket.inode);
 	});
+	const bool new_unix = std::ranges::any_of(sockets->unix_sockets, [&](const UnixSocket &socket) {
+		return socket.state == state_established && socket.unread > 0 && !process.own.contains(socket.inode) &&
+		       std::ranges::any_of(sockets->unix_sockets, [&](const UnixSocket &listener) {
+			       return listener.state == state_listen && process.own.contains(listener.inode) && listener.path == socket.path;
+		       });
+	});
 	const bool old = process.listed_ns == 0 || now_ns - std::min(now_ns, process.listed_ns) >= list_lifetime_ns;
-	if ((old || new_ones) && !list_sockets(pid, process, now_ns)) {
+	if ((old || new_ones || new_unix) && !list_sockets(pid, process, now_ns)) {
 		forget(pid);
 		return std::nullopt;
 	}
-	return sort_connections(sockets->sockets, process.own, now_ns, process.memory);
+	ConnectionsSnapshot snapshot = sort_connections(sockets->sockets, process.own, now_ns, process.memory);
+	add_unix_customers(sockets->unix_sockets, process.own, process.memory, snapshot);
+	return snapshot;
 }
 
 bool Connections::children_listen(std::uint32_t pid) const {
@@ -266,6 +338,11 @@ bool Connections::children_listen(std::uint32_t pid) const {
 	}
 	std::unordered_set<std::uint64_t> listening;
 	for (const TcpSocket &socket : dump->second.sockets) {
+		if (socket.state == state_listen && process->second.own.contains(socket.inode)) {
+			listening.insert(socket.inode);
+		}
+	}
+	for (const UnixSocket &socket : dump->second.unix_sockets) {
 		if (socket.state == state_listen && process->second.own.contains(socket.inode)) {
 			listening.insert(socket.inode);
 		}

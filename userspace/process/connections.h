@@ -14,6 +14,7 @@
 #include "model/connections.h"
 #include "process/procfs.h"
 #include "process/tcp_diag.h"
+#include "process/unix_diag.h"
 
 namespace loopsnoop::process {
 
@@ -27,6 +28,12 @@ struct ConnectionMemory {
 	std::unordered_map<std::uint64_t, Seen> seen; // by cookie
 	std::set<std::uint16_t> ports;                // that the process has listened on
 	std::unordered_map<std::uint64_t, std::uint64_t> connecting_since_ns;
+	// Unix sockets, of which the kernel tells no times: with bytes, or connections, that were there already.
+	struct Unread {
+		std::uint64_t since_ns = 0;
+		std::uint64_t count = 0;
+	};
+	std::unordered_map<std::uint32_t, Unread> unread_unix; // by inode
 };
 
 // Sorts the TCP sockets of a namespace by what they are to a process that has `own` as socket inodes: its customers, its
@@ -34,6 +41,11 @@ struct ConnectionMemory {
 [[nodiscard]] ConnectionsSnapshot sort_connections(std::span<const TcpSocket> sockets,
                                                    const std::unordered_set<std::uint64_t> &own, std::uint64_t now_ns,
                                                    ConnectionMemory &memory);
+
+// Adds the customers at its unix sockets, as far as the kernel tells: those whose bytes it does not read, and those that it does
+// not accept; since they were first seen so. Of one whose request was read the kernel does not know whether it was answered.
+void add_unix_customers(std::span<const UnixSocket> sockets, const std::unordered_set<std::uint64_t> &own,
+                        ConnectionMemory &memory, ConnectionsSnapshot &snapshot);
 
 // The connections of processes, from NETLINK_SOCK_DIAG in their network namespaces. A dump serves all processes of a namespace
 // for a second. One thread. A dump of 10,000 connections takes a few milliseconds, the descriptors of a process with as many some
@@ -58,6 +70,7 @@ private:
 	struct Dump {
 		std::uint64_t time_ns = 0;
 		std::vector<TcpSocket> sockets;
+		std::vector<UnixSocket> unix_sockets;
 	};
 	struct Process {
 		std::unordered_set<std::uint64_t> own; // inodes of its sockets

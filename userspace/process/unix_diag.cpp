@@ -5,9 +5,9 @@
 #include <linux/unix_diag.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
-#include <functional>
-#include <span>
+#include <utility>
 
 #include "process/socket_table.h"
 
@@ -83,6 +83,45 @@ std::optional<std::uint32_t> UnixDiag::listener_holding(std::uint32_t inode) {
 	};
 	ask(diag_, request, SockDiag::Answers::dump, on_socket);
 	return listener;
+}
+
+std::optional<UnixSocket> parse_unix_message(std::span<const std::byte> message) {
+	unix_diag_msg head{};
+	if (message.size() < sizeof head) {
+		return std::nullopt;
+	}
+	std::memcpy(&head, message.data(), sizeof head);
+	if (head.udiag_family != AF_UNIX || (head.udiag_type != SOCK_STREAM && head.udiag_type != SOCK_SEQPACKET)) {
+		return std::nullopt;
+	}
+	UnixSocket socket;
+	socket.inode = head.udiag_ino;
+	socket.state = head.udiag_state;
+	each_diag_attribute(message, sizeof head, [&](std::uint16_t type, std::span<const std::byte> value) {
+		if (type == UNIX_DIAG_NAME && !value.empty()) {
+			socket.path.assign(reinterpret_cast<const char *>(value.data()), value.size());
+			if (socket.path.front() == '\0') {
+				socket.path.front() = '@';
+			}
+			socket.path.resize(std::min(socket.path.find('\0'), socket.path.size()));
+		} else if (type == UNIX_DIAG_PEER && value.size() >= sizeof(std::uint32_t)) {
+			socket.peer = word_at(value, 0);
+		} else if (type == UNIX_DIAG_RQLEN && value.size() >= sizeof(unix_diag_rqlen)) {
+			socket.unread = word_at(value, 0);
+		}
+	});
+	return socket;
+}
+
+bool each_unix_stream(SockDiag &diag, const std::function<void(UnixSocket &&socket)> &on_socket) {
+	unix_diag_req request = make_request();
+	request.udiag_states = 1U << state_listen | 1U << state_established;
+	request.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN;
+	return diag.ask(std::as_bytes(std::span(&request, 1)), SockDiag::Answers::dump, [&](std::span<const std::byte> message) {
+		if (auto socket = parse_unix_message(message)) {
+			on_socket(std::move(*socket));
+		}
+	});
 }
 
 std::optional<UnixDiag> unix_diag_of(const ProcFs &procfs, std::uint32_t pid) {

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "process/procfs.h"
@@ -28,6 +31,21 @@ private:
 
 	SockDiag diag_;
 };
+
+// One socket of a stream (or of whole messages in order).
+struct UnixSocket {
+	std::uint32_t inode = 0;
+	std::uint8_t state = 0;
+	std::string path;         // "@name" of an abstract one; empty: it has none. Of an accepted one that of its listener
+	std::uint32_t peer = 0;   // inode; 0: none, or not accepted yet
+	std::uint64_t unread = 0; // bytes; of a listening socket, connections that wait to be accepted
+};
+
+// One answer: a unix_diag_msg and its attributes. nullopt: too short, or a datagram socket.
+[[nodiscard]] std::optional<UnixSocket> parse_unix_message(std::span<const std::byte> message);
+
+// Every such socket of the namespace that listens or is connected. False: not all could be had.
+bool each_unix_stream(SockDiag &diag, const std::function<void(UnixSocket &&socket)> &on_socket);
 
 // Of the network namespace of a process. nullopt, too, where the namespaces cannot be told: a fixture tree is never asked about.
 [[nodiscard]] std::optional<UnixDiag> unix_diag_of(const ProcFs &procfs, std::uint32_t pid);

@@ -151,7 +151,7 @@ TEST_CASE("live: in another network namespace") {
 		const UniqueFd listener = listen_at(loopback());
 		const UniqueFd client = connect_to(listener);
 		const UniqueFd server(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-		send_text(client, "ping\r\n");
+		send_text(client, "GET / HTTP/1.1\r\nHost: here.example\r\n\r\n");
 		pass(std::chrono::milliseconds(20));
 		ready.set_value(static_cast<std::uint32_t>(::gettid()));
 		done.get_future().wait();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "process/connections.h"
 #include "process/socket_table.h"
 #include "process/tcp_diag.h"
+#include "process/unix_diag.h"
 
 using namespace loopsnoop;
 using namespace loopsnoop::process;
@@ -229,4 +231,46 @@ TEST_CASE("a connection to another port of this machine that somebody listens on
 	CHECK(found.outbound == 0);
 	CHECK(found.inbound == 1);
 	CHECK(found.waiting.size() == 1);
+}
+
+TEST_CASE("a process that is connected to itself is its own customer only where it asked itself something") {
+	TcpSocket one = socket_at(state_established, "127.0.0.1:8000", "127.0.0.1:4000", 10);
+	TcpSocket other = socket_at(state_established, "127.0.0.1:4000", "127.0.0.1:8000", 11);
+	one.traffic = TcpTraffic{0, 6, 0, 2, 30 * second, 20 * second}; // a byte at a time, which nobody answers: it wakes a loop
+	other.traffic = TcpTraffic{6, 0, 2, 0, 20 * second, 30 * second};
+	CHECK(sorted({one, other, listener()}).waiting.empty());
+	CHECK(sorted({one, other, listener()}).inbound == 1);
+	one.traffic = TcpTraffic{0, 300, 0, 1, 30 * second, 20 * second};
+	other.traffic = TcpTraffic{300, 0, 1, 0, 20 * second, 30 * second};
+	CHECK(sorted({one, other, listener()}).waiting.size() == 1);
+	one.traffic = TcpTraffic{100, 300, 1, 1, 30 * second, 20 * second}; // talked to in both directions before
+	CHECK(sorted({one, other, listener()}).waiting.empty());
+	other.inode = 99; // another process's
+	CHECK(sorted({one, other, listener()}).waiting.size() == 1);
+}
+
+TEST_CASE("customers at unix sockets: what is not read, and what is not accepted") {
+	const UnixSocket listener{1, state_listen, "/run/app.sock", 0, 2};
+	UnixSocket accepted{10, state_established, "/run/app.sock", 77, 200};
+	const UnixSocket outgoing{11, state_established, "", 78, 300};
+	const UnixSocket to_itself{12, state_established, "/run/app.sock", 13, 5};
+	const std::unordered_set<std::uint64_t> own{1, 10, 11, 12, 13};
+	ConnectionMemory memory;
+	const auto at = [&](std::uint64_t time_ns) {
+		ConnectionsSnapshot snapshot;
+		snapshot.time_ns = time_ns;
+		add_unix_customers(std::vector{listener, accepted, outgoing, to_itself}, own, memory, snapshot);
+		return snapshot;
+	};
+	CHECK(at(now).waiting.front().waited_ns == 0);
+	const auto later = at(now + 7 * second);
+	REQUIRE(later.waiting.size() == 3);
+	CHECK(later.listening.front().waiting == 2U);
+	CHECK(std::ranges::count(later.waiting, false, &WaitingClient::accepted) == 2);
+	CHECK(std::ranges::all_of(later.waiting, [](const WaitingClient &one) { return one.waited_ns == 7 * second; }));
+	accepted.unread = 20; // read, and something came since
+	const auto read = at(now + 9 * second);
+	CHECK(std::ranges::find(read.waiting, true, &WaitingClient::accepted)->waited_ns == 0);
+	accepted.unread = 0;
+	CHECK(at(now + 10 * second).waiting.size() == 2);
 }
