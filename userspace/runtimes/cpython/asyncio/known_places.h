@@ -12,15 +12,16 @@ namespace loopsnoop::runtimes::cpython::asyncio {
 
 // Functions that wait, by their file's end and their name: what for, and in which of their parts that is found.
 enum class Through : std::uint8_t {
-	self,       // the object is the function's first argument
-	tasks,      // its first argument is a set of futures
-	group,      // the attribute `_tasks` or `_children` of its first argument is
-	transport,  // the attribute `_transport` (or `transport`) of its first argument leads to the socket
-	writer,     // likewise through `_stream_writer`, or itself
-	socket,     // its second argument is a socket
-	descriptor, // its second argument is a number
-	process,    // its first argument's `_pid` or `pid` is a process
-	inner,      // its first argument is the task or future waited for
+	self,        // the object is the function's first argument
+	tasks,       // its first argument is a set of futures
+	group,       // the attribute `_tasks` or `_children` of its first argument is
+	transport,   // the attribute `_transport` (or `transport`) of its first argument leads to the socket
+	writer,      // likewise through `_stream_writer`, or itself
+	socket,      // its second argument is a socket
+	self_socket, // its first argument is a wrapper with the socket as its `_sock`
+	descriptor,  // its second argument is a number
+	process,     // its first argument's `_pid` or `pid` is a process
+	inner,       // its first argument is the task or future waited for
 	nothing,
 };
 
@@ -108,6 +109,10 @@ inline constexpr std::array known_places = std::to_array<KnownPlace>({
     {"/trio/_core/_run.py", "_nested_child_finished", "", Kind::tasks, "trio.Nursery", Through::group, {}},
     {"/trio/_threads.py", "to_thread_run_sync", "", Kind::executor, "trio's worker threads", Through::nothing, {}},
     {"/trio/_subprocess.py", "wait", "Process", Kind::process, "", Through::process, {}},
+    // gevent 1.3 to 25: what is compiled (events, locks, queues) has no frame of its own
+    {"/gevent/hub.py", "sleep", "", Kind::sleep, "gevent.sleep", Through::nothing, {}},
+    {"/gevent/_socket3.py", "", "", Kind::socket, "", Through::self_socket, {}},
+    {"/gevent/_socketcommon.py", "", "", Kind::socket, "", Through::self_socket, {}},
     // Pools
     {"/asyncpg/pool.py", "_acquire_impl", "", Kind::pool, "asyncpg's pool", Through::self, {Kind::queue_get}},
     {"/asyncpg/pool.py", "_acquire", "", Kind::pool, "asyncpg's pool", Through::self, {Kind::queue_get, Kind::pool}},

@@ -20,7 +20,8 @@ public:
 	Reading(ObjectReader &reader, const PageCache *cache, std::uint8_t minor, const std::optional<DebugSection> &debug)
 	    : reader_(reader), cache_(cache), minor_(minor), debug_(debug) {}
 
-	void read_modules(std::uint64_t interpreter, bool tasks);
+	void read_modules(std::uint64_t interpreter);
+	void read_current(std::uint64_t dict);
 	void read_lists(std::uint64_t runtime);
 	void read_loops(std::uint64_t runtime);
 	Registry take() { return std::move(registry_); }
@@ -67,7 +68,12 @@ void Reading::add_all(std::uint64_t container) {
 	registry_.overtaken = registry_.overtaken || used_now != used;
 }
 
-void Reading::read_modules(std::uint64_t interpreter, bool with_tasks) {
+void Reading::read_current(std::uint64_t dict) {
+	const auto current = reader_.entries(dict, 4096);
+	current_.insert(current_.end(), current.begin(), current.end());
+}
+
+void Reading::read_modules(std::uint64_t interpreter) {
 	const auto tasks =
 	    reader_.value(reader_.word(interpreter + reader_.offsets().interpreter_modules), "asyncio.tasks", max_modules);
 	if (!tasks || !reader_.is_a(*tasks, "module")) {
@@ -76,11 +82,10 @@ void Reading::read_modules(std::uint64_t interpreter, bool with_tasks) {
 	registry_.imported = true;
 	for (const DictEntry &entry : reader_.entries(reader_.word(*tasks + module_dict), 4096)) {
 		const auto name = reader_.text(entry.key, 32);
-		if (with_tasks && (name == "_all_tasks" || name == "_scheduled_tasks" || name == "_eager_tasks")) {
+		if (name == "_all_tasks" || name == "_scheduled_tasks" || name == "_eager_tasks") {
 			add_all(entry.value);
 		} else if (name == "_current_tasks") {
-			const auto current = reader_.entries(entry.value, 4096);
-			current_.insert(current_.end(), current.begin(), current.end());
+			read_current(entry.value);
 		}
 	}
 }
@@ -168,19 +173,41 @@ Registry read_registry(ObjectReader &reader, const PageCache &cache, std::uint64
                        const std::optional<DebugSection> &debug) {
 	Reading reading(reader, &cache, minor, debug);
 	for (const std::uint64_t interpreter : walk_interpreters(reader.memory(), reader.offsets(), runtime)) {
-		reading.read_modules(interpreter, true);
+		reading.read_modules(interpreter);
 	}
 	reading.read_lists(runtime);
 	reading.read_loops(runtime);
 	return reading.take();
 }
 
-Registry read_running(ObjectReader &reader, std::uint64_t runtime, std::uint8_t minor, const std::optional<DebugSection> &debug) {
+std::vector<std::uint64_t> find_current_tasks(ObjectReader &reader, const PageCache &cache, std::uint64_t runtime) {
+	constexpr std::size_t of_name = 80; // a str's head, and a module's name
+	std::vector<std::uint64_t> found;
+	for (const std::uint64_t interpreter : walk_interpreters(reader.memory(), reader.offsets(), runtime)) {
+		const std::uint64_t modules = reader.word(interpreter + reader.offsets().interpreter_modules);
+		std::vector<std::uint64_t> names;
+		for (const DictEntry &entry : reader.entries(modules, max_modules)) {
+			names.push_back(entry.key);
+		}
+		cache.prefetch(names, of_name);
+		const auto tasks = reader.value(modules, "asyncio.tasks", max_modules);
+		if (!tasks || !reader.is_a(*tasks, "module")) {
+			continue;
+		}
+		const auto current = reader.value(reader.word(*tasks + module_dict), "_current_tasks", 4096);
+		if (current && reader.is_a(*current, "dict")) {
+			found.push_back(*current);
+		}
+	}
+	return found;
+}
+
+Registry read_running(ObjectReader &reader, std::uint64_t runtime, std::uint8_t minor, const std::optional<DebugSection> &debug,
+                      std::span<const std::uint64_t> current_tasks) {
 	Reading reading(reader, nullptr, minor, debug);
-	constexpr std::uint8_t first_with_section = 14; // which has the running task, too
-	if (minor < first_with_section) {
-		for (const std::uint64_t interpreter : walk_interpreters(reader.memory(), reader.offsets(), runtime)) {
-			reading.read_modules(interpreter, false);
+	for (const std::uint64_t dict : current_tasks) {
+		if (reader.is_a(dict, "dict")) { // still
+			reading.read_current(dict);
 		}
 	}
 	reading.read_loops(runtime);

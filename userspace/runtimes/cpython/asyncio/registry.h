@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "runtimes/cpython/asyncio/layout.h"
@@ -35,9 +36,13 @@ struct Registry {
 [[nodiscard]] Registry read_registry(ObjectReader &reader, const PageCache &cache, std::uint64_t runtime, std::uint8_t minor,
                                      const std::optional<DebugSection> &debug);
 
-// The loops that run alone, without the tasks.
+// The dictionaries {loop: task} of all interpreters up to 3.13, asyncio.tasks._current_tasks, which stay where they are: to find
+// them all modules are gone through, with `cache` in some dozen questions. Empty: asyncio is not imported (yet).
+[[nodiscard]] std::vector<std::uint64_t> find_current_tasks(ObjectReader &reader, const PageCache &cache, std::uint64_t runtime);
+
+// The loops that run alone, without the tasks. `current_tasks`: of find_current_tasks(), where it is an older one than 3.14.
 [[nodiscard]] Registry read_running(ObjectReader &reader, std::uint64_t runtime, std::uint8_t minor,
-                                    const std::optional<DebugSection> &debug);
+                                    const std::optional<DebugSection> &debug, std::span<const std::uint64_t> current_tasks);
 
 // A task: of the C type or derived from it, or of asyncio's own class written in Python.
 [[nodiscard]] bool is_c_task(ObjectReader &reader, std::uint64_t object);

@@ -14,6 +14,7 @@
 #include "runtimes/cpython/asyncio/registry.h"
 #include "runtimes/cpython/asyncio/task.h"
 #include "runtimes/cpython/asyncio/waits.h"
+#include "runtimes/cpython/gevent/greenlets.h"
 #include "runtimes/cpython/page_cache.h"
 #include "runtimes/cpython/trio/tasks.h"
 
@@ -33,7 +34,7 @@ public:
 	    : python_(python), view_(python.view()), debug_(debug), into_(into), cache_(view_.memory),
 	      reader_(cache_, view_.offsets) {}
 
-	void read();
+	void read(Greenlets greenlets);
 
 private:
 	[[nodiscard]] Registry list();
@@ -46,6 +47,8 @@ private:
 	void join(TaskLoop &loop, const std::vector<RawTask> &raw);
 	void read_trio();
 	[[nodiscard]] Task trio_task(const RawTask &raw, const trio::Runner &runner);
+	void read_gevent();
+	[[nodiscard]] Task suspended_task(const RawTask &raw);
 	void add_holders(TaskLoop &loop, const std::vector<const RawTask *> &raw);
 
 	Interpreter &python_;
@@ -290,27 +293,41 @@ void Reading::join(TaskLoop &loop, const std::vector<RawTask> &raw) {
 	add_holders(loop, its);
 }
 
-Task Reading::trio_task(const RawTask &raw, const trio::Runner &runner) {
+// Of a framework without futures: by where it stands alone.
+Task Reading::suspended_task(const RawTask &raw) {
 	Task task;
 	task.id = raw.address;
 	task.name = raw.name;
 	task.coroutine = raw.coroutine;
 	task.changed = raw.changed;
-	if (raw.chain.state == AwaitChain::State::running) {
-		task.state = TaskState::running;
-		task.stack = running_frames(raw, {runner.thread, raw.loop, raw.address});
-	} else {
-		const auto frames = frames_of(raw.chain);
-		Futures futures(reader_, layout_);
-		if (std::ranges::find(runner.ready_tasks, raw.address) != runner.ready_tasks.end()) {
+	const auto frames = frames_of(raw.chain);
+	Futures futures(reader_, layout_);
+	task.waits_for = WaitReader(reader_, futures).by_place(raw, frames);
+	task.stack.assign(frames.rbegin(), frames.rend());
+	if (const SourceFrame *culprit = innermost_application_frame(task.stack)) {
+		task.culprit = *culprit;
+	}
+	return task;
+}
+
+Task Reading::trio_task(const RawTask &raw, const trio::Runner &runner) {
+	const bool is_ready = std::ranges::find(runner.ready_tasks, raw.address) != runner.ready_tasks.end();
+	if (raw.chain.state != AwaitChain::State::running) {
+		Task task = suspended_task(raw);
+		if (is_ready) {
 			task.state = TaskState::ready;
 			task.waits_for.emplace();
 			task.waits_for->kind = WaitsForKind::ready;
-		} else {
-			task.waits_for = WaitReader(reader_, futures).by_place(raw, frames);
 		}
-		task.stack.assign(frames.rbegin(), frames.rend());
+		return task;
 	}
+	Task task;
+	task.id = raw.address;
+	task.name = raw.name;
+	task.coroutine = raw.coroutine;
+	task.changed = raw.changed;
+	task.state = TaskState::running;
+	task.stack = running_frames(raw, {runner.thread, raw.loop, raw.address});
 	if (const SourceFrame *culprit = innermost_application_frame(task.stack)) {
 		task.culprit = *culprit;
 	}
@@ -341,7 +358,22 @@ void Reading::read_trio() {
 	}
 }
 
-void Reading::read() {
+void Reading::read_gevent() {
+	const gevent::Hubs found = gevent::read_hubs(view_.memory, view_.codes, view_.offsets, view_.runtime);
+	into_.overtaken = into_.overtaken || found.overtaken;
+	for (const gevent::Hub &hub : found.hubs) {
+		TaskLoop loop;
+		loop.framework = "gevent";
+		loop.address = hub.address;
+		loop.tid = hub.thread ? python_.tid_of(*hub.thread).value_or(0) : 0;
+		for (const RawTask &raw : hub.tasks) {
+			loop.tasks.push_back(suspended_task(raw));
+		}
+		into_.loops.push_back(std::move(loop));
+	}
+}
+
+void Reading::read(Greenlets greenlets) {
 	const Registry registry = list();
 	into_.overtaken = into_.overtaken || registry.overtaken;
 	into_.left_out += registry.left_out;
@@ -384,6 +416,9 @@ void Reading::read() {
 		into_.loops.push_back(std::move(loop));
 	}
 	read_trio();
+	if (greenlets == Greenlets::too) {
+		read_gevent();
+	}
 	if (cache_.exhausted()) {
 		into_.overtaken = true;
 		into_.notes.emplace_back("reading the tasks took too long and was broken off: some are not known");
@@ -400,18 +435,24 @@ void TaskReader::find_lists(Interpreter &python) {
 	}
 }
 
-void TaskReader::read(Interpreter &python, TaskSnapshot &into) {
+void TaskReader::read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets) {
 	find_lists(python);
-	Reading(python, debug_, into).read();
+	Reading(python, debug_, into).read(greenlets);
 }
 
 std::optional<TaskReader::Running> TaskReader::running(Interpreter &python, std::uint32_t tid) {
 	find_lists(python);
 	const auto view = python.view();
+	constexpr std::uint8_t first_with_section = 14; // which has the running task, too
+	if (current_tasks_.empty() && view.version.minor < first_with_section) {
+		const PageCache cache(view.memory);
+		ObjectReader reader(cache, view.offsets);
+		current_tasks_ = find_current_tasks(reader, cache, view.runtime);
+	}
 	const auto now = [&]() -> std::optional<Running> {
 		PageCache cache(view.memory);
 		ObjectReader reader(cache, view.offsets);
-		const Registry registry = read_running(reader, view.runtime, view.version.minor, debug_);
+		const Registry registry = read_running(reader, view.runtime, view.version.minor, debug_, current_tasks_);
 		for (const RunningLoop &running : registry.loops) {
 			if (running.task == 0 || python.tid_of(running.thread) != tid) {
 				continue;

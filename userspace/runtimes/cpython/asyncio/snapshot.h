@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "model/tasks.h"
 #include "process/procfs.h"
@@ -12,6 +13,9 @@
 
 namespace loopsnoop::runtimes::cpython::asyncio {
 
+// Whether gevent's greenlets are looked for, too: that takes a walk over all objects of the process.
+enum class Greenlets : std::uint8_t { too, no };
+
 // Reads the asyncio tasks of one process from its memory while it runs. Keeps where they are listed, which takes longest to find.
 // One thread; for the process as it was when `python` was found.
 class TaskReader {
@@ -20,7 +24,7 @@ public:
 
 	// Adds the loops with their tasks to `into`, its notes, and whether it was overtaken. Descriptors are in the resources of
 	// what tasks wait for by number only. About 0.1 s for 10,000 tasks; 10 s at most, whatever the memory holds.
-	void read(Interpreter &python, TaskSnapshot &into);
+	void read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets = Greenlets::no);
 
 	// The task that a thread makes a step of at this moment. nullopt: none, or not known.
 	struct Running {
@@ -37,6 +41,7 @@ private:
 	process::ProcFs proc_;
 	std::uint32_t pid_;
 	std::optional<DebugSection> debug_;
+	std::vector<std::uint64_t> current_tasks_; // asyncio.tasks._current_tasks, where it was found
 	FilesWithout without_debug_;
 };
 

@@ -108,8 +108,10 @@ std::optional<WaitsFor> WaitReader::by_frames(const RawTask &task, std::span<con
 			set_socket(wait, reader_.attribute(writer.value_or(self), "_transport").value_or(0));
 			break;
 		}
+		case Through::self_socket:
 		case Through::socket: {
-			const std::uint64_t socket = local(reader_, link, 1);
+			const bool wrapped = place->through == Through::self_socket;
+			const std::uint64_t socket = wrapped ? reader_.attribute(self, "_sock").value_or(0) : local(reader_, link, 1);
 			if (reader_.is_a(socket, "_socket.socket")) {
 				SocketResource resource;
 				resource.fd = reader_.memory().read_value<std::int32_t>(socket + after_head).value_or(-1);
