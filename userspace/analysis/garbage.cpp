@@ -58,4 +58,31 @@ std::optional<GcPart> garbage_collection(const std::vector<CpuPart> &cpu) {
 	return gc;
 }
 
+void add_garbage(Stall &stall) {
+	const auto by_names = garbage_collection(stall.cpu);
+	if (!stall.gc || !by_names) {
+		stall.gc = stall.gc ? stall.gc : by_names;
+		return;
+	}
+	stall.gc->ns = std::max(stall.gc->ns, by_names->ns);
+	stall.gc->generation = std::max(stall.gc->generation, by_names->generation);
+}
+
+bool is_of_v8(const Stall &stall) {
+	const auto has_v8 = [](const Stack &stack) {
+		return std::ranges::any_of(
+		    stack.native, [](const NativeFrame &frame) { return frame.function && frame.function->starts_with("v8::"); });
+	};
+	return std::ranges::any_of(stall.cpu, [&](const CpuPart &part) { return has_v8(part.stack); }) ||
+	       std::ranges::any_of(stall.waits, [&](const Wait &wait) { return wait.stack && has_v8(*wait.stack); });
+}
+
+std::uint64_t collecting_ns(const Stall &stall) {
+	std::uint64_t ns = stall.gc ? stall.gc->ns : 0;
+	for (const Wait &wait : stall.waits) {
+		ns += wait.stack && collector_in(*wait.stack) != nullptr ? wait.duration_ns : 0;
+	}
+	return ns;
+}
+
 } // namespace loopsnoop::analysis

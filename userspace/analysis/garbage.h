@@ -13,4 +13,14 @@ namespace loopsnoop::analysis {
 // nullopt: none was, or the interpreter's file holds no names of its inner functions, as Debian's python3 does not. Pure.
 [[nodiscard]] std::optional<GcPart> garbage_collection(const std::vector<CpuPart> &cpu);
 
+// Adds that to what was seen of a collection in the interpreter's memory (inspect/python_samples.h), if anything was: the longer
+// of both counts. The same any number of times.
+void add_garbage(Stall &stall);
+
+// The stacks are of V8.
+[[nodiscard]] bool is_of_v8(const Stall &stall);
+
+// How long the thread was in a garbage collector, waits for the collector's own helper threads included.
+[[nodiscard]] std::uint64_t collecting_ns(const Stall &stall);
+
 } // namespace loopsnoop::analysis

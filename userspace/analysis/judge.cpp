@@ -11,7 +11,7 @@ void judge(Stall &stall) {
 	infer_holders(stall);
 	stall.cause = dominant_cause(stall.breakdown);
 	stall.culprit = find_culprit(stall);
-	stall.gc = garbage_collection(stall.cpu);
+	add_garbage(stall);
 }
 
 } // namespace loopsnoop::analysis

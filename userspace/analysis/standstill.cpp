@@ -111,7 +111,9 @@ std::optional<StandstillVerdict> no_answer(const LoopSituation &situation, const
 	}
 	const bool nobody_answered = connections.answered_ago_ns.value_or(~0ULL) >= waiting.oldest_ns;
 	StandstillVerdict verdict{StandstillKind::no_answer, false, before(situation.now_ns, waiting.oldest_ns), {}, {}};
-	if (situation.tasks != nullptr && !situation.tasks->tasks.empty()) {
+	// Of a greenlet that waits for something compiled nobody knows what that is.
+	const bool weighable = situation.tasks != nullptr && situation.tasks->framework != "gevent";
+	if (weighable && !situation.tasks->tasks.empty()) {
 		if (situation.tasks_before == nullptr) {
 			return std::nullopt; // what they wait for says more than the sockets do, a moment later
 		}
@@ -163,6 +165,30 @@ std::optional<StandstillVerdict> judge(const LoopSituation &situation, const Sta
 		return verdict;
 	}
 	return no_answer(situation, limits);
+}
+
+void grow_older(Standstill &standstill, std::uint64_t ns) {
+	const auto add = [&](std::optional<std::uint64_t> &age) {
+		if (age) {
+			*age += ns;
+		}
+	};
+	add(standstill.clients.oldest_ns);
+	for (WaitingClient &client : standstill.clients.connections) {
+		client.waited_ns += ns;
+	}
+	for (SilentUpstream &upstream : standstill.upstream) {
+		upstream.waited_ns += ns;
+	}
+	for (TaskGroup &group : standstill.tasks) {
+		add(group.waited_ns);
+		if (group.waits_for && group.waits_for->ends_in_ns) {
+			*group.waits_for->ends_in_ns -= static_cast<std::int64_t>(ns);
+		}
+	}
+	if (standstill.ready) {
+		add(standstill.ready->timer_overdue_ns);
+	}
 }
 
 Clients count_clients(const ConnectionsSnapshot &connections) {

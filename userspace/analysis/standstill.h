@@ -51,6 +51,9 @@ struct StandstillVerdict {
 // long-poll connections, for workers that wait for jobs, and for clients of slow servers. Pure.
 [[nodiscard]] std::optional<StandstillVerdict> judge(const LoopSituation &situation, const StandstillLimits &limits);
 
+// Everybody in the record has waited so much longer since it was made.
+void grow_older(Standstill &standstill, std::uint64_t ns);
+
 // Those who may be owed an answer by what went over their connections; not those who send without ever getting one.
 [[nodiscard]] Clients count_clients(const ConnectionsSnapshot &connections);
 

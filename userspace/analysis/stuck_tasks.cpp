@@ -256,4 +256,20 @@ std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, s
 	return out;
 }
 
+LoopInShort in_short(const TaskLoop &loop) {
+	constexpr std::size_t max_groups = 32;
+	LoopInShort out;
+	out.tid = loop.tid;
+	out.framework = loop.framework;
+	out.type = loop.type;
+	out.ready = loop.ready;
+	out.tasks = loop.tasks.size();
+	out.groups = group_tasks(loop, {}, 0, {}, max_groups);
+	const auto runs = std::ranges::find(loop.tasks, TaskState::running, &Task::state);
+	if (runs != loop.tasks.end()) {
+		out.running = runs->name;
+	}
+	return out;
+}
+
 } // namespace loopsnoop::analysis

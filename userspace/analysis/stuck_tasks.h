@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/connections.h"
+#include "model/dump.h"
 #include "model/standstill.h"
 #include "model/tasks.h"
 
@@ -49,5 +50,6 @@ private:
 // Most first, those that `first` names before all others; `most` at most.
 [[nodiscard]] std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, std::uint64_t now_ns,
                                                  const std::set<TaskId> &first, std::size_t most);
+[[nodiscard]] LoopInShort in_short(const TaskLoop &loop);
 
 } // namespace loopsnoop::analysis

@@ -15,6 +15,7 @@
 #include "model/special_members.h"
 #include "model/stall.h"
 #include "model/standstill.h"
+#include "model/tasks.h"
 
 namespace loopsnoop {
 
@@ -194,7 +195,7 @@ struct SessionSummary {
 	LossCounts lost{};
 };
 
-using Record =
-    std::variant<SessionStart, LoopFound, Stall, ProcessExit, ProcessExec, ProcessFork, SessionSummary, Dump, Standstill>;
+using Record = std::variant<SessionStart, LoopFound, Stall, ProcessExit, ProcessExec, ProcessFork, SessionSummary, Dump,
+                            Standstill, TaskSnapshot>;
 
 } // namespace loopsnoop

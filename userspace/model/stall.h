@@ -131,7 +131,9 @@ struct StallTask {
 // How much of a stall's CPU time the interpreter's garbage collector took, by the samples that were in it.
 struct GcPart {
 	std::uint64_t ns = 0;
-	std::optional<std::uint64_t> generation; // the oldest that was collected; unset: not known
+	std::optional<std::uint64_t> generation;            // the oldest that was collected; unset: not known
+	std::optional<std::uint64_t> heap_limit_bytes = {}; // of V8's old generation, where its command line gives one
+	std::optional<std::uint64_t> resident_bytes = {};   // that the process had then
 };
 
 enum class Truncated : std::uint8_t { no, before_attach, session_end, target_exit, end_lost };

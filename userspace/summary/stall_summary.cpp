@@ -30,7 +30,17 @@ namespace loopsnoop::summary {
 
 namespace {
 
-std::string in_culprit(const Stall &stall) { return stall.culprit ? " in " + format_source(*stall.culprit) : std::string(); }
+bool has_place(const Stall &stall) { return stall.culprit || stall.task; }
+
+// " in audit (audit.py:57), in task orders-7"
+std::string in_culprit(const Stall &stall) {
+	constexpr std::size_t longest_name = 64;
+	std::string text = stall.culprit ? " in " + format_source(*stall.culprit) : std::string();
+	if (stall.task && !stall.task->name.empty() && stall.task->name != "?") {
+		text += fmt::format("{} in task {}", text.empty() ? "" : ",", printable(stall.task->name, longest_name));
+	}
+	return text;
+}
 
 std::string of_gil(const Stall &stall) {
 	return fmt::format("waiting {} of it for Python's GIL, {} times", format_duration(stall.gil->ns), stall.gil->count);
@@ -111,6 +121,9 @@ std::string computing(const Stall &stall) {
 }
 
 std::string what(const Stall &stall) {
+	if (stall.cause != Cause::gil && is_garbage_collection(stall)) {
+		return format_garbage_collection(stall);
+	}
 	if (stall.cause == Cause::gil && stall.gil) {
 		return of_gil(stall);
 	}
@@ -136,7 +149,7 @@ std::string what(const Stall &stall) {
 		text += fmt::format(", {} times", count);
 	}
 	const std::string woken = format_waker(stall, *wait);
-	return woken.empty() ? text : text + "," + woken + (stall.culprit ? ";" : "");
+	return woken.empty() ? text : text + "," + woken + (has_place(stall) ? ";" : "");
 }
 
 // "audit.py:57", as a summary would name the line whatever it does with the path before it.
@@ -154,8 +167,8 @@ void summarize(Stall &stall) {
 	// "; in": the place is the loop's, not that of the last thread named.
 	const std::string peer = format_peer_activity(stall);
 	summary += chain.empty()
-	               ? what(stall) + peer + (peer.empty() || !stall.culprit ? "" : ";") + in_culprit(stall) + gil_end(stall)
-	               : chain + peer + (stall.culprit ? ";" : "") + in_culprit(stall);
+	               ? what(stall) + peer + (peer.empty() || !has_place(stall) ? "" : ";") + in_culprit(stall) + gil_end(stall)
+	               : chain + peer + (has_place(stall) ? ";" : "") + in_culprit(stall);
 	if (stall.cause != Cause::runqueue) {
 		summary += throttled(stall);
 	}
@@ -165,9 +178,9 @@ void summarize(Stall &stall) {
 	}
 	// Names come from the target: none of them may break the line or drive a terminal.
 	stall.summary = printable(summary, summary.size());
-	stall.advice = advice_for(stall);
+	stall.advice = garbage_advice(stall);
 	if (!stall.advice) {
-		stall.advice = garbage_advice(stall);
+		stall.advice = advice_for(stall);
 	}
 }
 

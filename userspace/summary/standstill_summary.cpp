@@ -31,6 +31,14 @@ std::string place(const TaskGroup &group) {
 	return group.stack.empty() ? std::string() : place(group.stack.front());
 }
 
+// It has ended: what was, not what is.
+bool is_over(const Standstill &standstill) { return !standstill.ongoing && !standstill.goes_on; }
+
+// "1 task waits", "2 tasks wait", and of what is over "waited".
+std::string_view verb(const Standstill &standstill, std::uint64_t number) {
+	return is_over(standstill) ? "waited" : number == 1 ? "waits" : "wait";
+}
+
 std::string with_article(std::string_view type) {
 	const bool vowel = !type.empty() && std::string_view("aeiouAEIOU").find(type.front()) != std::string_view::npos;
 	return fmt::format("{} {}", vowel ? "an" : "a", type);
@@ -65,6 +73,16 @@ bool stands_there(const TaskGroup &group, const TaskHolder &holder) {
 	        holder.culprit->line == group.culprit->line);
 }
 
+// Of a socket that could not be told (uvloop's transports are written in C): the only upstream that is silent, if there is one.
+std::string format_likely_upstream(const Standstill &standstill, const WaitsFor &what) {
+	const auto &silent = standstill.upstream;
+	const bool one =
+	    what.kind == WaitsForKind::socket && !what.resource && !silent.empty() &&
+	    std::ranges::all_of(silent, [&](const SilentUpstream &upstream) { return upstream.remote == silent.front().remote; });
+	return one ? fmt::format(", probably to {}, silent for {}", silent.front().remote, format_duration(silent.front().waited_ns))
+	           : std::string();
+}
+
 // ", probably held by export (jobs.py:88), which waits for an answer from 10.1.2.3:443, silent for 23 min"
 std::string format_holders(const Standstill &standstill, const WaitsFor &what) {
 	if (what.holders.empty()) {
@@ -78,15 +96,16 @@ std::string format_holders(const Standstill &standstill, const WaitsFor &what) {
 	const auto group =
 	    std::ranges::find_if(standstill.tasks, [&](const TaskGroup &one) { return one.waits_for && stands_there(one, first); });
 	if (group != standstill.tasks.end() && &*group->waits_for != &what) {
-		text += fmt::format(", which {} for {}{}", what.holders.size() == 1 ? "waits" : "wait",
-		                    format_waits_for(*group->waits_for), format_silence(standstill, *group->waits_for));
+		text += fmt::format(", which {} for {}{}", verb(standstill, what.holders.size()), format_waits_for(*group->waits_for),
+		                    format_silence(standstill, *group->waits_for));
+		text += format_likely_upstream(standstill, *group->waits_for);
 	}
 	return text;
 }
 
 std::string format_group(const Standstill &standstill, const TaskGroup &group) {
 	const std::string where = place(group);
-	std::string text = fmt::format("{} {}", count_of(group.count, "task"), group.count == 1 ? "waits" : "wait");
+	std::string text = fmt::format("{} {}", count_of(group.count, "task"), verb(standstill, group.count));
 	if (group.waits_for) {
 		text += " for " + format_waits_for(*group.waits_for);
 	}
@@ -99,12 +118,13 @@ std::string format_group(const Standstill &standstill, const TaskGroup &group) {
 	return text;
 }
 
-std::string format_upstream(const SilentUpstream &upstream) {
+std::string format_upstream(const SilentUpstream &upstream, bool over) {
 	const std::string who = upstream.peer
 	                            ? fmt::format("{} ({}, pid {})", upstream.remote, upstream.peer->comm, upstream.peer->pid)
 	                            : upstream.remote;
-	return fmt::format("{} {} for {}", upstream.connecting ? "it has tried to connect to" : "it has waited for an answer from",
-	                   who, format_duration(upstream.waited_ns));
+	return fmt::format("it {} {} {} for {}", over ? "had" : "has",
+	                   upstream.connecting ? "tried to connect to" : "waited for an answer from", who,
+	                   format_duration(upstream.waited_ns));
 }
 
 // What the customers probably wait for: tasks, the pool of threads, or an upstream that has been silent at least as long.
@@ -120,14 +140,14 @@ std::string format_reason(const Standstill &standstill) {
 		}
 	}
 	if (!standstill.upstream.empty()) {
-		return "; " + format_upstream(standstill.upstream.front());
+		return "; " + format_upstream(standstill.upstream.front(), is_over(standstill));
 	}
 	return {};
 }
 
 std::string no_answer(const Standstill &standstill) {
-	const std::string clients = format_clients(standstill.clients);
-	return fmt::format("the loop is idle, {}{}{}", clients,
+	const std::string clients = format_clients(standstill.clients, is_over(standstill));
+	return fmt::format("the loop {} idle, {}{}{}", is_over(standstill) ? "was" : "is", clients,
 	                   standstill.tasks.empty() ? ", probably in vain: nobody has got a byte meanwhile" : "",
 	                   format_reason(standstill));
 }
@@ -135,8 +155,10 @@ std::string no_answer(const Standstill &standstill) {
 std::string lost_wakeup(const Standstill &standstill) {
 	std::string text;
 	if (standstill.ready && standstill.ready->count > 0) {
-		text = fmt::format("the loop sleeps although {} {} queued", count_of(standstill.ready->count, "callback"),
-		                   standstill.ready->count == 1 ? "is" : "are");
+		const bool over = is_over(standstill);
+		text = fmt::format("the loop {} although {} {} queued", over ? "slept" : "sleeps",
+		                   count_of(standstill.ready->count, "callback"),
+		                   standstill.ready->count == 1 ? (over ? "was" : "is") : (over ? "were" : "are"));
 		const auto named =
 		    std::ranges::find_if(standstill.ready->callbacks, [](const ReadyCallback &one) { return one.callback.has_value(); });
 		if (named != standstill.ready->callbacks.end()) {
@@ -144,18 +166,19 @@ std::string lost_wakeup(const Standstill &standstill) {
 		}
 		text += ": another thread probably queued it without waking the loop";
 	} else {
-		text = "the loop sleeps although a timer was due";
+		text = fmt::format("the loop {} although a timer was due", is_over(standstill) ? "slept" : "sleeps");
 		if (standstill.ready && standstill.ready->timer_overdue_ns) {
 			text += fmt::format(" {} ago", format_duration(*standstill.ready->timer_overdue_ns));
 		}
 		text += ": another thread probably set it without waking the loop";
 	}
-	const std::string clients = format_clients(standstill.clients);
+	const std::string clients = format_clients(standstill.clients, is_over(standstill));
 	return clients.empty() ? text : text + "; " + clients;
 }
 
 std::string task_deadlock(const Standstill &standstill) {
-	std::string text = fmt::format("{} wait for each other{}", count_of(standstill.deadlock.size(), "task"),
+	std::string text = fmt::format("{} {} for each other{}", count_of(standstill.deadlock.size(), "task"),
+	                               verb(standstill, standstill.deadlock.size()),
 	                               standstill.certain ? "" : ", as far as who holds a lock can be inferred");
 	std::size_t named = 0;
 	for (const TaskGroup &group : standstill.tasks) {
@@ -166,25 +189,25 @@ std::string task_deadlock(const Standstill &standstill) {
 		                    place(group), format_waits_for(*group.waits_for));
 		named += group.count;
 	}
-	const std::string clients = format_clients(standstill.clients);
+	const std::string clients = format_clients(standstill.clients, is_over(standstill));
 	return clients.empty() ? text : text + "; " + clients;
 }
 
 std::string not_accepted(const Standstill &standstill) {
-	return fmt::format("the loop sleeps while {} {} to be accepted, the oldest for {}",
-	                   count_of(standstill.clients.not_accepted, "connection"),
-	                   standstill.clients.not_accepted == 1 ? "waits" : "wait",
+	return fmt::format("the loop {} while {} {} to be accepted, the oldest for {}", is_over(standstill) ? "slept" : "sleeps",
+	                   count_of(standstill.clients.not_accepted, "connection"), verb(standstill, standstill.clients.not_accepted),
 	                   format_duration(standstill.clients.oldest_ns.value_or(standstill.duration_ns)));
 }
 
 std::string spin(const Standstill &standstill) {
-	std::string text = fmt::format("the loop goes round {} times a second without sleeping",
+	std::string text = fmt::format("the loop {} round {} times a second without sleeping", is_over(standstill) ? "went" : "goes",
 	                               standstill.spin ? standstill.spin->iterations_per_s : 0);
 	const auto *socket =
 	    standstill.spin && standstill.spin->resource ? std::get_if<SocketResource>(&standstill.spin->resource->is) : nullptr;
 	if (socket != nullptr) {
-		text += fmt::format(", probably for {} {}{}{}, which stays ready", socket->protocol, format_socket(*socket),
-		                    socket->fd ? fmt::format(" (fd {})", *socket->fd) : "", socket->state ? ", " + *socket->state : "");
+		text += fmt::format(", probably for {} {}{}{}, which {} ready", socket->protocol, format_socket(*socket),
+		                    socket->fd ? fmt::format(" (fd {})", *socket->fd) : "", socket->state ? ", " + *socket->state : "",
+		                    is_over(standstill) ? "stayed" : "stays");
 	}
 	if (standstill.culprit) {
 		text += ", in " + place(*standstill.culprit);
@@ -209,15 +232,20 @@ bool is_pool_call(std::string_view function, std::string_view call) {
 
 } // namespace
 
-std::string format_clients(const Clients &clients) {
+std::string format_clients(const Clients &clients, bool over) {
 	std::string text;
 	const auto add = [&](const std::string &part) { text += (text.empty() ? "" : ", ") + part; };
 	if (clients.unanswered > 0) {
-		add(fmt::format("{} {}", count_of(clients.unanswered, "customer"), clients.unanswered == 1 ? "waits" : "wait"));
+		add(fmt::format("{} {}", count_of(clients.unanswered, "customer"),
+		                over                      ? "waited"
+		                : clients.unanswered == 1 ? "waits"
+		                                          : "wait"));
 	}
 	if (clients.not_accepted > 0) {
-		add(fmt::format("{} {} not accepted yet", count_of(clients.not_accepted, "connection"),
-		                clients.not_accepted == 1 ? "is" : "are"));
+		const std::string_view is = over                        ? "had not been accepted"
+		                            : clients.not_accepted == 1 ? "is not accepted yet"
+		                                                        : "are not accepted yet";
+		add(fmt::format("{} {}", count_of(clients.not_accepted, "connection"), is));
 	}
 	if (clients.oldest_ns && !text.empty()) {
 		text += fmt::format(", {}for {}", clients.unanswered + clients.not_accepted > 1 ? "the oldest " : "",

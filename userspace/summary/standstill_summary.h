@@ -9,7 +9,7 @@
 namespace loopsnoop::summary {
 
 // "8 customers wait, the oldest for 12.4 s; 2 connections are not accepted"; empty: nobody waits.
-[[nodiscard]] std::string format_clients(const Clients &clients);
+[[nodiscard]] std::string format_clients(const Clients &clients, bool over = false);
 
 // What a task waits for, after "waits for": "an asyncio.Lock", "asyncpg's pool", "an answer from 10.1.2.3:443".
 [[nodiscard]] std::string format_waits_for(const WaitsFor &what);

@@ -392,6 +392,22 @@ TEST_CASE("clients of a record") {
 	CHECK(clients.connections.size() == 16);
 }
 
+TEST_CASE("a record that is repeated at the end is of that moment") {
+	Standstill standstill;
+	standstill.clients.oldest_ns = 12 * second;
+	standstill.clients.connections.push_back(client(12));
+	standstill.upstream.push_back({"10.0.0.1:40000", "10.1.2.3:443", std::nullopt, 15 * second, false});
+	standstill.tasks.emplace_back();
+	standstill.tasks.front().waited_ns = 10 * second;
+	standstill.tasks.emplace_back();
+	grow_older(standstill, 5 * second);
+	CHECK(standstill.clients.oldest_ns == 17 * second);
+	CHECK(standstill.clients.connections.front().waited_ns == 17 * second);
+	CHECK(standstill.upstream.front().waited_ns == 20 * second);
+	CHECK(standstill.tasks.front().waited_ns == 15 * second);
+	CHECK_FALSE(standstill.tasks.back().waited_ns);
+}
+
 TEST_CASE("groups of tasks: by place and by what they wait for") {
 	std::vector<Task> tasks;
 	for (TaskId id = 1; id <= 12; id++) {

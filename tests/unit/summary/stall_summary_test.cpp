@@ -39,6 +39,19 @@ TEST_CASE("a socket wait names both the end and its process, and the line") {
 	CHECK_FALSE(stall.advice.has_value());
 }
 
+TEST_CASE("the task whose step it was, by name") {
+	Stall stall = stall_with(wait(Cause::file_io, "fsync", 0, 320'000'000, {library(), application(57)}));
+	stall.task = StallTask{0x7f00, "orders-7", "take_order"};
+	judge_and_summarize(stall);
+	CHECK(stall.summary.ends_with(" in handler (/srv/app/main.py:57), in task orders-7"));
+	stall.waits.front().stack->python.pop_back();
+	stall.task->name = "a\n\x1b[31m";
+	judge_and_summarize(stall);
+	CHECK(stall.summary.find(", in task") == std::string::npos);
+	CHECK(stall.summary.find(" in task a") != std::string::npos);
+	CHECK(stall.summary.find('\n') == std::string::npos);
+}
+
 TEST_CASE("a connection that is not answered says so") {
 	Wait one = wait(Cause::socket, "connect", 0, 41'000'000'000, {application(3)});
 	SocketResource socket;

@@ -55,19 +55,45 @@ TEST_CASE("summary: a pool whose connections are held by those who wait for an u
 	    "not serving for 12.0 s (still): the loop is idle, 8 customers wait, the oldest for 12.4 s; 104 tasks wait for asyncpg's "
 	    "pool in article (/srv/shop/api.py:47), probably held by export (/srv/shop/jobs.py:88), which waits for an answer from "
 	    "10.1.2.3:443, silent for 23 min 00 s");
+	// uvloop's sockets cannot be read.
+	standstill.tasks.back().waits_for->resource.reset();
+	CHECK(summarize(standstill)
+	          .ends_with(
+	              "export (/srv/shop/jobs.py:88), which waits for a socket, probably to 10.1.2.3:443, silent for 23 min 00 s"));
+	standstill.upstream.push_back({"10.0.0.1:40002", "10.1.2.4:443", std::nullopt, 1000 * second, false});
+	CHECK(summarize(standstill).ends_with("export (/srv/shop/jobs.py:88), which waits for a socket"));
 	CHECK(culprit_of(standstill)->line == 47);
 	CHECK(advice_for(standstill)->find("time-out") != std::string::npos);
 }
 
 TEST_CASE("summary: nothing but sockets is known") {
 	auto standstill = of_kind(StandstillKind::no_answer);
-	standstill.ongoing = false;
 	CHECK(summarize(standstill) ==
-	      "did not serve for 12.0 s: the loop is idle, 8 customers wait, the oldest for 12.4 s, probably in "
+	      "not serving for 12.0 s (still): the loop is idle, 8 customers wait, the oldest for 12.4 s, probably in "
 	      "vain: nobody has got a byte meanwhile");
 	CHECK_FALSE(advice_for(standstill));
 	standstill.upstream.push_back({"10.0.0.1:40000", "10.1.2.3:443", Peer{7, "payments"}, 15 * second, false});
 	CHECK(summarize(standstill).ends_with("; it has waited for an answer from 10.1.2.3:443 (payments, pid 7) for 15.0 s"));
+}
+
+TEST_CASE("summary: what has ended is in the past, and what goes on when the session ends is not") {
+	auto standstill = of_kind(StandstillKind::no_answer);
+	standstill.ongoing = false;
+	standstill.tasks.push_back(group(2, {"article", "/srv/shop/api.py", 47}, waits(WaitsForKind::lock, "asyncio.Lock")));
+	CHECK(summarize(standstill) ==
+	      "did not serve for 12.0 s: the loop was idle, 8 customers waited, the oldest for 12.4 s; 2 tasks waited for an "
+	      "asyncio.Lock in article (/srv/shop/api.py:47)");
+	standstill.goes_on = true;
+	CHECK(summarize(standstill).find("8 customers wait, ") != std::string::npos);
+	standstill.goes_on = false;
+	standstill.kind = StandstillKind::not_accepted;
+	standstill.clients = {};
+	standstill.clients.not_accepted = 1;
+	CHECK(summarize(standstill) ==
+	      "did not serve for 12.0 s: the loop slept while 1 connection waited to be accepted, the oldest for 12.0 s");
+	standstill.kind = StandstillKind::lost_wakeup;
+	standstill.ready = ReadyQueue{1, {}, std::nullopt};
+	CHECK(summarize(standstill).starts_with("stood still for 12.0 s: the loop slept although 1 callback was queued"));
 }
 
 TEST_CASE("summary: libuv's pool is in getaddrinfo") {
