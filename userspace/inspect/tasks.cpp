@@ -9,17 +9,30 @@
 #include "base/clock.h"
 #include "process/resource_of.h"
 #include "process/target_check.h"
+#include "runtimes/cpython/garbage.h"
 #include "runtimes/detect.h"
 
 namespace loopsnoop::inspect {
 
 using runtimes::cpython::Interpreter;
+using runtimes::cpython::asyncio::Greenlets;
 using runtimes::cpython::asyncio::TaskReader;
 
 TaskReader &TaskInspector::reader(std::uint32_t pid) { return readers_.try_emplace(pid, proc_, pid).first->second; }
 
-std::optional<TaskReader::Running> TaskInspector::running(std::uint32_t pid, std::uint32_t tid, Interpreter &python) {
-	return reader(pid).running(python, tid);
+PythonSample TaskInspector::sample(std::uint32_t pid, std::uint32_t tid, Interpreter &python, Wanted wanted) {
+	PythonSample sample;
+	sample.runs = wanted.runs;
+	sample.asked = wanted.task;
+	if (wanted.runs) {
+		const auto collection = runtimes::cpython::current_collection(python.view());
+		sample.collecting = collection.has_value();
+		sample.generation = collection ? collection->generation : std::nullopt;
+	}
+	if (auto running = wanted.task ? reader(pid).running(python, tid) : std::nullopt) {
+		sample.task = StallTask{running->id, std::move(running->name), std::move(running->coroutine)};
+	}
+	return sample;
 }
 
 std::optional<Resource> TaskInspector::descriptor(std::uint32_t pid, int fd) {
@@ -66,13 +79,13 @@ void TaskInspector::name_resources(TaskSnapshot &snapshot) {
 	}
 }
 
-TaskSnapshot TaskInspector::snapshot(std::uint32_t pid, Interpreter &python) {
+TaskSnapshot TaskInspector::snapshot(std::uint32_t pid, Interpreter &python, Greenlets greenlets) {
 	TaskSnapshot snapshot;
 	snapshot.pid = pid;
 	snapshot.comm = proc_.comm(pid);
 	snapshot.start_ns = monotonic_ns();
 	snapshot.started_at = rfc3339_utc(realtime_ns());
-	reader(pid).read(python, snapshot);
+	reader(pid).read(python, snapshot, greenlets);
 	snapshot.look_ns = monotonic_ns() - snapshot.start_ns;
 	std::ranges::stable_sort(snapshot.loops, {}, [&](const TaskLoop &loop) { return loop.tid != pid; });
 	name_resources(snapshot);
@@ -102,7 +115,7 @@ Result<TaskSnapshot> read_tasks_of(std::uint32_t pid) {
 		return make_error("read the tasks of", "pid " + std::to_string(pid), "no CPython is found in it; dump shows its threads");
 	}
 	TaskInspector inspector(proc);
-	return inspector.snapshot(pid, *python);
+	return inspector.snapshot(pid, *python, Greenlets::too);
 }
 
 } // namespace loopsnoop::inspect

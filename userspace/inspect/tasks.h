@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/result.h"
+#include "inspect/python_samples.h"
 #include "model/tasks.h"
 #include "process/peer_finder.h"
 #include "process/procfs.h"
@@ -21,10 +22,16 @@ public:
 	explicit TaskInspector(process::ProcFs proc) : proc_(proc), peers_(std::move(proc)) {}
 
 	// Of a process whose interpreter was found; it runs on meanwhile. Without any loop where it uses no asyncio.
-	[[nodiscard]] TaskSnapshot snapshot(std::uint32_t pid, runtimes::cpython::Interpreter &python);
-	// The task that a thread runs at this moment.
-	[[nodiscard]] std::optional<runtimes::cpython::asyncio::TaskReader::Running> running(std::uint32_t pid, std::uint32_t tid,
-	                                                                                     runtimes::cpython::Interpreter &python);
+	[[nodiscard]] TaskSnapshot snapshot(std::uint32_t pid, runtimes::cpython::Interpreter &python,
+	                                    runtimes::cpython::asyncio::Greenlets greenlets);
+	// Of a thread that is not asleep (`runs`) whether the garbage collector is at work, some 0.1 ms; and the task that it runs,
+	// some milliseconds. The sample's time is not set.
+	struct Wanted {
+		bool runs = false;
+		bool task = false;
+	};
+	[[nodiscard]] PythonSample sample(std::uint32_t pid, std::uint32_t tid, runtimes::cpython::Interpreter &python,
+	                                  Wanted wanted);
 	// After an exec, or when the process is gone.
 	void forget(std::uint32_t pid) { readers_.erase(pid); }
 

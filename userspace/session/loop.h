@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analysis/iteration_buffer.h"
+#include "inspect/python_samples.h"
 #include "inspect/seen_resources.h"
 #include "model/event.h"
 #include "model/session.h"
@@ -67,6 +68,10 @@ struct PythonState {
 	bool known = false; // the kernel side reads them itself
 	std::uint64_t next_try_ns = 0;
 	std::optional<Missed> missed;
+	inspect::PythonSamples samples;
+	std::uint64_t next_sample_ns = 0;
+	std::uint64_t next_task_ns = 0;         // of a sample that asks for the task, too
+	std::uint64_t sampled_off_since_ns = 0; // LoopState::off_since_ns of the last sleep that was sampled
 };
 
 // A wait that could only be read from outside, because it began before anybody followed, or had no capture.

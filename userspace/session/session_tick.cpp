@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace loopsnoop::session {
 
@@ -64,6 +65,13 @@ void SessionTick::care_for_loops(std::uint64_t now_ns) {
 			loop.next_care_ns = now_ns + care_pause_ns;
 		}
 		parts_.facts.throttling.tick(loop.totals.pid, now_ns);
+		// Where the interpreter keeps its tasks takes longest to find: before a stall may be short.
+		auto *interpreter =
+		    loop.python.known && loop.python.next_task_ns == 0 ? parts_.facts.programs.interpreter(loop.totals.pid) : nullptr;
+		if (interpreter != nullptr) {
+			loop.python.next_task_ns = now_ns;
+			(void)parts_.facts.tasks.sample(loop.totals.pid, loop.totals.tid, *interpreter, {false, true});
+		}
 		if (!loop.python.known && now_ns >= loop.python.next_try_ns) {
 			if (const auto state = context_.collector.loop(key)) {
 				parts_.python.learn(loop, *state);
@@ -134,10 +142,65 @@ void SessionTick::watch_iteration(Loop &loop, const LoopState &state, std::uint6
 	if (state.off_cause == Cause::gil && age >= threshold_ns / suspicious) {
 		next_due_ns_ = now_ns;
 	}
+	sample_python(loop, state, start, now_ns);
 	if (age >= parts_.ongoing.due_ns(loop)) {
 		parts_.ongoing.report(loop, OngoingStalls::Report::ongoing);
 	}
 	due_at(start + parts_.ongoing.due_ns(loop));
+}
+
+// Whose step the iteration is, and whether the garbage collector is at work, is gone when it has ended.
+void SessionTick::sample_python(Loop &loop, const LoopState &state, std::uint64_t start_ns, std::uint64_t now_ns) {
+	constexpr std::uint64_t thrift = 50; // at most this part of the time goes into it
+	constexpr std::uint64_t shortest_pause_ns = 10'000'000;
+	const std::uint64_t first_ns = start_ns + context_.options.threshold_ns / 2;
+	PythonState &python = loop.python;
+	const bool asleep = state.off_since_ns != 0;
+	// In one sleep nothing changes.
+	const bool known =
+	    python.samples.iteration() == state.iteration && asleep && python.sampled_off_since_ns == state.off_since_ns;
+	if (known || state.iteration_start_ns == 0) {
+		return;
+	}
+	if (now_ns < std::max(first_ns, python.next_sample_ns)) {
+		due_at(std::max(first_ns, python.next_sample_ns));
+		return;
+	}
+	auto *interpreter = parts_.facts.programs.interpreter(state.pid);
+	if (interpreter == nullptr) {
+		return;
+	}
+	const auto add = [&](inspect::TaskInspector::Wanted wanted) {
+		inspect::PythonSample sample = parts_.facts.tasks.sample(state.pid, state.tid, *interpreter, wanted);
+		const auto after = context_.collector.loop(loop.key);
+		if (!after || after->iteration != state.iteration || after->iteration_start_ns != state.iteration_start_ns) {
+			return false; // of the next iteration, perhaps
+		}
+		sample.time_ns = now_ns;
+		python.samples.add(state.iteration, start_ns, std::move(sample));
+		return true;
+	};
+	const bool with_task = python.samples.iteration() != state.iteration || now_ns >= python.next_task_ns;
+	// The collector first: the task takes longer, and a stall may end meanwhile.
+	bool there = asleep || add({true, false});
+	if (there && with_task) {
+		there = add({false, true});
+	}
+	const std::uint64_t after_ns = context_.now_ns();
+	const std::uint64_t cost_pause_ns = (after_ns - now_ns) * thrift;
+	const std::uint64_t age_ns = now_ns - start_ns;
+	if (with_task) {
+		constexpr std::uint64_t parts = 10;
+		python.next_task_ns = after_ns + std::max({shortest_pause_ns, age_ns / parts, cost_pause_ns});
+	}
+	python.next_sample_ns = after_ns + std::max({shortest_pause_ns, age_ns / thrift, with_task ? 0 : cost_pause_ns});
+	if (!there) {
+		return;
+	}
+	python.sampled_off_since_ns = state.off_since_ns;
+	if (!asleep) {
+		due_at(python.next_sample_ns);
+	}
 }
 
 void SessionTick::due_at(std::uint64_t time_ns) { next_due_ns_ = std::min(next_due_ns_, time_ns); }

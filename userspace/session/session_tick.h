@@ -52,6 +52,7 @@ private:
 	void watch(Loop &loop, const LoopState &state, std::uint64_t now_ns);
 	void watch_start(Loop &loop, const LoopState &state, Process &process);
 	void watch_iteration(Loop &loop, const LoopState &state, std::uint64_t now_ns);
+	void sample_python(Loop &loop, const LoopState &state, std::uint64_t start_ns, std::uint64_t now_ns);
 	void due_at(std::uint64_t time_ns);
 
 	const Context &context_;

@@ -8,6 +8,7 @@
 #include "analysis/judge.h"
 #include "analysis/waits.h"
 #include "base/clock.h"
+#include "inspect/heap_limit.h"
 #include "session/running_waits.h"
 #include "summary/stall_summary.h"
 
@@ -95,6 +96,7 @@ void StallBuilder::fill(const Loop &loop, Stall &stall, std::uint64_t iteration,
 	loop.seen.recall(iteration, stall); // what was seen goes before what is inferred
 	add_samples(stall, samples);
 	analysis::balance(stall.breakdown, stall.duration_ns);
+	loop.python.samples.recall(iteration, stall);
 	// The counter is of the whole cgroup and all CPUs: no more of it than this thread waited for a CPU.
 	if (const auto throttled =
 	        facts_.throttling.since(stall.pid, stall.start_ns, context_.now_ns(), part_of(stall.breakdown, Cause::runqueue).ns)) {
@@ -102,6 +104,7 @@ void StallBuilder::fill(const Loop &loop, Stall &stall, std::uint64_t iteration,
 	}
 	analysis::account_gil(stall, gil_.holders(loop.key, iteration));
 	analysis::judge(stall);
+	inspect::add_heap_limit(stall, context_.proc);
 	summary::summarize(stall);
 	// After the culprit was found: recursion makes many stacks of few samples each, and all of them count for its line.
 	if (stall.cpu.size() > analysis::max_reported_cpu_stacks) {

@@ -11,6 +11,8 @@ namespace loopsnoop::session {
 
 namespace {
 
+using runtimes::cpython::asyncio::Greenlets;
+
 constexpr std::uint64_t ns_per_s = 1'000'000'000;
 constexpr std::uint64_t again_ns = ns_per_s; // between two looks at what may stand still
 constexpr std::uint64_t longest_pause_ns = 60 * ns_per_s;
@@ -82,7 +84,9 @@ std::optional<TaskLoop> Standstills::read_tasks(Watched &watched, const LoopStat
 		return std::nullopt;
 	}
 	auto *python = facts_.programs.interpreter(state.pid);
-	auto tasks = python != nullptr ? std::optional(facts_.tasks.snapshot(state.pid, *python)) : std::nullopt;
+	auto tasks = python != nullptr
+	                 ? std::optional(facts_.tasks.snapshot(state.pid, *python, wanted ? Greenlets::too : Greenlets::no))
+	                 : std::nullopt;
 	const std::uint64_t took = context_.now_ns() - std::min(context_.now_ns(), now_ns);
 	watched.next_tasks_ns = now_ns + std::max(tasks_pause_ns, took * thrift);
 	if (!tasks) {
@@ -226,7 +230,9 @@ void Standstills::end(Watched &watched, Truncated how, std::uint64_t now_ns) {
 	Standstill last = std::move(watched.ongoing->last);
 	watched.ongoing.reset();
 	last.ongoing = false;
-	last.duration_ns = std::max(last.duration_ns, now_ns - std::min(now_ns, last.start_ns));
+	const std::uint64_t age_ns = now_ns - std::min(now_ns, last.start_ns);
+	analysis::grow_older(last, age_ns - std::min(age_ns, last.duration_ns)); // as things were when it was reported last
+	last.duration_ns = std::max(last.duration_ns, age_ns);
 	last.truncated = how;
 	last.goes_on = how == Truncated::session_end;
 	last.summary = summary::summarize(last);
