@@ -20,7 +20,7 @@ namespace loopsnoop::cli {
 
 namespace {
 
-constexpr std::size_t max_line_bytes = std::size_t{8} << 20; // a record is 1 MiB at most, one of an older loopsnoop some more
+constexpr std::size_t max_line_bytes = std::size_t{64} << 20; // a record is 1 MiB at most, one of 65,536 tasks some 50
 
 // Cuts a file into lines as it is read, so that a recording may be followed while it grows through a pipe.
 class Lines {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "analysis/stuck_tasks.h"
 #include "base/escape.h"
 #include "cli/record_writer.h"
 #include "cli/unanswered.h"
@@ -17,7 +18,6 @@
 #include "output/dump_text.h"
 #include "output/json.h"
 #include "output/record_limit.h"
-#include "output/tasks_text.h"
 #include "output/terminal.h"
 
 namespace loopsnoop::cli {
@@ -41,19 +41,19 @@ int run_dump(const DumpOptions &options) {
 	const bool verbose = options.verbosity == Verbosity::verbose;
 	inspect::DumpSettings settings;
 	settings.pid = options.pid;
-	const auto dump = inspect::dump(settings);
+	auto dump = inspect::dump(settings);
 	if (!dump) {
 		print_unanswered();
 		return fail(dump.error());
 	}
 	LineWriter out = LineWriter::on(STDOUT_FILENO);
 	const output::StallStyle style{output::Palette{output::text_options_for(STDOUT_FILENO).colour}, verbose};
-	std::string tasks; // of a program with asyncio's loops, in short
-	if (const auto snapshot = options.json ? Result<TaskSnapshot>(Error{}) : inspect::read_tasks_of(options.pid);
-	    snapshot && !snapshot->loops.empty()) {
-		tasks = '\n' + output::tasks_in_short(*snapshot, style);
+	if (const auto snapshot = inspect::read_tasks_of(options.pid)) {
+		for (const TaskLoop &loop : snapshot->loops) {
+			dump->loops.push_back(analysis::in_short(loop));
+		}
 	}
-	(void)out.write(options.json ? json_line(*dump) + "\n" : output::dump_text(*dump, style) + tasks);
+	(void)out.write(options.json ? json_line(*dump) + "\n" : output::dump_text(*dump, style));
 	print_unanswered();
 	return out.error() ? fail(*out.error()) : 0;
 }

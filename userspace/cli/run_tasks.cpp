@@ -9,7 +9,7 @@
 
 #include "cli/record_writer.h"
 #include "inspect/tasks.h"
-#include "output/tasks_json.h"
+#include "output/json.h"
 #include "output/tasks_text.h"
 #include "output/terminal.h"
 

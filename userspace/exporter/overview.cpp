@@ -2,6 +2,8 @@
 #include "exporter/overview.h"
 
 #include <algorithm>
+#include <functional>
+#include <utility>
 
 #include "base/clock.h"
 #include "exporter/label_value.h"
@@ -47,8 +49,19 @@ Overview MetricsState::overview(std::uint64_t now_ns, const std::vector<LoopStat
 			out.causes.at(i).stalls += loop.stalls.at(i);
 			out.causes.at(i).ns += loop.stalled.at(i).ns;
 		}
+		if (const auto standing = standstills_.ongoing({state.pid, state.tid})) {
+			Overview::Standing one{state.pid, state.tid, row.comm, row.place, standing->kind, 0, {}, {}};
+			one.for_ns = now_ns - std::min(now_ns, standing->start_ns);
+			one.since = rfc3339_utc(now_real_ns - one.for_ns);
+			if (const auto &at = standing->culprit) {
+				one.where = {label_value(at->function), label_value(at->file), at->line ? std::to_string(*at->line) : "",
+				             Cause::other};
+			}
+			out.standing.push_back(std::move(one));
+		}
 		out.loops.push_back(std::move(row));
 	}
+	std::ranges::sort(out.standing, std::greater(), &Overview::Standing::for_ns);
 	std::sort(out.loops.begin(), out.loops.end(), [](const Overview::Loop &a, const Overview::Loop &b) {
 		return a.stuck_ns != b.stuck_ns ? a.stuck_ns > b.stuck_ns : std::tie(a.pid, a.tid) < std::tie(b.pid, b.tid);
 	});

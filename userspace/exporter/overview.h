@@ -10,6 +10,7 @@
 
 #include "model/cause.h"
 #include "model/loss.h"
+#include "model/standstill.h"
 
 namespace loopsnoop::exporter {
 
@@ -40,6 +41,17 @@ struct Overview {
 		std::string comm; // a label value
 		Culprit culprit;
 	};
+	// A loop that stands still: it is idle, or goes round, and somebody waits.
+	struct Standing {
+		std::uint32_t pid = 0;
+		std::uint32_t tid = 0;
+		std::string comm; // a label value
+		std::string loop_place;
+		StandstillKind kind = StandstillKind::no_answer;
+		std::uint64_t for_ns = 0;
+		std::string since; // RFC 3339, UTC
+		Culprit where;     // its cause says nothing
+	};
 	struct PerCause {
 		std::uint64_t stalls = 0; // by the cause with most of their time
 		std::uint64_t ns = 0;     // of all stalls, by what the time went to
@@ -50,6 +62,7 @@ struct Overview {
 	std::uint64_t threshold_ns = 0;             // what a stall is
 	std::uint64_t hang_after_ns = 0;            // and what a loop is that is stuck
 	std::vector<Loop> loops;                    // stuck ones first, longest first; then by pid
+	std::vector<Standing> standing;             // longest first
 	std::vector<Stall> recent;                  // that have ended, latest first
 	std::uint64_t recent_bound = 0;             // more than so many are not kept
 	std::array<PerCause, cause_count> causes{}; // of the loops above

@@ -95,6 +95,30 @@ std::string stuck_section(const Overview &now) {
 	return rows.empty() ? "" : "<h2>Stuck now</h2>\n" + table({"#for", "since, UTC", "process", "cause", "where"}, rows);
 }
 
+std::string_view words_of(StandstillKind kind) {
+	switch (kind) {
+	case StandstillKind::lost_wakeup: return "callbacks or timers are due and the loop sleeps";
+	case StandstillKind::task_deadlock: return "tasks wait for each other";
+	case StandstillKind::not_accepted: return "connections wait to be accepted and the loop sleeps";
+	case StandstillKind::spin: return "the loop goes round without sleeping";
+	case StandstillKind::no_answer: break;
+	}
+	return "the loop is idle and customers wait";
+}
+
+std::string standing_section(const Overview &now) {
+	std::vector<std::vector<std::string>> rows;
+	for (const Overview::Standing &one : now.standing) {
+		if (rows.size() == max_loops_shown) {
+			break;
+		}
+		rows.push_back({fmt::format("<span class=bad>{}</span>", format_duration(one.for_ns)), time_cell(one.since, now.now),
+		                process(one.comm, one.pid, one.tid, one.loop_place),
+		                fmt::format("{} <span class=dim>{}</span>", name_of(one.kind), words_of(one.kind)), place(one.where)});
+	}
+	return rows.empty() ? "" : "<h2>Standing still now</h2>\n" + table({"#for", "since, UTC", "process", "kind", "where"}, rows);
+}
+
 std::string recent_section(const Overview &now) {
 	std::string out = "<h2>Recent stalls</h2>\n";
 	if (now.recent.empty()) {
@@ -173,7 +197,9 @@ std::string lost_section(const Overview &now) {
 std::string page(const Overview &now) {
 	const auto stuck = static_cast<std::uint64_t>(
 	    std::count_if(now.loops.begin(), now.loops.end(), [](const Overview::Loop &loop) { return loop.stuck_ns != 0; }));
-	const std::string title = stuck != 0 ? fmt::format("{} stuck · loopsnoop", stuck) : "loopsnoop";
+	const std::string title = stuck != 0              ? fmt::format("{} stuck · loopsnoop", stuck)
+	                          : !now.standing.empty() ? fmt::format("{} standing still · loopsnoop", now.standing.size())
+	                                                  : "loopsnoop";
 	std::string out = fmt::format("<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8><title>{}</title>\n"
 	                              "<meta name=viewport content=\"width=device-width, initial-scale=1\">\n"
 	                              "<meta http-equiv=refresh content=5>\n<style>{}</style></head><body>\n",
@@ -187,12 +213,16 @@ std::string page(const Overview &now) {
 	                   format_duration(now.hang_after_ns));
 	if (now.loops.empty()) {
 		out += "<p class=\"state dim\">No loop is followed.</p>\n";
+	} else if (stuck == 0 && !now.standing.empty()) {
+		out += fmt::format("<p class=\"state bad\">{} of {} {} still while somebody waits.</p>\n", now.standing.size(),
+		                   count(now.loops.size(), "loop"), now.standing.size() == 1 ? "stands" : "stand");
 	} else if (stuck == 0) {
 		out += fmt::format("<p class=\"state good\">{} followed, none is stuck.</p>\n", count(now.loops.size(), "loop"));
 	} else {
 		out += fmt::format("<p class=\"state bad\">{} of {} stuck.</p>\n", stuck, count(now.loops.size(), "loop"));
 	}
-	out += stuck_section(now) + recent_section(now) + causes_section(now) + loops_section(now) + lost_section(now);
+	out += stuck_section(now) + standing_section(now) + recent_section(now) + causes_section(now) + loops_section(now) +
+	       lost_section(now);
 	return out + "</body></html>\n";
 }
 

@@ -41,8 +41,8 @@ void StandstillMetrics::write(const Standstill &standstill) {
 		loop.last_id = standstill.id;
 		loop.total.at(static_cast<std::size_t>(standstill.kind))++;
 	}
-	loop.kind = standstill.ongoing ? std::optional(standstill.kind) : std::nullopt;
-	loop.start_ns = standstill.start_ns;
+	loop.ongoing =
+	    standstill.ongoing ? std::optional(Ongoing{standstill.kind, standstill.start_ns, standstill.culprit}) : std::nullopt;
 }
 
 void StandstillMetrics::write(std::vector<ProcessGauges> gauges) {
@@ -58,8 +58,8 @@ void StandstillMetrics::add(Families &out, const Labels &base, Id id, std::uint6
 		return;
 	}
 	const Loop &loop = entry->second;
-	const StandstillKind kind = loop.kind.value_or(StandstillKind::no_answer);
-	const std::uint64_t age = loop.kind ? now_ns - std::min(now_ns, loop.start_ns) : 0;
+	const StandstillKind kind = loop.ongoing ? loop.ongoing->kind : StandstillKind::no_answer;
+	const std::uint64_t age = loop.ongoing ? now_ns - std::min(now_ns, loop.ongoing->start_ns) : 0;
 	add_value(out.ongoing, with(base, {{"kind", std::string(name_of(kind))}}), static_cast<double>(age) / ns_per_s);
 	for (std::size_t i = 0; i < kinds; i++) { // from 0 on, so that the first one is an increase
 		add_value(out.total, with(base, {{"kind", std::string(name_of(static_cast<StandstillKind>(i)))}}),

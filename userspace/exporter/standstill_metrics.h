@@ -68,13 +68,22 @@ public:
 	void write(std::vector<ProcessGauges> gauges);
 	// Of one loop, as of `now_ns` (CLOCK_MONOTONIC).
 	void add(Families &out, const Labels &base, Id id, std::uint64_t now_ns) const;
+	// The standstill of that loop that goes on; nullopt: none does.
+	struct Ongoing {
+		StandstillKind kind = StandstillKind::no_answer;
+		std::uint64_t start_ns = 0;
+		std::optional<SourceFrame> culprit;
+	};
+	[[nodiscard]] std::optional<Ongoing> ongoing(Id id) const {
+		const auto loop = loops_.find(id);
+		return loop != loops_.end() ? loop->second.ongoing : std::nullopt;
+	}
 	void keep_only(const std::vector<Id> &alive);
 
 private:
 	struct Loop {
 		std::array<std::uint64_t, kinds> total{};
-		std::optional<StandstillKind> kind; // of the one that goes on
-		std::uint64_t start_ns = 0;
+		std::optional<Ongoing> ongoing;
 		std::uint64_t last_id = 0;
 		std::optional<ProcessGauges> gauges;
 	};

@@ -13,6 +13,7 @@
 #include "base/escape.h"
 #include "output/chain_text.h"
 #include "output/stack_text.h"
+#include "output/tasks_text.h"
 #include "summary/number.h"
 #include "summary/resource.h"
 
@@ -168,6 +169,9 @@ std::string dump_text(const Dump &dump, const StallStyle &style) {
 		for (const ThreadView *thread : group) {
 			out += '\n' + group_text({thread}, held_up, dump.pid, style);
 		}
+	}
+	if (!dump.loops.empty()) {
+		out += '\n' + tasks_in_short(dump, style);
 	}
 	return out;
 }

@@ -7,6 +7,7 @@
 #include "output/record_traits.h"
 #include "output/stall_fields.h"
 #include "output/standstill_fields.h"
+#include "output/tasks_fields.h"
 
 // What a record holds in JSON, each field once and in its order: `fields(visitor, value)` serves JsonWriter, which gets const
 // values, and JsonReader, which fills them. The schema (output/record.schema.json) has the same fields, which a test holds it to.
@@ -77,6 +78,16 @@ template <typename Visitor, Is<LoopFound> T> void fields(Visitor &v, T &loop) {
 	v.optional("unit", loop.placement.unit);
 }
 
+template <typename Visitor, Is<LoopInShort> T> void fields(Visitor &v, T &loop) {
+	v.or_null("tid", loop.tid);
+	v.field("framework", loop.framework);
+	v.or_null("type", loop.type);
+	v.field("running", loop.running);
+	v.field("ready", loop.ready);
+	v.field("tasks", loop.tasks);
+	v.field("groups", loop.groups);
+}
+
 template <typename Visitor, Is<Dump> T> void fields(Visitor &v, T &dump) {
 	v.constant("schema", schema_version);
 	v.required("pid", dump.pid);
@@ -86,6 +97,7 @@ template <typename Visitor, Is<Dump> T> void fields(Visitor &v, T &dump) {
 	v.field("look_ns", dump.look_ns);
 	v.field("threads", dump.threads);
 	v.optional("deadlock", dump.deadlock);
+	v.optional("loops", dump.loops);
 	v.optional("left_out", dump.left_out);
 }
 

@@ -33,6 +33,7 @@ template <> inline constexpr std::string_view record_type<ProcessExec> = "exec";
 template <> inline constexpr std::string_view record_type<ProcessFork> = "fork";
 template <> inline constexpr std::string_view record_type<SessionSummary> = "summary";
 template <> inline constexpr std::string_view record_type<Standstill> = "standstill";
+template <> inline constexpr std::string_view record_type<TaskSnapshot> = "tasks";
 
 // The word of `kind` of each alternative of a variant.
 template <typename Kind> inline constexpr std::string_view kind_name;
@@ -46,6 +47,7 @@ template <> inline constexpr std::string_view kind_name<FdsResource> = "fds";
 
 // All values of an enum that is written by its `name_of`; the name "" is written as null.
 template <typename E> inline constexpr std::array<E, 0> all_values{};
+template <> inline constexpr std::array all_values<TaskState>{TaskState::pending, TaskState::ready, TaskState::running};
 template <> inline constexpr std::array all_values<RuntimeKind>{RuntimeKind::native, RuntimeKind::cpython, RuntimeKind::node};
 template <>
 inline constexpr std::array all_values<LockKind>{LockKind::gil, LockKind::pthread_mutex, LockKind::python_lock,

@@ -131,6 +131,8 @@ template <typename Visitor, Is<StallTask> T> void fields(Visitor &v, T &task) {
 template <typename Visitor, Is<GcPart> T> void fields(Visitor &v, T &gc) {
 	v.field("ns", gc.ns);
 	v.field("generation", gc.generation);
+	v.optional("heap_limit_bytes", gc.heap_limit_bytes);
+	v.optional("resident_bytes", gc.resident_bytes);
 }
 
 template <typename Visitor, Is<WaitingClient> T> void fields(Visitor &v, T &client) {

@@ -6,10 +6,10 @@
 #include "output/stack_fields.h"
 #include "output/task_fields.h"
 
-// Fields of the record `tasks`, which loopsnoop writes and does not read back; see record_fields.h for what a list of fields is.
+// Fields of the record `tasks`; see record_fields.h for what a list of fields is.
 namespace loopsnoop::output {
 
-template <typename Visitor> void fields(Visitor &v, const Task &task) {
+template <typename Visitor, Is<Task> T> void fields(Visitor &v, T &task) {
 	v.hexadecimal("id", task.id);
 	v.field("name", task.name);
 	v.or_null("coroutine", task.coroutine);
@@ -21,7 +21,7 @@ template <typename Visitor> void fields(Visitor &v, const Task &task) {
 	v.optional("changed", task.changed);
 }
 
-template <typename Visitor> void fields(Visitor &v, const TaskLoop &loop) {
+template <typename Visitor, Is<TaskLoop> T> void fields(Visitor &v, T &loop) {
 	v.or_null("tid", loop.tid);
 	v.field("framework", loop.framework);
 	v.or_null("type", loop.type);
@@ -35,7 +35,7 @@ template <typename Visitor> void fields(Visitor &v, const TaskLoop &loop) {
 
 // Beyond the contract, all additive: `schema` `start_ns` `overtaken` `left_out` `notes`; of a loop `type` `callbacks` `timers`
 // `next_timer_in_ns`; of a task `coroutine`, and `changed`, only when true.
-template <typename Visitor> void fields(Visitor &v, const TaskSnapshot &snapshot) {
+template <typename Visitor, Is<TaskSnapshot> T> void fields(Visitor &v, T &snapshot) {
 	v.constant("schema", schema_version);
 	v.field("pid", snapshot.pid);
 	v.field("comm", snapshot.comm);

@@ -210,14 +210,19 @@ private:
 	std::set<TaskId> shown_;
 };
 
-std::string loop_line(const TaskLoop &loop, const StallStyle &style) {
-	std::string line =
-	    style.palette.strong(loop.tid != 0 ? fmt::format("loop of thread {}", loop.tid) : "a loop that no thread runs");
-	line += fmt::format(" ({}{}): {}", loop.framework, loop.type.empty() ? "" : ", " + printable(loop.type),
-	                    summary::plural(loop.tasks.size(), "task"));
-	if (loop.ready && *loop.ready > 0) {
-		line += ", " + summary::plural(*loop.ready, "callback") + " ready";
+std::string loop_head(std::uint32_t tid, const std::string &framework, const std::string &type, std::uint64_t tasks,
+                      const std::optional<std::uint64_t> &ready, const StallStyle &style) {
+	std::string line = style.palette.strong(tid != 0 ? fmt::format("loop of thread {}", tid) : "a loop that no thread runs");
+	line += fmt::format(" ({}{}): {}", printable(framework), type.empty() ? "" : ", " + printable(type),
+	                    summary::plural(tasks, "task"));
+	if (ready && *ready > 0) {
+		line += ", " + summary::plural(*ready, "callback") + " ready";
 	}
+	return line;
+}
+
+std::string loop_line(const TaskLoop &loop, const StallStyle &style) {
+	std::string line = loop_head(loop.tid, loop.framework, loop.type, loop.tasks.size(), loop.ready, style);
 	if (loop.next_timer_in_ns && *loop.next_timer_in_ns >= 0) {
 		line += ", next timer in " + format_rounded_duration(static_cast<std::uint64_t>(*loop.next_timer_in_ns));
 	}
@@ -269,7 +274,7 @@ std::string tasks_text(const TaskSnapshot &snapshot, const StallStyle &style) {
 	    style.palette.faint(fmt::format(", {}, read in {}", printable(snapshot.started_at), format_duration(snapshot.look_ns))) +
 	    '\n' + notes_of(snapshot, style);
 	if (snapshot.loops.empty()) {
-		out += "no loop of asyncio is in it\n";
+		out += "no loop of asyncio, Trio or gevent is in it\n";
 	}
 	for (const TaskLoop &loop : snapshot.loops) {
 		out += '\n' + loop_line(loop, style) + Forest(loop, style).text();
@@ -277,47 +282,27 @@ std::string tasks_text(const TaskSnapshot &snapshot, const StallStyle &style) {
 	return out;
 }
 
-std::string tasks_in_short(const TaskSnapshot &snapshot, const StallStyle &style) {
-	std::string out = notes_of(snapshot, style);
-	for (const TaskLoop &loop : snapshot.loops) {
-		out += loop_line(loop, style);
-		struct Place {
-			std::size_t count = 0;
-			const Task *first = nullptr;
-		};
-		std::map<std::string, Place> places;
-		for (const Task &task : loop.tasks) {
-			const std::string what = task.state == TaskState::running ? "runs"
-			                         : task.waits_for                 ? format_what(*task.waits_for)
-			                                                          : "";
-			Place &place = places[what + (task.culprit ? "|" + summary::format_place(*task.culprit) : "")];
-			++place.count;
-			place.first = place.first == nullptr ? &task : place.first;
+std::string tasks_in_short(const Dump &dump, const StallStyle &style) {
+	std::string out;
+	for (const LoopInShort &loop : dump.loops) {
+		out += loop_head(loop.tid, loop.framework, loop.type, loop.tasks, loop.ready, style) + '\n';
+		if (loop.running) {
+			out += fmt::format("  {} runs\n", style.palette.strong(printable(*loop.running)));
 		}
-		std::vector<Place> most;
-		for (const auto &[key, place] : places) {
-			most.push_back(place);
+		std::uint64_t shown = loop.running ? 1 : 0;
+		for (std::size_t i = 0; i < loop.groups.size() && (i < max_places || style.everything); ++i) {
+			const TaskGroup &group = loop.groups[i];
+			const std::string who =
+			    group.count > 1 || group.names.empty() ? summary::plural(group.count, "task") : printable(group.names.front());
+			out += fmt::format("  {}{}: {}\n", style.palette.strong(who),
+			                   group.culprit ? " in " + summary::format_frame(*group.culprit) : "",
+			                   group.waits_for ? format_wait(*group.waits_for) : "what it waits for is not known");
+			shown += group.count;
 		}
-		std::ranges::stable_sort(most, [](const Place &a, const Place &b) { return a.count > b.count; });
-		std::size_t left = 0;
-		for (std::size_t i = 0; i < most.size(); ++i) {
-			if (i >= max_places && !style.everything) {
-				left += most[i].count;
-				continue;
-			}
-			const Task &task = *most[i].first;
-			const std::string who = most[i].count > 1 ? summary::plural(most[i].count, "task") : printable(task.name);
-			const std::string what = task.changed                       ? "moved while it was read"
-			                         : task.state == TaskState::running ? "runs"
-			                         : task.waits_for                   ? format_wait(*task.waits_for)
-			                                                            : "what it waits for is not known";
-			out += "  " + style.palette.strong(who) + (task.culprit ? " in " + summary::format_frame(*task.culprit) : "") + ": " +
-			       what + '\n';
-		}
-		if (left > 0) {
+		if (shown < loop.tasks) {
 			out += "  " +
 			       style.palette.faint(fmt::format("{} more; `loopsnoop tasks -p {}` shows them all",
-			                                       summary::plural(left, "task"), snapshot.pid)) +
+			                                       summary::plural(loop.tasks - shown, "task"), dump.pid)) +
 			       '\n';
 		}
 	}

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "model/dump.h"
 #include "model/tasks.h"
 #include "output/stall_text.h"
 
@@ -16,7 +17,7 @@ namespace loopsnoop::output {
 // What a task waits for, in words: "waits for asyncio.Lock, as 3 tasks do; probably held by export (/srv/jobs.py:88)".
 [[nodiscard]] std::string format_wait(const WaitsFor &wait);
 
-// A loop in a few lines: how many tasks there are, and where most of them wait. For `dump`.
-[[nodiscard]] std::string tasks_in_short(const TaskSnapshot &snapshot, const StallStyle &style);
+// Each loop in a few lines: how many tasks there are, and where most of them wait. For `dump`. Empty: no loop's tasks are known.
+[[nodiscard]] std::string tasks_in_short(const Dump &dump, const StallStyle &style);
 
 } // namespace loopsnoop::output

@@ -12,6 +12,7 @@
 #include "output/dump_text.h"
 #include "output/stall_text.h"
 #include "output/standstill_text.h"
+#include "output/tasks_text.h"
 #include "summary/number.h"
 #include "summary/place.h"
 #include "summary/stall_summary.h"
@@ -355,6 +356,10 @@ void TextReport::add(const SessionSummary &summary) { summary_ = summary; }
 
 void TextReport::add(const Dump &dump) {
 	pending_ += dump_text(dump, StallStyle{palette_, options_.detail == Detail::everything});
+}
+
+void TextReport::add(const TaskSnapshot &snapshot) {
+	pending_ += tasks_text(snapshot, StallStyle{palette_, options_.detail == Detail::everything});
 }
 
 void TextReport::tell_repeats(bool all) {

@@ -82,6 +82,7 @@ private:
 	void add(const SessionSummary &summary);
 	void add(const Dump &dump);
 	void add(const Standstill &standstill);
+	void add(const TaskSnapshot &snapshot);
 
 	void show_in_full(const Stall &stall);
 	void show_update(const Stall &stall);

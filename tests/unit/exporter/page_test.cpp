@@ -55,6 +55,26 @@ TEST_CASE("the page of a healthy host says so, and that nothing was lost") {
 	CHECK(has(exporter::page(quiet()), "No loop is followed."));
 }
 
+TEST_CASE("a loop that is idle while customers wait is no healthy one") {
+	Overview now = quiet();
+	now.loops = {loop(7, "python3"), loop(8, "node")};
+	now.standing = {{7,
+	                 7,
+	                 "python3",
+	                 "shop.service",
+	                 StandstillKind::no_answer,
+	                 42 * s,
+	                 "2026-11-24T05:08:46.000123Z",
+	                 {"article", "/srv/shop/api.py", "47", Cause::other}}};
+	const std::string text = exporter::page(now);
+	CHECK(has(text, "<title>1 standing still · loopsnoop</title>"));
+	CHECK(has(text, "1 of 2 loops stands still while somebody waits."));
+	CHECK(has(text, "<h2>Standing still now</h2>"));
+	CHECK(has(text, "no_answer <span class=dim>the loop is idle and customers wait</span>"));
+	CHECK(has(text, "/srv/shop/api.py:47"));
+	CHECK_FALSE(has(text, "none is stuck"));
+}
+
 TEST_CASE("a stuck loop stands first, with cause and line, or with what is not known yet") {
 	Overview now = quiet();
 	now.loops = {loop(9, "uvicorn", 12 * s), loop(8, "node", 300 * ms), loop(7, "redis-server")};

@@ -3,8 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "analysis/stuck_tasks.h"
 #include "catch.h"
-#include "output/tasks_json.h"
+#include "output/json.h"
 
 using namespace loopsnoop;
 using output::format_wait;
@@ -101,9 +102,33 @@ TEST_CASE("tasks that await each other are shown once each") {
 }
 
 TEST_CASE("a loop in short says where most wait") {
-	const std::string text = tasks_in_short(shop(), {});
+	Dump dump;
+	dump.pid = 4711;
+	CHECK(tasks_in_short(dump, {}).empty());
+	TaskSnapshot snapshot = shop();
+	snapshot.loops.front().tasks.back().state = TaskState::running;
+	for (const TaskLoop &loop : snapshot.loops) {
+		dump.loops.push_back(analysis::in_short(loop));
+	}
+	const std::string text = tasks_in_short(dump, {});
 	INFO(text);
 	CHECK(text.find("  104 tasks in article (/srv/shop/api.py:47): waits for asyncpg's pool") != std::string::npos);
+	CHECK(text.find("  " + snapshot.loops.front().tasks.back().name + " runs\n") != std::string::npos);
+	CHECK(text.find("more;") == std::string::npos);
+	// The same from its record, as `report` shows it.
+	const auto read = output::parse_json_line(output::to_json_line(dump));
+	REQUIRE(read);
+	CHECK(tasks_in_short(std::get<Dump>(**read), {}) == text);
+}
+
+TEST_CASE("a record of tasks is read back as it was") {
+	TaskSnapshot snapshot = shop();
+	snapshot.loops.front().tasks.front().changed = true;
+	snapshot.notes = {"a note"};
+	const auto read = output::parse_json_line(output::to_json_line(snapshot));
+	REQUIRE(read);
+	REQUIRE(*read);
+	CHECK(tasks_text(std::get<TaskSnapshot>(**read), {}) == tasks_text(snapshot, {}));
 }
 
 TEST_CASE("what a task waits for, in words") {
@@ -138,7 +163,7 @@ TEST_CASE("snapshots that are not whole say so") {
 	CHECK(text.find("some may be missing") != std::string::npos);
 	CHECK(text.find("left out: 7 tasks") != std::string::npos);
 	CHECK(text.find("not \\x1b[1mread") != std::string::npos);
-	CHECK(text.find("no loop of asyncio is in it") != std::string::npos);
+	CHECK(text.find("no loop of asyncio, Trio or gevent is in it") != std::string::npos);
 }
 
 TEST_CASE("the record `tasks`") {
