@@ -8,7 +8,8 @@ import socket
 import time
 
 from harness import match, places, servers, snoop, target, waiting
-from harness.prometheus import check_with_promtool, scrape
+from harness.prometheus import Prometheus, check_with_promtool, scrape
+from harness.standing import Standing
 
 MS = 1_000_000
 LINE = re.compile(r'^([a-z_]+)(?:\{(.*)\})? (\S+)$')
@@ -109,6 +110,39 @@ def test_counters_grow_during_a_hang(folder):
         cause = {} if name.endswith("ongoing_seconds") else {"cause": "socket"}
         first, second, third = (total(each, name, **cause) for each in seen)
         assert first >= 0.9 and second >= first + 0.3 and third >= second + 0.3, (name, first, second, third)
+
+
+def test_a_standstill_in_prometheus(folder):
+    """A lock whose holder waits for a silent peer, as a real Prometheus and the status page have it."""
+    port = servers.free_port()
+    with Standing(folder, "lock") as standing, contextlib.ExitStack() as stack:
+        snooping = stack.enter_context(snoop.Snoop("-p", standing.pid, "--stuck-after", "2s", "--listen", port, folder=folder))
+        prometheus = stack.enter_context(Prometheus(folder, places.ROOT / "dashboards/loopsnoop.rules.yml", port))
+        snooping.session()
+        standing.ask(times=3)
+        snooping.wait_for(lambda record: record["type"] == "standstill", "standstill")
+        line = f'function=~".*token",line="{standing.truth["at"]["line"]}"'
+        for expression, least, most in [
+            ('loopsnoop_standstill_ongoing_seconds{kind="no_answer"}', 2, 60),
+            ('loopsnoop_standstills_total{kind="no_answer"}', 1, 1),
+            ("loopsnoop_unanswered_connections", 3, 3),
+            ("loopsnoop_oldest_unanswered_seconds", 1, 60),
+            ("loopsnoop_tasks", 5, 6),
+            (f"loopsnoop_tasks_waiting{{{line}}}", 2, 2),
+            ('loopsnoop_connections{direction="in"}', 3, 3),
+            ('loopsnoop_connections{direction="out"}', 1, 1),
+        ]:
+
+            def seen():
+                found = prometheus.instant(expression)
+                return len(found) == 1 and least <= found[0][1] <= most
+
+            waiting.until(seen, f"{expression}: {prometheus.instant(expression)}", every=0.1)
+        page = ask(port, "/")[2]
+        check_with_promtool(scrape(port))
+        snooping.stop()
+    assert "1 of 1 loop stands still" in page and "Standing still now" in page
+    assert f"standing.py:{standing.truth['at']['line']}" in page
 
 
 def test_series_of_an_ended_process_disappear(folder):

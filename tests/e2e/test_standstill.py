@@ -9,51 +9,13 @@ import time
 
 import pytest
 
-from harness import places, servers, snoop, waiting
+from harness import servers, snoop, waiting
+from harness.standing import REQUEST, Standing
 
 S = 1_000_000_000
 STUCK_AFTER_S = 2
-REQUEST = b"GET %s HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: test\r\n\r\n"
-SCRIPT = places.PYTHON_TARGETS / "standing.py"
 LOOPS = [[], ["--uvloop"]]
 NAMES = ["asyncio", "uvloop"]
-
-
-class Standing:
-    def __init__(self, folder, mode, arguments=(), command=("/usr/bin/python3",)):
-        self.process = subprocess.Popen(
-            [*command, SCRIPT, mode, *arguments], stdout=subprocess.PIPE, stderr=open(folder / "target.stderr", "wb"), text=True
-        )
-        self.pid = self.process.pid
-        self.connections = []
-
-    def __enter__(self):
-        line = self.process.stdout.readline()
-        assert line, "the target did not start"
-        self.truth = json.loads(line)
-        return self
-
-    def __exit__(self, *_about):
-        for connection in self.connections:
-            connection.close()
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def connect(self):
-        self.connections.append(socket.create_connection(("127.0.0.1", self.truth["port"]), timeout=10))
-        return self.connections[-1]
-
-    def ask(self, path="/", times=1):
-        for _ in range(times):
-            self.connect().sendall(REQUEST % path.encode())
-
-    def healthy(self):
-        """Another customer is answered."""
-        connection = self.connect()
-        connection.sendall(REQUEST % b"/health")
-        assert connection.recv(100).startswith(b"HTTP/1.1 200"), "the target does not answer at all"
-        connection.close()
 
 
 def first_standstill(snooping):

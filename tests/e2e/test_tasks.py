@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from harness import places
+from harness import places, schema
 
 SCRIPT = pathlib.Path(__file__).parents[1] / "unit/runtimes/python/tasks.py"
 PYTHON = "/usr/bin/python3"
@@ -82,12 +82,71 @@ def test_as_a_tree():
     assert "3 tasks in Service.want_lock" in dump
 
 
+GEVENT = """
+from gevent import monkey
+monkey.patch_all()
+import gevent, gevent.lock, socket, sys
+lock = gevent.lock.BoundedSemaphore(1)
+one, other = socket.socketpair()
+def hold():
+    with lock:
+        gevent.sleep(1000)  # at: hold
+def want():
+    with lock:  # at: want
+        pass
+def read():
+    one.recv(10)  # at: read
+greenlets = [gevent.spawn(hold)]
+gevent.sleep(0.05)
+greenlets += [gevent.spawn(want) for _ in range(3)] + [gevent.spawn(read)]
+gevent.sleep(0.05)
+print("ready", flush=True)
+gevent.joinall(greenlets)
+"""
+
+
+def test_greenlets_of_gevent(folder):
+    script = folder / "greenlets.py"
+    script.write_text(GEVENT)
+    lines = {text.split("# at: ")[1]: number for number, text in enumerate(GEVENT.splitlines(), 1) if "# at: " in text}
+    with running([PYTHON, "-B", script]) as (process, _):
+        result = loopsnoop("tasks", "-p", process.pid, "--json")
+        text = loopsnoop("tasks", "-p", process.pid).stdout
+    assert result.returncode == 0, result.stderr
+    (loop,) = [loop for loop in json.loads(result.stdout)["loops"] if loop["framework"] == "gevent"]
+    assert loop["tid"] == process.pid
+    found = {}
+    for task in loop["tasks"]:
+        found.setdefault(task["coroutine"], []).append(task)
+    assert {name: len(tasks) for name, tasks in found.items() if name in lines} == {"hold": 1, "want": 3, "read": 1}
+    for name, line in lines.items():
+        assert all(task["culprit"] == {"function": name, "file": str(script), "line": line} for task in found[name]), found[name]
+    assert found["hold"][0]["waits_for"]["kind"] == "sleep"
+    assert found["read"][0]["waits_for"]["kind"] == "socket"
+    assert "3 tasks" in text
+
+
+def test_dump_and_report_show_tasks(folder):
+    with running([PYTHON, "-B", SCRIPT]) as (process, _truth):
+        record = json.loads(loopsnoop("dump", "-p", process.pid, "--json").stdout)
+        tasks = loopsnoop("tasks", "-p", process.pid, "--json").stdout
+    schema.check_record(0, record)
+    main = next(loop for loop in record["loops"] if loop["tid"] == process.pid)
+    assert (main["framework"], main["tasks"], main["ready"]) == ("asyncio", 21, 0)
+    assert any(group["count"] == 3 and group["culprit"]["function"].endswith("want_lock") for group in main["groups"])
+    path = folder / "recording.jsonl"
+    path.write_text(json.dumps(record) + "\n" + tasks)
+    text = loopsnoop("report", path).stdout
+    assert "3 tasks in Service.want_lock" in text
+    assert f"(pid {process.pid}): 22 tasks" in text and "waits for a future that nobody known will set" in text
+
+
 def test_processes_without_tasks():
     with running([sys.executable if sys.executable.startswith("/usr") else PYTHON, "-u", "-c",
                   "print('ready'); import time; time.sleep(100)"]) as (process, _):
         result = loopsnoop("tasks", "-p", process.pid)
         assert result.returncode == 0
-        assert "no loop of asyncio is in it" in result.stdout
+        assert "no loop of asyncio, Trio or gevent is in it" in result.stdout
     sleeping = subprocess.Popen(["sleep", "100"])
     try:
         result = loopsnoop("tasks", "-p", sleeping.pid)

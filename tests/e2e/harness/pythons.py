@@ -38,6 +38,16 @@ def python_of(suite):
     return python
 
 
+def command_of(suite, script, program=None):
+    """The interpreter of a suite ("bookworm" is this machine's; `program` "3.15": not its usual one), and where it sees this target."""
+    if suite == "bookworm":
+        return [places.SYSTEM_PYTHON], places.PYTHON_TARGETS / script
+    python = python_of(suite)
+    command = [*python.command[:-1], f"/usr/bin/python{program}"] if program else python.command
+    scripts, _scratch = python.place_targets(places.PYTHON_TARGETS)
+    return command, scripts / script
+
+
 def full_version(command):
     """As the interpreter itself says: "3.11.2"."""
     script = "import platform; print(platform.python_version())"

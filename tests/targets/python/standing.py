@@ -88,7 +88,8 @@ async def lock():
             writer.write(b"token\n")
             await reader.readline()
 
-    await serve(token, kind="no_answer", at=line_of(token, "async with lock"), holder=line_of(token, "reader.readline"), waits="lock", peer=peer)
+    at, holder = line_of(token, "async with lock"), line_of(token, "reader.readline")
+    await serve(token, kind="no_answer", at=at, holder=holder, holders=1, waits="lock", peer=peer)
     await forever()
 
 
@@ -123,7 +124,36 @@ async def semaphore():
             writer.write(b"x\n")
             await reader.readline()
 
-    await serve(work, kind="no_answer", at=line_of(work, "async with free"), waits="semaphore")
+    at, holder = line_of(work, "async with free"), line_of(work, "reader.readline")
+    await serve(work, kind="no_answer", at=at, holder=holder, holders=2, waits="semaphore", peer=slow)
+    await forever()
+
+
+@mode
+async def queue():
+    jobs = asyncio.Queue(1)
+    jobs.put_nowait("the worker that took them is gone")
+
+    async def work(path, *_):
+        await jobs.put(path)
+
+    await serve(work, kind="no_answer", at=line_of(work, "jobs.put"), waits="queue_put")
+    await forever()
+
+
+@mode
+async def task():
+    """Each customer waits for a task of his own, and these for one future."""
+    answer = asyncio.get_running_loop().create_future()
+
+    async def fetch():
+        await asyncio.shield(answer)
+
+    async def work(*_):
+        await asyncio.create_task(fetch())
+
+    at, beside = line_of(fetch, "shield"), line_of(work, "create_task")
+    await serve(work, kind="no_answer", at=at, waits="future", beside=beside, beside_waits="task")
     await forever()
 
 
@@ -146,7 +176,7 @@ async def deadlock():
     async def work(path, *_):
         await (one() if path == "/one" else other())
 
-    await serve(work, kind="task_deadlock", at=line_of(one, "async with second"))
+    await serve(work, kind="task_deadlock", at=line_of(one, "async with second"), waits="lock", names=["/one", "/other"])
     await forever()
 
 
@@ -166,7 +196,7 @@ async def lost_wakeup():
                 loop.call_soon(asked.pop().set_result, None)
 
     threading.Thread(target=deliver, name="deliver", daemon=True).start()
-    await serve(work, kind="lost_wakeup")
+    await serve(work, kind="lost_wakeup", at=line_of(work, "await answer"), waits="future")
     await forever()
 
 
