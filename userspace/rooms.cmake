@@ -5,6 +5,7 @@ set(LOOPSNOOP_ROOMS
   model
   foreign
   process
+  elf
   stacks
   runtimes
   locks

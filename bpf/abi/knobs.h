@@ -14,5 +14,7 @@ struct ls_knobs {
 	__u32 capture_burst;
 	__u32 sample_token_ns; /* of a thread: one sample each so many ns, after a burst of some; 0: all of them */
 	__u32 discover;        /* 1: threads that nobody follows are reported when they poll like a loop */
+	__u32 slot_share;      /* a process that has so many slots gets none of the last ones; 0: it may have all */
+	__u32 free_slots;      /* that are kept for those with fewer */
 	__u32 pad;
 };

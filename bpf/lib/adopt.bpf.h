@@ -14,9 +14,13 @@ static __always_inline void read_comms(struct task_struct *task, char *comm, cha
 	bpf_core_read_str(process_comm, LS_COMM_BYTES, &leader->comm);
 }
 
-/* Takes a free slot, -1 when there is none. */
-LS_FUNCTION s32 take_slot(void)
+/* Takes a free slot for a thread of that process, -1 when there is none. The last ones of the table are for processes that have
+ * few: a tenant with a thousand loop threads does not keep others from being followed. Free ones are taken from the front, so
+ * whoever comes to the last ones has passed all others. */
+LS_FUNCTION s32 take_slot(u32 process)
 {
+	u64 of_process = 0;
+
 	for (u64 i = 0; i < LS_STEP_IDS; i++) {
 		struct ls_loop *loop;
 		u32 key = i;
@@ -27,8 +31,17 @@ LS_FUNCTION s32 take_slot(void)
 		if (key >= knobs.slots)
 			break;
 		loop = bpf_map_lookup_elem(&loops, &key);
-		if (loop && !loop->in_use && __sync_val_compare_and_swap(&loop->in_use, 0, 1) == 0)
-			return key;
+		if (!loop)
+			continue;
+		if (!loop->in_use) {
+			if (knobs.slot_share && key + knobs.free_slots >= knobs.slots && of_process >= knobs.slot_share)
+				break;
+			if (__sync_val_compare_and_swap(&loop->in_use, 0, 1) == 0)
+				return key;
+		}
+		/* One more where they are equal; without a branch, which would double the ways that the verifier goes each time around.
+		 */
+		of_process += ((u64)(loop->pid ^ process) - 1) >> 63;
 	}
 	count_loss(LS_LOSS_no_slot);
 	return -1;
@@ -46,7 +59,7 @@ static __noinline s32 open_loop(struct task_struct *task, struct ls_thread *thre
 		return -1;
 	if (__sync_val_compare_and_swap(&thread->slot, LS_NO_SLOT, LS_SLOT_CLAIMED) != LS_NO_SLOT)
 		return -1;
-	slot = take_slot();
+	slot = take_slot(thread->pid);
 	loop = loop_at(slot);
 	if (!loop) {
 		thread->slot = LS_NO_SLOT;

@@ -11,7 +11,7 @@ import pathlib
 import re
 import sys
 
-ROOMS = ("process", "stacks", "runtimes", "locks", "arch", "inspect", "doctor", "discovery", "session", "collector")
+ROOMS = ("process", "elf", "stacks", "runtimes", "locks", "arch", "inspect", "doctor", "discovery", "session", "collector")
 ANSWERS_ALWAYS = {
     "process/pseudo_file.cpp": "/proc",
     "process/procfs.cpp": "/proc/PID/stat",

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from harness import places, silence, snoop, target, waiting
+from harness.hostile import Beating
 
 MS = 1_000_000
 HANG_AFTER_MS = 400
@@ -30,20 +31,6 @@ asyncio.run(main())
 def disk(folder):
     with silence.SilentDisk(folder) as mounted:
         yield mounted
-
-
-class Beating(target.Target):
-    """Blocks for 300 ms again and again. It has done so when it is entered: its own pages are in memory by then."""
-
-    def __init__(self, folder, program=None):
-        super().__init__([program or places.native("light"), "beats"], folder)
-
-    def __enter__(self):
-        super().__enter__()
-        self.hear("ready")
-        self.go()
-        time.sleep(0.8)
-        return self
 
 
 def stop_in_time(snooping, **more):
@@ -69,7 +56,7 @@ def check_gone(helpers):
 @pytest.mark.parametrize("operations", [silence.EVERYTHING, "open", "read", "getattr"])
 def test_program(operations, disk, folder):
     """The program's own file: its stalls are told in time, with addresses in place of names."""
-    with Beating(folder, disk.add(places.native("light"))) as loop:
+    with Beating(folder, disk.add(places.native("light"))) as loop, contextlib.closing(disk):
         disk.fall_silent(operations)
         with following(folder, "-p", loop.pid) as snooping:
             for _ in range(3):
@@ -90,7 +77,7 @@ def test_program(operations, disk, folder):
 def test_path_argument(disk, folder):
     """The loop itself waits for that file system, in open(): shown within a second, with the path."""
     path = disk.add(__file__, "data")
-    with target.Target([places.SYSTEM_PYTHON, "-c", OPENS, path], folder) as loop:
+    with target.Target([places.SYSTEM_PYTHON, "-c", OPENS, path], folder) as loop, contextlib.closing(disk):
         loop.hear("ready")
         with following(folder, "-p", loop.pid) as snooping:
             disk.fall_silent()
@@ -100,7 +87,6 @@ def test_path_argument(disk, folder):
             assert late < LATEST_NS, f"{late / MS:.0f} ms late"
             assert any(str(path) in str(wait["resource"]) for wait in stall["waits"]), stall["waits"]
             stop_in_time(snooping)
-        disk.__exit__()
 
 
 def test_working_directory_and_source(disk, folder):
@@ -125,8 +111,7 @@ def test_working_directory_and_source(disk, folder):
 @pytest.mark.parametrize("arguments", [(), ("--all",)], ids=["named", "all"])
 def test_the_healthy_one_beside_it(arguments, disk, folder):
     """Of two targets one lies on the dead file system: the other one's stalls are told as they end."""
-    (folder / "healthy").mkdir()
-    with Beating(folder, disk.add(places.native("light"))) as dead, Beating(folder / "healthy") as healthy:
+    with Beating(folder, disk.add(places.native("light"))) as dead, Beating(folder / "healthy") as healthy, contextlib.closing(disk):
         disk.fall_silent()
         named = arguments or ("-p", dead.pid, "-p", healthy.pid)
         with following(folder, *named) as snooping:
@@ -137,26 +122,25 @@ def test_the_healthy_one_beside_it(arguments, disk, folder):
         assert len(ends) >= 5
         worst = max(arrival - stall["start_ns"] - stall["duration_ns"] for stall, arrival in ends)
         assert worst < LATEST_NS, f"{worst / MS:.0f} ms late"
-        disk.__exit__()
 
 
 @pytest.mark.parametrize("command", ["dump", "doctor"])
 def test_one_look(command, disk, folder):
-    with Beating(folder, disk.add(places.native("light"))) as loop:
+    with Beating(folder, disk.add(places.native("light"))) as loop, contextlib.closing(disk):
         disk.fall_silent()
         before = time.monotonic()
         done = snoop.run_plain(command, "-p", loop.pid)
         assert time.monotonic() - before < 5
         assert done.returncode in ((0,) if command == "dump" else (0, 1))
         assert "which does not answer" in done.stderr, done.stderr
-        disk.__exit__()
 
 
-def test_command_there(disk, folder):
-    """A command whose program cannot be read: one Ctrl-C is enough."""
+@pytest.mark.parametrize("operations", ["open read", "read"])
+def test_command_there(operations, disk, folder):
+    """A command whose program cannot be opened, or not be read: one Ctrl-C is enough."""
     program = disk.add(places.native("light"))
-    disk.fall_silent("open read")
-    with snoop.Snoop("--hang-after", "400ms", "--", program, "beats", folder=folder) as snooping:
+    disk.fall_silent(operations)
+    with snoop.Snoop("--hang-after", "400ms", "--", program, "beats", folder=folder) as snooping, contextlib.closing(disk):
         snooping.delay_ns_at_end = 500 * MS
         snooping.session()
         time.sleep(1)
@@ -170,7 +154,7 @@ def test_command_there(disk, folder):
 
 def test_it_answers_again(disk, folder):
     """What did not answer for a while is read once it does."""
-    with Beating(folder, disk.add(places.native("light"))) as loop:
+    with Beating(folder, disk.add(places.native("light"))) as loop, contextlib.closing(disk):
         disk.fall_silent()
         with following(folder, "-p", loop.pid) as snooping:
             snooping.wait_for(lambda record: record["type"] == "stall", "stall", patience=5)

@@ -73,6 +73,13 @@ def seeds():
         # Pointers into itself: an interpreter, whose thread leads to a frame, whose code leads to texts.
         yield "cpython", f"circle-3.{9 + minor}", bytes([minor]) + words(*(0x7F0000010000 + 8 * (i * 5 % 64) for i in range(512)))
         yield "cpython", f"small-3.{9 + minor}", bytes([minor]) + words(*(i % 7 if i % 3 else 0x7F0000010000 + 8 * i for i in range(512)))
+    for minor in range(7):
+        section = bytes(2) + words(*((64, 48, 8, 16, 24, 32, 40, 4096, 64, 512, 8, 16, 24) + (0,) * 4))
+        yield "tasks", f"circle-3.{9 + minor}", bytes([minor]) + section[1:] + words(*(0x7F0000010000 + 8 * (i * 5 % 64) for i in range(512)))
+        yield "tasks", f"no-section-3.{9 + minor}", bytes([minor, 1]) + words(*(i % 7 if i % 3 else 0x7F0000010000 + 8 * i for i in range(512)))
+    tcp = struct.pack("<BBBB", 2, 1, 0, 0) + struct.pack(">HH", 80, 50000) + bytes([127, 0, 0, 1]) + bytes(60)
+    yield "netlink", "tcp", tcp + struct.pack("<HH", 4 + 248, 2) + bytes(248) + struct.pack("<HHI", 8, 10, 7)
+    yield "netlink", "short-attribute", tcp + struct.pack("<HH", 3, 2) + bytes(8)
     yield "python_lines", "locations", struct.pack("<ih", 10, 6) + bytes([0x80, 1, 0x20, 0xD0, 2, 1, 0xF0, 2, 4, 0, 3, 1, 0xE8, 6])
     yield "python_lines", "lnotab", struct.pack("<ih", 10, 6) + bytes([2, 1, 4, 255, 6, 1, 255, 127])
     layout = struct.pack("<31i", -16, -8, 12, 24, 8, 16, 8, 0, 12, 16, 16, 16, 24, 16, 16, 24, 16, 2, 3, 1, 2, 3, 0x80, 8, 8, 7, 1, 2, 3, 5, 0)

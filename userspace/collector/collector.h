@@ -24,6 +24,7 @@ struct CollectorOptions {
 	std::uint32_t stack_bytes = Settings::default_stack_bytes; // a multiple of 4096, at most 65536
 	// Loop threads followed at once, 4096 at most; each costs stack_bytes and 12 KiB of kernel memory.
 	std::uint32_t max_loops = Settings::default_max_loops;
+	bool shared_slots = false;     // several processes: the last quarter of them is for those that have few
 	std::set<std::string> without; // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
 	bool discover = false;         // tells of threads that poll like a loop and are not followed
 	bool process_history = false;  // what becomes of processes followed with their children: see `activity`

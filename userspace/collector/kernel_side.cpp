@@ -53,6 +53,10 @@ Result<void> KernelSide::load() {
 	knobs.floor_ns = std::clamp(options_.threshold_ns / floor_share, floor_min_ns, floor_max_ns);
 	knobs.stack_bytes = options_.stack_bytes;
 	knobs.slots = options_.max_loops;
+	if (options_.shared_slots) {
+		knobs.free_slots = options_.max_loops > 1 ? std::max(1U, options_.max_loops / 4) : 0;
+		knobs.slot_share = std::max(1U, options_.max_loops / 16);
+	}
 	knobs.pid_level = own_pid_level();
 	knobs.token_ns = ns_per_capture;
 	knobs.capture_burst = capture_burst;

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -16,7 +17,22 @@ namespace {
 
 constexpr int patience_ms = 500; // a shell begins within a few
 
+// The command inherits nothing that is closed on exec() anyway; but one that hangs in exec() would keep it: a helper's socket,
+// whose end would never come, and the BPF programs.
+void close_all_but(int one, int other) {
+	constexpr unsigned first = 3;
+	const auto [low, high] = std::minmax(static_cast<unsigned>(one), static_cast<unsigned>(other));
+	if (low > first) {
+		(void)::close_range(first, low - 1, 0);
+	}
+	if (high > low + 1) {
+		(void)::close_range(low + 1, high - 1, 0);
+	}
+	(void)::close_range(high + 1, ~0U, 0);
+}
+
 [[noreturn]] void run_child(const std::vector<std::string> &command, int gate, int failure) {
+	close_all_but(gate, failure); // the other end of the gate, too, so that it ends when loopsnoop is killed before it lets it go
 	// What loopsnoop blocks or ignores for itself is not the command's to inherit.
 	sigset_t none;
 	sigemptyset(&none);
@@ -58,7 +74,6 @@ Result<Launch> Launch::fork(const std::vector<std::string> &command) {
 		return errno_error("start a process", command.front());
 	}
 	if (pid == 0) {
-		close(gate_in.get()); // so that it ends when loopsnoop is killed before it lets it go
 		run_child(command, gate_out.get(), failure_in.get());
 	}
 	return Launch(pid, std::move(gate_in), std::move(failure_out), command.front());

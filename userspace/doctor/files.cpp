@@ -30,12 +30,12 @@ struct CodeFile {
 	std::string build_id;
 };
 
-bool has_table(const stacks::ElfImage &image, std::uint32_t type) {
+bool has_table(const elf::Image &image, std::uint32_t type) {
 	return std::ranges::any_of(image.sections(),
-	                           [&](const stacks::ElfSection &section) { return section.type == type && section.bytes > 0; });
+	                           [&](const elf::Section &section) { return section.type == type && section.bytes > 0; });
 }
 
-bool has_frames(const stacks::ElfImage &image) {
+bool has_frames(const elf::Image &image) {
 	const auto *const eh_frame = image.section(".eh_frame");
 	const auto *const debug_frame = image.section(".debug_frame");
 	return image.eh_frame_hdr_address().has_value() || (eh_frame != nullptr && eh_frame->bytes > 0) ||
@@ -50,7 +50,7 @@ CodeFile read_file(stacks::AddressSpace &space, const process::Mapping &mapping,
 	if (!module) {
 		return file;
 	}
-	const stacks::ElfImage &image = module->image();
+	const elf::Image &image = module->image();
 	file.readable = true;
 	file.frames = has_frames(image);
 	file.full_names = has_table(image, SHT_SYMTAB);

@@ -95,7 +95,9 @@ HttpAnswer MetricsSource::metrics() {
 HttpAnswer MetricsSource::page_now() {
 	const std::scoped_lock lock(mutex_);
 	const Tables now = tables_ ? tables_() : Tables{};
-	return {200, "text/html; charset=utf-8", page(state_.overview(now.now_ns, now.loops, now.lost))};
+	Overview overview = state_.overview(now.now_ns, now.loops, now.lost);
+	overview.own_threads = Pulse::read_all();
+	return {200, "text/html; charset=utf-8", page(overview)};
 }
 
 HttpAnswer MetricsSource::health() const {

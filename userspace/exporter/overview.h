@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/pulse.h"
 #include "model/cause.h"
 #include "model/loss.h"
 #include "model/standstill.h"
@@ -67,6 +68,7 @@ struct Overview {
 	std::uint64_t recent_bound = 0;             // more than so many are not kept
 	std::array<PerCause, cause_count> causes{}; // of the loops above
 	LossCounts lost{};
+	std::vector<Pulse::Reading> own_threads; // loopsnoop's
 };
 
 } // namespace loopsnoop::exporter

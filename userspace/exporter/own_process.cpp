@@ -12,6 +12,8 @@
 #include <string>
 #include <system_error>
 
+#include "base/pulse.h"
+
 namespace loopsnoop::exporter {
 
 namespace {
@@ -46,6 +48,18 @@ std::vector<MetricFamily> own_process_families() {
 		add(families, "process_resident_memory_bytes", "Resident memory of this exporter.", MetricType::Gauge,
 		    static_cast<double>(resident) * page);
 	}
+	MetricFamily still{"loopsnoop_self_stalled_seconds",
+	                   "Time for which a thread of loopsnoop itself stood still for two seconds or more, now included.",
+	                   MetricType::Gauge,
+	                   {}};
+	for (const Pulse::Reading &thread : Pulse::read_all()) {
+		constexpr double ns_per_s = 1e9;
+		prometheus::ClientMetric metric;
+		metric.label.push_back({"thread", thread.thread});
+		metric.gauge.value = static_cast<double>(thread.stalled_ns) / ns_per_s;
+		still.metric.push_back(std::move(metric));
+	}
+	families.push_back(std::move(still));
 	std::error_code error;
 	const auto descriptors = std::filesystem::directory_iterator("/proc/self/fd", error);
 	if (!error) {

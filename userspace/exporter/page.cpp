@@ -181,6 +181,18 @@ std::string loops_section(const Overview &now) {
 	return out;
 }
 
+std::string own_section(const Overview &now) {
+	std::string out;
+	for (const Pulse::Reading &thread : now.own_threads) {
+		if (thread.times > 0) {
+			out += fmt::format(
+			    "<p class=\"state bad\">loopsnoop itself: its thread {} {} for {} in all.</p>\n", html_escaped(thread.thread),
+			    thread.for_ns != 0 ? "stands still, and has stood" : "has stood still", format_duration(thread.stalled_ns));
+		}
+	}
+	return out;
+}
+
 std::string lost_section(const Overview &now) {
 	std::vector<std::vector<std::string>> rows;
 	for (std::size_t i = 0; i < loss_count; i++) {
@@ -221,8 +233,8 @@ std::string page(const Overview &now) {
 	} else {
 		out += fmt::format("<p class=\"state bad\">{} of {} stuck.</p>\n", stuck, count(now.loops.size(), "loop"));
 	}
-	out += stuck_section(now) + standing_section(now) + recent_section(now) + causes_section(now) + loops_section(now) +
-	       lost_section(now);
+	out += own_section(now) + stuck_section(now) + standing_section(now) + recent_section(now) + causes_section(now) +
+	       loops_section(now) + lost_section(now);
 	return out + "</body></html>\n";
 }
 

@@ -47,6 +47,19 @@ std::unique_ptr<Access> &installed() {
 Access::Access() = default;
 Access::Access(Helpers helpers) : helpers_(std::move(helpers)) {}
 
+void Access::hurry_by(int descriptor) {
+	const std::scoped_lock lock(mutex_);
+	if (helpers_) {
+		helpers_->hurry_by(descriptor);
+	}
+}
+
+void Access::hurry() {
+	constexpr std::uint64_t in_all_ns = 200'000'000;
+	const std::scoped_lock lock(mutex_);
+	left_ns_ = left_ns_.value_or(in_all_ns);
+}
+
 void Access::collect_late() {
 	if (helpers_ && dead_.any()) {
 		for (const Helpers::Late &late : helpers_->take_late()) {
@@ -62,15 +75,22 @@ std::optional<Answer> Access::ask(const Question &question, std::span<std::byte>
 	}
 	const std::uint64_t before = monotonic_ns();
 	const std::uint64_t left = budget_.left_ns(question.pid, before);
-	if (left < TimeBudget::free_ns) {
+	if (left < TimeBudget::free_ns || left_ns_ == 0U) {
 		unanswered_++;
 		return std::nullopt;
 	}
-	auto outcome = helpers_->ask(question, into, std::min(deadline_ns, left + TimeBudget::free_ns));
+	auto outcome = helpers_->ask(question, into, std::min({deadline_ns, left + TimeBudget::free_ns, left_ns_.value_or(~0ULL)}));
 	const std::uint64_t after = monotonic_ns();
 	// Of an answer, what it took there: on a host whose CPUs are all taken, a question waits for one each way.
-	budget_.charge(question.pid, outcome.answer ? outcome.answer->took_ns : after - before, after);
-	given_up = outcome.given_up;
+	const std::uint64_t took_ns = outcome.answer ? outcome.answer->took_ns : after - before;
+	budget_.charge(question.pid, took_ns, after);
+	took_ns_ += took_ns;
+	if (left_ns_) {
+		left_ns_ = *left_ns_ - std::min(*left_ns_, took_ns);
+	}
+	// Who was given no more than a moment, because somebody wants an end, is not called dead.
+	const bool cut_short = left >= deadline_ns && after - before < deadline_ns / 2;
+	given_up = cut_short ? 0 : outcome.given_up;
 	unanswered_ += outcome.answer ? 0 : 1;
 	return std::move(outcome.answer);
 }
@@ -319,6 +339,11 @@ std::vector<Unanswered> Access::unanswered() {
 std::uint64_t Access::questions_unanswered() {
 	const std::scoped_lock lock(mutex_);
 	return unanswered_;
+}
+
+std::uint64_t Access::time_of_questions_ns() {
+	const std::scoped_lock lock(mutex_);
+	return took_ns_;
 }
 
 std::size_t Access::helpers_given_up() {

@@ -4,10 +4,12 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -20,17 +22,25 @@ namespace loopsnoop::foreign {
 namespace {
 
 constexpr std::uint64_t ns_per_s = 1'000'000'000;
+constexpr std::uint64_t hurried_ns = 20'000'000;
+constexpr std::uint64_t end_ns = 500'000'000;
 constexpr std::uint64_t fork_ns = 500'000'000; // the spawner does nothing but fork
 
-bool wait_readable(int socket, std::uint64_t until_ns) {
+// `hurry`: a descriptor that becomes readable when there is little time left.
+bool wait_readable(int socket, std::uint64_t until_ns, int hurry = -1) {
 	for (;;) {
 		const std::uint64_t now = monotonic_ns();
 		const std::uint64_t left = until_ns > now ? until_ns - now : 0;
 		const timespec pause{static_cast<time_t>(left / ns_per_s), static_cast<long>(left % ns_per_s)};
-		pollfd waited{socket, POLLIN, 0};
-		const int ready = ::ppoll(&waited, 1, &pause, nullptr);
-		if (ready > 0) {
+		std::array<pollfd, 2> waited{pollfd{socket, POLLIN, 0}, pollfd{hurry, POLLIN, 0}};
+		const int ready = ::ppoll(waited.data(), waited.size(), &pause, nullptr);
+		if (ready > 0 && waited[0].revents != 0) {
 			return true;
+		}
+		if (ready > 0) {
+			hurry = -1;
+			until_ns = std::min(until_ns, now + hurried_ns);
+			continue;
 		}
 		if (ready == 0 || errno != EINTR) {
 			return false;
@@ -47,10 +57,11 @@ bool is_runnable(pid_t pid) {
 	return name_end != std::string::npos && line.compare(name_end + 2, 1, "R") == 0;
 }
 
-bool wait_for_answer(int socket, pid_t worker, std::uint64_t deadline_ns) {
+bool wait_for_answer(int socket, pid_t worker, std::uint64_t deadline_ns, int hurry) {
 	constexpr int most_waits = 3;
-	for (int i = 1; !wait_readable(socket, monotonic_ns() + deadline_ns); i++) {
-		if (i == most_waits || !is_runnable(worker)) {
+	for (int i = 1; !wait_readable(socket, monotonic_ns() + deadline_ns, hurry); i++) {
+		pollfd hurried{hurry, POLLIN, 0};
+		if (i == most_waits || ::poll(&hurried, 1, 0) > 0 || !is_runnable(worker)) {
 			return false;
 		}
 	}
@@ -73,9 +84,22 @@ Helpers::~Helpers() {
 	}
 	stuck_.clear();
 	worker_.socket.reset();
-	spawner_.socket.reset(); // which ends it
-	while (::waitpid(spawner_.pid, nullptr, 0) < 0 && errno == EINTR) {
+	// Ends it, whoever has inherited this descriptor from us and lives on.
+	(void)::shutdown(spawner_.socket.get(), SHUT_RDWR);
+	spawner_.socket.reset();
+	// It waits for nobody. Should it be stopped, or starved, it is left behind.
+	const std::uint64_t until = monotonic_ns() + end_ns;
+	for (;;) {
+		const pid_t ended = ::waitpid(spawner_.pid, nullptr, WNOHANG);
+		if (ended == spawner_.pid || (ended < 0 && errno != EINTR)) {
+			return;
+		}
+		if (monotonic_ns() > until) {
+			break;
+		}
+		(void)::usleep(1000);
 	}
+	(void)::kill(spawner_.pid, SIGKILL); // not reaped: the pid is its own still
 }
 
 bool Helpers::have_worker() {
@@ -109,7 +133,7 @@ Helpers::Outcome Helpers::ask(const Question &question, std::span<std::byte> int
 			worker_ = {};
 			continue;
 		}
-		if (!wait_for_answer(worker_.socket.get(), worker_.pid, deadline_ns)) {
+		if (!wait_for_answer(worker_.socket.get(), worker_.pid, deadline_ns, hurry_)) {
 			worker_.question = number;
 			stuck_.push_back(std::exchange(worker_, {}));
 			if (stuck_.size() > max_waiting) {

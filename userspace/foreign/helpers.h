@@ -37,6 +37,10 @@ public:
 	};
 	[[nodiscard]] Outcome ask(const Question &question, std::span<std::byte> into, std::uint64_t deadline_ns);
 
+	// When this descriptor becomes readable, which is not read here, nobody is waited for any longer than 20 ms: somebody wants
+	// an end. -1: there is none.
+	void hurry_by(int descriptor) { hurry_ = descriptor; }
+
 	// Earlier questions whose workers have answered after all, or have died.
 	struct Late {
 		std::uint64_t question = 0;
@@ -58,6 +62,7 @@ private:
 	Worker worker_;
 	std::vector<Worker> stuck_;
 	std::uint64_t questions_ = 0;
+	int hurry_ = -1;
 };
 
 } // namespace loopsnoop::foreign

@@ -45,6 +45,7 @@ public:
 
 	void exec(std::uint32_t pid) { symbolizer_.exec(pid); }
 	void forget(std::uint32_t pid) { symbolizer_.forget(pid); }
+	[[nodiscard]] std::uint64_t over_budget() const { return symbolizer_.over_budget(); }
 
 	[[nodiscard]] static std::optional<std::string> syscall_text(std::optional<long> number);
 

@@ -186,12 +186,13 @@ struct SessionSummary {
 
 	std::uint64_t duration_ns = 0;
 	std::vector<LoopTotals> loops;
-	std::uint64_t loops_left_out = 0;   // that ended, beyond those kept
-	std::vector<LineTotals> lines;      // most time first
-	std::vector<ProcessLife> processes; // of sessions that follow children; oldest first
-	std::vector<Restarts> restarts;     // likewise
-	std::vector<WaitedFor> waited_for;  // processes that somebody waits for as the session ends
-	std::vector<GaugesChange> grown;    // what has filled up meanwhile
+	std::uint64_t loops_left_out = 0;    // that ended, beyond those kept
+	std::vector<LineTotals> lines;       // most time first
+	std::vector<ProcessLife> processes;  // of sessions that follow children; oldest first
+	std::vector<Restarts> restarts;      // likewise
+	std::vector<WaitedFor> waited_for;   // processes that somebody waits for as the session ends
+	std::vector<GaugesChange> grown;     // what has filled up meanwhile
+	std::vector<std::string> unanswered; // file systems and memory that did not answer, a sentence each
 	LossCounts lost{};
 };
 

@@ -258,6 +258,7 @@ template <typename Visitor, Is<SessionSummary> T> void fields(Visitor &v, T &sum
 	v.optional("loops_left_out", summary.loops_left_out);
 	v.optional("waited_for", summary.waited_for);
 	v.optional("grown", summary.grown);
+	v.optional("unanswered", summary.unanswered);
 	v.field("lost", summary.lost);
 }
 

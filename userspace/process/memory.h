@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "foreign/memory_piece.h"
+#include "process/stand_in.h"
 
 namespace loopsnoop::process {
 
@@ -56,7 +57,7 @@ public:
 // has ended but which lives on has no memory under its pid: give the tid of a living thread then.
 class TargetMemory final : public Memory {
 public:
-	explicit TargetMemory(std::uint32_t pid) : pid_(pid) {}
+	explicit TargetMemory(std::uint32_t pid) : pid_(stand_in("/proc", pid)) {}
 
 	[[nodiscard]] std::size_t read_some(std::uint64_t address, std::span<std::byte> into) const override;
 	// 256 pieces, or 64 KiB, a question.

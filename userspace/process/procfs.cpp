@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "process/pseudo_file.h"
+#include "process/stand_in.h"
 #include "process/text.h"
 
 namespace loopsnoop::process {
@@ -16,7 +18,9 @@ namespace {
 
 constexpr std::size_t short_file_bytes = 65536;
 constexpr std::size_t cmdline_bytes = 262144;
-constexpr std::size_t maps_bytes = 67108864; // vm.max_map_count is 65530 unless raised: 10 MiB with long paths
+// vm.max_map_count is 65530 unless raised, with usual paths 10 MiB. Of more, whoever maps files with names of 4 KiB loses the
+// end.
+constexpr std::size_t maps_bytes = 12582912;
 constexpr std::string_view deleted_suffix = " (deleted)";
 
 // Empty: gone.
@@ -33,7 +37,16 @@ std::string read_name(const std::string &path) {
 
 } // namespace
 
-std::string ProcFs::path_of(std::uint32_t pid, std::string_view name) const { return fmt::format("{}/{}/{}", root_, pid, name); }
+std::string ProcFs::path_of(std::uint32_t pid, std::string_view name) const {
+	// What a main thread that has ended has still; all else a living one is asked for. See stand_in.h.
+	constexpr std::array<std::string_view, 5> of_zombies{"stat", "status", "comm", "task", "cgroup"};
+	const bool stays = std::ranges::find(of_zombies, name.substr(0, name.find('/'))) != of_zombies.end();
+	return fmt::format("{}/{}/{}", root_, stays ? pid : stand_in(root_, pid), name);
+}
+
+bool ProcFs::has_ended(std::uint32_t pid, const ProcessStatus &status) const {
+	return (status.state == 'Z' || status.state == 'X') && !goes_on_without_main(root_, pid);
+}
 
 std::vector<std::uint32_t> ProcFs::pids() const {
 	std::vector<std::uint32_t> all;

@@ -49,6 +49,8 @@ public:
 	[[nodiscard]] std::vector<std::uint32_t> pids() const; // ascending
 	[[nodiscard]] bool exists(std::uint32_t pid) const;
 	[[nodiscard]] Result<ProcessStatus> status(std::uint32_t pid) const;
+	// All of its threads, by the status it had: a main thread that has ended may leave others behind, which go on.
+	[[nodiscard]] bool has_ended(std::uint32_t pid, const ProcessStatus &status) const;
 	[[nodiscard]] std::vector<ThreadEntry> threads(std::uint32_t pid) const; // those that vanish meanwhile are left out
 	[[nodiscard]] std::string comm(std::uint32_t pid) const;                 // empty: gone
 	[[nodiscard]] std::string thread_name(std::uint32_t pid, std::uint32_t tid) const;

@@ -42,7 +42,7 @@ Result<ProcessStatus> check_target(const ProcFs &proc, std::uint32_t pid, const 
 		                  "it is a thread of process " + std::to_string(status->tgid) + ": use -p " +
 		                      std::to_string(status->tgid) + (doing == "follow" ? " -t " + std::to_string(pid) : ""));
 	}
-	if (status->state == 'Z' || status->state == 'X') {
+	if (proc.has_ended(pid, *status)) {
 		return make_error(doing, name, "it has ended already and only waits to be reaped by its parent");
 	}
 	if (is_kernel_thread(proc, pid) || (!proc.exe(pid) && geteuid() == 0)) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "elf/find_symbols.h"
+#include "elf/work_limit.h"
 #include "process/memory.h"
 #include "runtimes/cpython/locate.h"
 #include "runtimes/cpython/offsets.h"
@@ -38,9 +40,9 @@ bool is_python_name(std::string_view path) {
 	return name.find_first_not_of("0123456789.") == std::string_view::npos;
 }
 
-std::optional<std::string> node_version(const ElfImage &image, std::uint64_t bias, const process::Memory &memory) {
+std::optional<std::string> node_version(const elf::Image &image, std::uint64_t bias, const process::Memory &memory) {
 	constexpr std::uint64_t longest = 32;
-	const auto symbol = image.symbols(std::array{node_metadata}, ElfImage::Tables::dynamic).front();
+	const auto symbol = elf::find_symbols(image, std::array{node_metadata}, elf::Tables::dynamic).front();
 	// std::string of libstdc++: where the text is, how long it is. Anything else does not read as a version below.
 	const auto text = memory.read_value<std::uint64_t>(bias + symbol);
 	const auto length = memory.read_value<std::uint64_t>(bias + symbol + 8);
@@ -54,7 +56,7 @@ std::optional<std::string> node_version(const ElfImage &image, std::uint64_t bia
 }
 
 struct Mapped {
-	ElfImage image;
+	elf::Image image;
 	std::uint64_t bias;
 };
 
@@ -72,6 +74,7 @@ Runtime of_cpython(const process::ProcFs &proc, std::uint32_t pid, const process
 } // namespace
 
 Runtime detect(const process::ProcFs &proc, std::uint32_t pid) {
+	const elf::WorkLimit limit(pid);
 	const process::TargetMemory memory(pid);
 	const auto maps = proc.maps(pid);
 	const auto exe = proc.exe(pid);
@@ -95,7 +98,7 @@ Runtime detect(const process::ProcFs &proc, std::uint32_t pid) {
 	const auto mapping = std::ranges::find_if(*maps, of_exe);
 	if (const auto mapped = mapping != maps->end() ? open_at(proc, pid, *mapping) : std::nullopt) {
 		const auto symbols =
-		    mapped->image.symbols(std::array<std::string_view, 2>{"_PyRuntime", node_metadata}, ElfImage::Tables::dynamic);
+		    elf::find_symbols(mapped->image, std::array<std::string_view, 2>{"_PyRuntime", node_metadata}, elf::Tables::dynamic);
 		if (symbols[0] != 0) {
 			return of_cpython(proc, pid, memory);
 		}

@@ -4,9 +4,11 @@
 #include <string>
 #include <utility>
 
+#include "elf/work_limit.h"
+
 namespace loopsnoop::runtimes {
 
-std::optional<ElfImage> open_mapped(const process::ProcFs &proc, std::uint32_t pid, const process::Mapping &mapping) {
+std::optional<elf::Image> open_mapped(const process::ProcFs &proc, std::uint32_t pid, const process::Mapping &mapping) {
 	if (!mapping.has_file()) {
 		return std::nullopt;
 	}
@@ -20,12 +22,13 @@ std::optional<ElfImage> open_mapped(const process::ProcFs &proc, std::uint32_t p
 	if (!file && !mapping.deleted) {
 		file = foreign::File::open(proc.target_file(pid, mapping.path));
 	}
-	return file ? ElfImage::open(std::move(*file)) : std::nullopt;
+	return file ? elf::Image::open(std::move(*file)) : std::nullopt;
 }
 
 bool any_runtime_file(const process::ProcFs &proc, std::uint32_t pid, bool (*is_library)(std::string_view path),
-                      const std::function<FileHas(const ElfImage &image, std::uint64_t bias, std::string_view path)> &is_it,
+                      const std::function<FileHas(const elf::Image &image, std::uint64_t bias, std::string_view path)> &is_it,
                       FilesWithout *without) {
+	const elf::WorkLimit limit(pid);
 	const auto maps = proc.maps(pid);
 	const auto exe = proc.exe(pid);
 	if (!maps) {
@@ -47,6 +50,9 @@ bool any_runtime_file(const process::ProcFs &proc, std::uint32_t pid, bool (*is_
 			const FileHas has = bias ? is_it(*image, *bias, mapping.path) : FileHas::nothing_yet;
 			if (has == FileHas::runtime) {
 				return true;
+			}
+			if (elf::WorkLimit::used_up()) {
+				return false;
 			}
 			if (has == FileHas::nothing && without != nullptr) {
 				without->add(mapping);

@@ -8,15 +8,15 @@
 #include <string_view>
 #include <utility>
 
+#include "elf/image.h"
 #include "process/mapping.h"
 #include "process/procfs.h"
-#include "runtimes/elf_image.h"
 
 namespace loopsnoop::runtimes {
 
 // The ELF file behind a mapping, deleted or replaced ones and other root directories included. nullopt: cannot be had.
-[[nodiscard]] std::optional<ElfImage> open_mapped(const process::ProcFs &proc, std::uint32_t pid,
-                                                  const process::Mapping &mapping);
+[[nodiscard]] std::optional<elf::Image> open_mapped(const process::ProcFs &proc, std::uint32_t pid,
+                                                    const process::Mapping &mapping);
 
 // Files that were read and that nothing of a runtime is in, by device and inode: what is mapped stays the file it is.
 class FilesWithout {
@@ -39,7 +39,7 @@ enum class FileHas : std::uint8_t { runtime, nothing_yet, nothing };
 // first, for beside one the executable is a stub or a server that embeds it. Those in `without` are not read, and those found to
 // have nothing are added. False: none was.
 bool any_runtime_file(const process::ProcFs &proc, std::uint32_t pid, bool (*is_library)(std::string_view path),
-                      const std::function<FileHas(const ElfImage &image, std::uint64_t bias, std::string_view path)> &is_it,
+                      const std::function<FileHas(const elf::Image &image, std::uint64_t bias, std::string_view path)> &is_it,
                       FilesWithout *without = nullptr);
 
 // "/usr/lib/libpython3.11.so.1.0" gives "libpython3.11.so.1.0".

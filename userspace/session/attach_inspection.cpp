@@ -234,6 +234,11 @@ bool AttachInspection::computes_in_callback(Loop &loop, const LoopState &state) 
 void AttachInspection::inspect_starting(Loop &loop, ThreadSnapshot &snapshot) {
 	inspector_.read_stack(snapshot);
 	RawWait wait = inspector_.wait(snapshot);
+	// What was read is about the same sleep only if it had begun by then. Asked now: names may take longer than the sleep, where
+	// a file system does not answer.
+	const auto state = context_.collector.loop(loop.key);
+	const bool same_sleep = state && state->off_cause && *state->off_cause != Cause::runqueue && state->off_since_ns != 0 &&
+	                        state->off_since_ns <= snapshot.now_ns;
 	if (is_in_poll_call(snapshot) && looks_like_own_poll(wait) && !has_better_loop(snapshot)) {
 		if (Process *process = processes_.find(snapshot.pid); process != nullptr) {
 			process->has_loop = true;
@@ -244,10 +249,7 @@ void AttachInspection::inspect_starting(Loop &loop, ThreadSnapshot &snapshot) {
 	if (is_in_call_of_go(snapshot) || analysis::runs_event_loop(facts_.resolver.stack(snapshot.stack))) {
 		loops_.set_in_callback(loop);
 	}
-	// Reading the stack may have taken long: this is about the same sleep only if it had begun by then.
-	const auto state = context_.collector.loop(loop.key);
-	if (state && state->off_cause && *state->off_cause != Cause::runqueue && state->off_since_ns != 0 &&
-	    state->off_since_ns <= snapshot.now_ns) {
+	if (same_sleep) {
 		wait.iteration = state->iteration;
 		loop.uncaptured = UncapturedWait{std::move(wait), *state->off_cause};
 	}

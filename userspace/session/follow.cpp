@@ -64,6 +64,7 @@ Result<FollowEnd> follow(const FollowSettings &asked, const Outputs &outputs) {
 	options.threshold_ns = settings.threshold_ns;
 	options.stack_bytes = settings.stack_bytes;
 	options.max_loops = settings.max_loops;
+	options.shared_slots = settings.discovers() || settings.children || settings.pids.size() > 1;
 	options.discover = prepared.discovery.has_value();
 	options.without = settings.without;
 	options.process_history = settings.children;

@@ -145,7 +145,7 @@ void Processes::find_lost_ends() {
 		}
 		const auto status = context_.proc.status(entry->first);
 		const bool another = status && entry->second.start_ticks != 0 && status->start_time_ticks != entry->second.start_ticks;
-		const bool missing = !status || status->state == 'Z' || status->state == 'X' || another;
+		const bool missing = !status || another || context_.proc.has_ended(entry->first, *status);
 		if (missing && std::exchange(entry->second.missed, true)) {
 			gone.push_back(entry->first);
 		}

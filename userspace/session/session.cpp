@@ -170,6 +170,7 @@ Result<std::vector<collector::FollowRequest>> Session::follow_all() {
 }
 
 Result<void> Session::begin() {
+	foreign::access().hurry_by(prepared_.signals.get());
 	SessionStart start = session_start(settings_, collector_);
 	start_ns_ = start.start_ns = monotonic_ns();
 	start.started_at = rfc3339_utc(realtime_ns());
@@ -217,6 +218,7 @@ LossCounts Session::losses() const {
 	lost.at(static_cast<std::size_t>(Loss::waits_dropped)) += parts_.loops.dropped_waits();
 	lost.at(static_cast<std::size_t>(Loss::wait_cut)) += parts_.builder.waits_cut();
 	lost.at(static_cast<std::size_t>(Loss::unanswered)) += foreign::access().questions_unanswered();
+	lost.at(static_cast<std::size_t>(Loss::over_budget)) += parts_.facts.resolver.over_budget();
 	for (const Pulse::Reading &thread : Pulse::read_all()) {
 		lost.at(static_cast<std::size_t>(Loss::self_stalled)) += thread.times;
 	}
@@ -245,7 +247,19 @@ Session::Next Session::obey(int forward) {
 		(void)kill(launch->pid(), forward);
 	}
 	interrupted_ = true;
+	end_of_patience_ns_ = monotonic_ns() + ns_per_s / 2;
 	return Next::go_on;
+}
+
+// The command was told to end, and sleeps where no signal reaches it: nobody knows when that ends.
+bool Session::command_hangs() {
+	if (!interrupted_ || monotonic_ns() < end_of_patience_ns_ || prepared_.launch->status()) {
+		return false;
+	}
+	end_of_patience_ns_ = monotonic_ns() + ns_per_s / 4; // once more, should it be on its way out
+	const auto status = prepared_.proc.status(static_cast<std::uint32_t>(prepared_.launch->pid()));
+	const bool hangs = status && status->state == 'D';
+	return std::exchange(command_hung_, hangs) && hangs;
 }
 
 void Session::run() {
@@ -281,7 +295,7 @@ void Session::run() {
 		if (got.stop && obey(got.forward) == Next::end) {
 			break;
 		}
-		if (!prepared_.discovery && parts_.processes.size() == 0) {
+		if (command_hangs() || (!prepared_.discovery && parts_.processes.size() == 0)) {
 			break;
 		}
 	}
@@ -298,12 +312,17 @@ SessionSummary Session::summary() {
 	}
 	summary.waited_for = std::move(waited_for_);
 	summary.grown = parts_.standstills.grown();
+	for (const foreign::Unanswered &place : foreign::access().unanswered()) {
+		summary.unanswered.push_back(place.sentence());
+	}
 	summary.lost = losses();
 	summary.duration_ns = monotonic_ns() - start_ns_;
 	return summary;
 }
 
 FollowEnd Session::finish() {
+	foreign::access().hurry_by(-1);
+	foreign::access().hurry();
 	drain();
 	waited_for_ = parts_.standstills.waited_for();
 	parts_.standstills.finish();

@@ -62,6 +62,7 @@ private:
 	void tell_status();
 	void wait_until(std::uint64_t time_ns);
 	[[nodiscard]] Next obey(int forward);
+	[[nodiscard]] bool command_hangs();
 	[[nodiscard]] SessionSummary summary();
 	[[nodiscard]] LossCounts losses() const;
 
@@ -76,8 +77,10 @@ private:
 	std::vector<WaitedFor> waited_for_; // at the end
 	std::vector<Record> early_;         // until the session record is out, the others wait
 	bool begun_ = false;
-	bool going_on_ = true; // somebody reads
-	bool interrupted_ = false;
+	bool going_on_ = true;     // somebody reads
+	bool interrupted_ = false; // the command was told to end
+	std::uint64_t end_of_patience_ns_ = 0;
+	bool command_hung_ = false;
 	std::uint64_t start_ns_ = 0;
 	FollowEnd end_;
 	std::optional<LiveNumbersLender> live_; // until the summary is out

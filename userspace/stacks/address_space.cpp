@@ -56,12 +56,13 @@ void AddressSpace::read_maps() {
 			continue;
 		}
 		CodeRegion region;
-		if (const CodeRegion *const known = lookup(mapping.start); known != nullptr && same_place(known->mapping, mapping)) {
-			region = *known;
+		if (CodeRegion *const known = lookup(mapping.start); known != nullptr && same_place(known->mapping, mapping)) {
+			region = std::move(*known); // the old ones go
+			region.mapping = std::move(mapping);
 		} else {
 			region.mapping = std::move(mapping);
 			const bool is_program = program && region.mapping.path == program->path;
-			region.shown = is_program ? procfs_->known_path(pid_, *program) : region.mapping.path;
+			region.known_as = is_program ? procfs_->known_path(pid_, *program) : std::string();
 		}
 		fresh.push_back(std::move(region));
 	}

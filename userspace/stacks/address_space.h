@@ -15,9 +15,11 @@ namespace loopsnoop::stacks {
 // One executable mapping of a process.
 struct CodeRegion {
 	process::Mapping mapping;
-	std::string shown;            // the file's path as people know it
+	std::string known_as;         // the file's path as people know it; empty: as it is mapped
 	bool unusable = false;        // the file cannot be read or is no ELF file: not tried again
 	std::weak_ptr<Module> module; // the cache owns it
+
+	[[nodiscard]] const std::string &shown() const { return known_as.empty() ? mapping.path : known_as; }
 };
 
 // An address as its file numbers it.

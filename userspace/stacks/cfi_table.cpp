@@ -8,13 +8,15 @@
 #include <array>
 #include <cstring>
 
+#include "elf/work_limit.h"
+
 namespace loopsnoop::stacks {
 namespace {
 
 constexpr std::uint64_t max_description_bytes = 128 * 1024; // the largest in Debian's node has 3 KiB
-constexpr std::size_t max_common_entries = 1024;
-constexpr std::size_t max_indexed = 128 * 1024; // entries read from end to end, common ones included: under a second
-constexpr std::size_t header_bytes = 64;        // enough for length, pointer, both addresses of a description
+constexpr std::size_t max_common_bytes = 256ULL * 1024;     // kept of one file; a file of GCC's has a few of 24 bytes
+constexpr std::size_t max_indexed = 128 * 1024;             // entries read from end to end, common ones included: under a second
+constexpr std::size_t header_bytes = 64;                    // enough for length, pointer, both addresses of a description
 constexpr std::size_t pair_bytes = 8;
 
 struct Block {
@@ -24,7 +26,7 @@ struct Block {
 };
 
 // The length that every entry begins with. Length 0 ends .eh_frame.
-std::optional<Block> block_at(const ByteSource &bytes, std::uint64_t offset) {
+std::optional<Block> block_at(const elf::ByteSource &bytes, std::uint64_t offset) {
 	const auto narrow = bytes.read<std::uint32_t>(offset);
 	if (!narrow) {
 		return std::nullopt;
@@ -42,7 +44,7 @@ std::optional<Block> block_at(const ByteSource &bytes, std::uint64_t offset) {
 
 } // namespace
 
-CfiTable::CfiTable(std::shared_ptr<const ElfImage> image) : image_(std::move(image)) {
+CfiTable::CfiTable(std::shared_ptr<const elf::Image> image) : image_(std::move(image)) {
 	read_search_table();
 	if (!search_) {
 		add_section(".eh_frame", true);
@@ -75,7 +77,7 @@ void CfiTable::read_search_table() {
 }
 
 void CfiTable::add_section(std::string_view name, bool eh) {
-	const ElfSection *const section = image_->section(name);
+	const elf::Section *const section = image_->section(name);
 	if (section == nullptr || section->type == SHT_NOBITS || (section->flags & SHF_COMPRESSED) != 0) {
 		return;
 	}
@@ -138,10 +140,10 @@ std::optional<std::uint64_t> CfiTable::search(std::uint64_t address) const {
 	return description ? image_->offset_of_address(begin_of(*description)) : std::nullopt;
 }
 
-void CfiTable::index(const ElfImage &image, CfiTable &table, Section &section) {
+void CfiTable::index(const elf::Image &image, CfiTable &table, Section &section) {
 	section.indexed = true;
 	std::uint64_t at = 0;
-	for (std::size_t i = 0; i < max_indexed && at < section.bytes; ++i) {
+	for (std::size_t i = 0; i < max_indexed && at < section.bytes && !elf::WorkLimit::used_up_by_step(); ++i) {
 		const auto block = block_at(image.bytes(), section.offset + at);
 		if (!block || block->length == 0) {
 			break;
@@ -212,7 +214,7 @@ const CommonEntry *CfiTable::common_at(const Section &section, std::uint64_t off
 		return &known->second;
 	}
 	const auto block = block_at(image_->bytes(), offset);
-	if (!block || block->length == 0 || block->length > max_description_bytes || common_.size() >= max_common_entries) {
+	if (!block || block->length == 0 || block->length > max_description_bytes) {
 		return nullptr;
 	}
 	const auto bytes = image_->bytes().read_bytes(offset + block->header, block->length);
@@ -272,7 +274,32 @@ const CommonEntry *CfiTable::common_at(const Section &section, std::uint64_t off
 		return nullptr;
 	}
 	entry.instructions.assign(bytes->begin() + static_cast<std::ptrdiff_t>(instructions), bytes->end());
+	if (common_bytes_ > max_common_bytes) {
+		drop_common();
+	}
+	common_bytes_ += sizeof(CommonEntry) + entry.instructions.capacity();
 	return &common_.emplace(offset, std::move(entry)).first->second;
+}
+
+void CfiTable::drop_common() {
+	common_.clear();
+	common_bytes_ = 0;
+}
+
+std::size_t CfiTable::table_bytes() const {
+	std::size_t sum = common_bytes_;
+	for (const Section &section : scanned_) {
+		sum += section.entries.capacity() * sizeof(Section::Entry);
+	}
+	return sum;
+}
+
+void CfiTable::drop_tables() {
+	drop_common();
+	for (Section &section : scanned_) {
+		section.entries = {};
+		section.indexed = false;
+	}
 }
 
 std::optional<UnwindRow> CfiTable::row(const Section &section, std::uint64_t offset, std::uint64_t address) {

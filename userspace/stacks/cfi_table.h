@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "elf/image.h"
 #include "stacks/cfi_program.h"
-#include "stacks/elf_image.h"
 
 namespace loopsnoop::stacks {
 
@@ -20,10 +20,13 @@ namespace loopsnoop::stacks {
 // register's number from the file as the size of an array. Here a look-up reads some hundred bytes, and there are 17 registers.
 class CfiTable {
 public:
-	explicit CfiTable(std::shared_ptr<const ElfImage> image);
+	explicit CfiTable(std::shared_ptr<const elf::Image> image);
 
 	// nullopt: nothing describes the address, or what does is broken.
 	[[nodiscard]] std::optional<UnwindRow> find(std::uint64_t address);
+	// What indexes and common entries take in memory; dropped, they are read again when needed.
+	[[nodiscard]] std::size_t table_bytes() const;
+	void drop_tables();
 
 private:
 	// One frame description and where its parts lie.
@@ -55,16 +58,18 @@ private:
 	void read_search_table();
 	void add_section(std::string_view name, bool eh);
 	[[nodiscard]] std::optional<std::uint64_t> search(std::uint64_t address) const;
-	static void index(const ElfImage &image, CfiTable &table, Section &section);
+	static void index(const elf::Image &image, CfiTable &table, Section &section);
 	[[nodiscard]] std::optional<Description> description_at(const Section &section, std::uint64_t offset, bool with_instructions);
 	[[nodiscard]] const CommonEntry *common_at(const Section &section, std::uint64_t offset);
+	void drop_common();
 	[[nodiscard]] std::optional<UnwindRow> row(const Section &section, std::uint64_t offset, std::uint64_t address);
 
-	std::shared_ptr<const ElfImage> image_;
+	std::shared_ptr<const elf::Image> image_;
 	std::optional<SearchTable> search_;
 	Section eh_frame_;                                      // through the search table, the section's bounds need not be known
 	std::vector<Section> scanned_;                          // the ones to read from end to end
 	std::unordered_map<std::uint64_t, CommonEntry> common_; // by offset in the file
+	std::size_t common_bytes_ = 0;
 };
 
 } // namespace loopsnoop::stacks

@@ -11,14 +11,19 @@ namespace {
 
 constexpr std::size_t max_string_bytes = 4096;
 constexpr std::uint64_t max_unpacked_bytes = 16ULL * 1024 * 1024; // libc's .debug_line has 2 MiB
+constexpr std::uint64_t max_growth = 4096;                        // zlib adds some bytes to what cannot be packed
 
-std::shared_ptr<const ByteSource> unpack(const ElfImage &image, const ElfSection &section) {
+std::shared_ptr<const elf::ByteSource> unpack(const elf::Image &image, const elf::Section &section) {
 	const auto header = image.bytes().read<Elf64_Chdr>(section.offset);
 	if (!header || section.bytes < sizeof(*header) || header->ch_type != ELFCOMPRESS_ZLIB ||
 	    header->ch_size > max_unpacked_bytes) {
 		return nullptr;
 	}
-	const auto packed = image.bytes().read_bytes(section.offset + sizeof(*header), section.bytes - sizeof(*header));
+	auto room = elf::UnpackedRoom::take(header->ch_size);
+	// What is packed is smaller, or somebody made it so that it is not.
+	const auto packed = room && section.bytes <= header->ch_size + sizeof(*header) + max_growth
+	                        ? image.bytes().read_bytes(section.offset + sizeof(*header), section.bytes - sizeof(*header))
+	                        : std::nullopt;
 	if (!packed) {
 		return nullptr;
 	}
@@ -27,13 +32,13 @@ std::shared_ptr<const ByteSource> unpack(const ElfImage &image, const ElfSection
 	if (uncompress(bytes.data(), &length, packed->data(), packed->size()) != Z_OK || length != bytes.size()) {
 		return nullptr;
 	}
-	return std::make_shared<MemoryBytes>(std::move(bytes));
+	return std::make_shared<elf::UnpackedBytes>(std::move(room), std::move(bytes));
 }
 
 } // namespace
 
-DebugSection::DebugSection(const std::shared_ptr<const ElfImage> &image, std::string_view name) {
-	const ElfSection *const section = image->section(name);
+DebugSection::DebugSection(const std::shared_ptr<const elf::Image> &image, std::string_view name) {
+	const elf::Section *const section = image->section(name);
 	if (section == nullptr || section->type == SHT_NOBITS) {
 		return;
 	}
@@ -43,7 +48,7 @@ DebugSection::DebugSection(const std::shared_ptr<const ElfImage> &image, std::st
 		unpacked_ = true;
 		return;
 	}
-	source_ = std::shared_ptr<const ByteSource>(image, &image->bytes());
+	source_ = std::shared_ptr<const elf::ByteSource>(image, &image->bytes());
 	offset_ = section->offset;
 	bytes_ = section->bytes;
 }

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "stacks/elf_image.h"
+#include "elf/image.h"
 
 namespace loopsnoop::stacks {
 
@@ -18,7 +18,7 @@ class DebugSection {
 public:
 	DebugSection() = default;
 	// An empty one: there is none, or it is broken, or larger than 16 MiB unpacked.
-	DebugSection(const std::shared_ptr<const ElfImage> &image, std::string_view name);
+	DebugSection(const std::shared_ptr<const elf::Image> &image, std::string_view name);
 
 	[[nodiscard]] bool empty() const { return bytes_ == 0; }
 	[[nodiscard]] std::uint64_t size() const { return bytes_; }
@@ -39,7 +39,7 @@ private:
 		return offset <= bytes_ && bytes <= bytes_ - offset;
 	}
 
-	std::shared_ptr<const ByteSource> source_;
+	std::shared_ptr<const elf::ByteSource> source_;
 	std::uint64_t offset_ = 0;
 	std::uint64_t bytes_ = 0;
 	bool unpacked_ = false;

@@ -29,7 +29,7 @@ std::optional<std::uint64_t> offset_in(const DebugSection &section, std::uint64_
 
 } // namespace
 
-DwarfSections::DwarfSections(const std::shared_ptr<const ElfImage> &image)
+DwarfSections::DwarfSections(const std::shared_ptr<const elf::Image> &image)
     : info(image, ".debug_info"), abbreviations(image, ".debug_abbrev"), strings(image, ".debug_str"),
       line_strings(image, ".debug_line_str"), string_offsets(image, ".debug_str_offsets"), addresses(image, ".debug_addr"),
       ranges(image, ".debug_ranges"), range_lists(image, ".debug_rnglists") {}

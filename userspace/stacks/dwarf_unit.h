@@ -16,7 +16,7 @@ namespace loopsnoop::stacks {
 
 // The sections that debugging entries lie in and point to.
 struct DwarfSections {
-	explicit DwarfSections(const std::shared_ptr<const ElfImage> &image);
+	explicit DwarfSections(const std::shared_ptr<const elf::Image> &image);
 
 	DebugSection info;
 	DebugSection abbreviations;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "elf/work_limit.h"
+
 namespace loopsnoop::stacks {
 namespace {
 
@@ -29,7 +31,7 @@ bool is_scope(std::uint64_t tag) {
 
 } // namespace
 
-std::unique_ptr<InlinedCalls> InlinedCalls::open(const std::shared_ptr<const ElfImage> &image) {
+std::unique_ptr<InlinedCalls> InlinedCalls::open(const std::shared_ptr<const elf::Image> &image) {
 	std::unique_ptr<InlinedCalls> calls(new InlinedCalls(image)); // NOLINT(cppcoreguidelines-owning-memory): private
 	if (calls->sections_.info.empty() || calls->sections_.abbreviations.empty() ||
 	    calls->sections_.info.size() > max_section_bytes) {
@@ -40,7 +42,8 @@ std::unique_ptr<InlinedCalls> InlinedCalls::open(const std::shared_ptr<const Elf
 }
 
 void InlinedCalls::index_units() {
-	for (std::uint64_t at = 0; at < sections_.info.size() && units_.size() < max_units && ranges_.size() < max_unit_ranges;) {
+	for (std::uint64_t at = 0; at < sections_.info.size() && units_.size() < max_units && ranges_.size() < max_unit_ranges &&
+	                           !elf::WorkLimit::used_up();) {
 		const auto header = DwarfUnit::header_at(sections_, at);
 		if (!header || header->end <= at) {
 			break;
@@ -111,7 +114,8 @@ const std::vector<InlinedCalls::Function> *InlinedCalls::functions(std::uint32_t
 	}
 	std::vector<Function> found;
 	std::uint64_t at = in->header().first_entry;
-	for (std::size_t i = 0; i < max_entries && at < in->header().end && found.size() < max_functions; ++i) {
+	for (std::size_t i = 0;
+	     i < max_entries && at < in->header().end && found.size() < max_functions && !elf::WorkLimit::used_up_by_step(); ++i) {
 		const auto entry = in->entry(at);
 		if (!entry) {
 			break;
@@ -137,7 +141,8 @@ std::vector<DebugEntry> InlinedCalls::inlined_in(const DwarfUnit &unit, const De
 	std::size_t depth = 1; // of open lists of children
 	// Entries below this depth are inside something that does not hold the address, and had no sibling to jump to.
 	std::size_t skipping_from = 0;
-	for (std::size_t i = 0; i < max_entries && depth > 0 && chain.size() < max_inlined; ++i) {
+	for (std::size_t i = 0; i < max_entries && depth > 0 && chain.size() < max_inlined && !elf::WorkLimit::used_up_by_step();
+	     ++i) {
 		const auto entry = unit.entry(at);
 		if (!entry) {
 			break;
@@ -176,7 +181,7 @@ std::vector<DebugEntry> InlinedCalls::inlined_in(const DwarfUnit &unit, const De
 std::string InlinedCalls::scope_of(const DwarfUnit &unit, std::uint64_t wanted) const {
 	std::vector<std::string> around;
 	std::uint64_t at = unit.header().first_entry;
-	for (std::size_t i = 0; i < max_entries && at < wanted; ++i) {
+	for (std::size_t i = 0; i < max_entries && at < wanted && !elf::WorkLimit::used_up_by_step(); ++i) {
 		const auto entry = unit.entry(at);
 		if (!entry) {
 			break;

@@ -40,7 +40,7 @@ struct InlinedStack {
 class InlinedCalls {
 public:
 	// nullptr: no debug information, too much of it, or broken.
-	[[nodiscard]] static std::unique_ptr<InlinedCalls> open(const std::shared_ptr<const ElfImage> &image);
+	[[nodiscard]] static std::unique_ptr<InlinedCalls> open(const std::shared_ptr<const elf::Image> &image);
 
 	// nullopt: no unit that can be read says anything about the address.
 	[[nodiscard]] std::optional<InlinedStack> find(std::uint64_t address);
@@ -57,7 +57,7 @@ private:
 		std::uint64_t entry; // offset in .debug_info
 	};
 
-	explicit InlinedCalls(const std::shared_ptr<const ElfImage> &image) : sections_(image) {}
+	explicit InlinedCalls(const std::shared_ptr<const elf::Image> &image) : sections_(image) {}
 	void index_units();
 	[[nodiscard]] std::optional<std::uint32_t> unit_of_address(std::uint64_t address) const;
 	[[nodiscard]] std::optional<std::uint32_t> unit_of_entry(std::uint64_t at) const;

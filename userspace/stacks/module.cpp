@@ -6,6 +6,7 @@
 #include <limits>
 #include <string_view>
 
+#include "elf/work_limit.h"
 #include "stacks/demangle.h"
 
 namespace loopsnoop::stacks {
@@ -15,10 +16,24 @@ constexpr std::size_t max_rows = 2048;   // about 300 bytes each; a Python serve
 constexpr std::size_t max_places = 4096; // about 250 bytes each
 constexpr std::uint64_t max_line = std::numeric_limits<int>::max();
 
+constexpr std::size_t max_known_bytes = 2ULL * 1024 * 1024;
+constexpr std::size_t node_bytes = 32; // what the hash table takes for one, about
+constexpr int strikes_for_lines = 3;
+constexpr int strikes_for_symbols = 6;
+constexpr int strikes_for_rules = 9;
+
+std::size_t bytes_of(const std::vector<Place> &places) {
+	std::size_t sum = node_bytes + sizeof(places);
+	for (const Place &place : places) {
+		sum += sizeof(place) + (place.function ? place.function->capacity() : 0) + (place.file ? place.file->capacity() : 0);
+	}
+	return sum;
+}
+
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-const ElfSection *table_of_type(const ElfImage &image, std::uint32_t type) {
-	for (const ElfSection &section : image.sections()) {
+const elf::Section *table_of_type(const elf::Image &image, std::uint32_t type) {
+	for (const elf::Section &section : image.sections()) {
 		if (section.type == type && section.bytes > 0) {
 			return &section;
 		}
@@ -28,13 +43,40 @@ const ElfSection *table_of_type(const ElfImage &image, std::uint32_t type) {
 
 } // namespace
 
+bool Module::is_whole(std::uint64_t began_ns) {
+	if (!elf::WorkLimit::hit()) {
+		return true;
+	}
+	// Another file of the process may have taken most of it.
+	const bool by_itself = elf::WorkLimit::spent_ns() - began_ns > elf::WorkLimit::max_cpu_ns / 2 ||
+	                       table_bytes() > elf::UnpackedRoom::max_bytes_of_all / 2;
+	strikes_ += by_itself ? 1 : 0;
+	drop_tables();
+	return false;
+}
+
+void Module::drop_known() {
+	rows_.clear();
+	places_.clear();
+	known_bytes_ = 0;
+}
+
 const UnwindRow *Module::row(std::uint64_t address) {
 	auto known = rows_.find(address);
 	if (known == rows_.end()) {
-		if (rows_.size() >= max_rows) {
-			rows_.clear();
+		if (elf::WorkLimit::hit() || strikes_ >= strikes_for_rules) {
+			return nullptr;
 		}
-		known = rows_.emplace(address, cfi_.find(address)).first;
+		if (rows_.size() >= max_rows || known_bytes_ > max_known_bytes) {
+			drop_known();
+		}
+		const std::uint64_t began_ns = elf::WorkLimit::spent_ns();
+		auto found = cfi_.find(address);
+		if (!is_whole(began_ns)) {
+			return nullptr;
+		}
+		known_bytes_ += sizeof(*known) + node_bytes + (found ? found->expressions.capacity() : 0);
+		known = rows_.emplace(address, std::move(found)).first;
 	}
 	return known->second ? &*known->second : nullptr;
 }
@@ -43,11 +85,21 @@ const std::vector<Place> &Module::places(std::uint64_t address, const DebugSearc
 	if (const auto known = places_.find(address); known != places_.end()) {
 		return known->second;
 	}
-	if (places_.size() >= max_places) {
-		places_.clear();
+	unsure_ = {Place()};
+	if (elf::WorkLimit::hit()) {
+		return unsure_;
 	}
+	if (places_.size() >= max_places || known_bytes_ > max_known_bytes) {
+		drop_known();
+	}
+	const std::uint64_t began_ns = elf::WorkLimit::spent_ns();
 	load_symbols(search);
-	return places_.emplace(address, expand(address)).first->second;
+	auto found = expand(address);
+	if (!is_whole(began_ns)) {
+		return unsure_;
+	}
+	known_bytes_ += bytes_of(found);
+	return places_.emplace(address, std::move(found)).first->second;
 }
 
 // A function and a place are of one kind: the line table speaks of the innermost inlined function, the symbol table of the one
@@ -95,21 +147,24 @@ void Module::load_symbols(const DebugSearch &search) {
 		return;
 	}
 	symbols_loaded_ = true;
+	if (strikes_ >= strikes_for_symbols) {
+		return;
+	}
 	// .symtab holds all that .dynsym holds: the first full table is enough.
-	if (const ElfSection *const full = table_of_type(*image_, SHT_SYMTAB)) {
+	if (const elf::Section *const full = table_of_type(*image_, SHT_SYMTAB)) {
 		symbols_.push_back(SymbolTable::read(image_, *full));
 		return;
 	}
-	if (const ElfSection *const full = debug_image_ ? table_of_type(*debug_image_, SHT_SYMTAB) : nullptr) {
+	if (const elf::Section *const full = debug_image_ ? table_of_type(*debug_image_, SHT_SYMTAB) : nullptr) {
 		symbols_.push_back(SymbolTable::read(debug_image_, *full));
 		return;
 	}
-	if (const ElfSection *const exported = table_of_type(*image_, SHT_DYNSYM)) {
+	if (const elf::Section *const exported = table_of_type(*image_, SHT_DYNSYM)) {
 		symbols_.push_back(SymbolTable::read(image_, *exported));
 	}
 	// MiniDebugInfo leaves out what .dynsym has.
 	if (const auto mini = unpack_mini_debug_info(*image_)) {
-		if (const ElfSection *const rest = table_of_type(*mini, SHT_SYMTAB)) {
+		if (const elf::Section *const rest = table_of_type(*mini, SHT_SYMTAB)) {
 			symbols_.push_back(SymbolTable::read(mini, *rest));
 		}
 	}
@@ -140,7 +195,7 @@ std::optional<std::string> Module::function_at(std::uint64_t address) {
 }
 
 void Module::open_lines() {
-	if (!has_lines_ || lines_) {
+	if (!has_lines_ || lines_ || strikes_ >= strikes_for_lines) {
 		return;
 	}
 	for (const auto &image : {image_, debug_image_}) {
@@ -150,11 +205,11 @@ void Module::open_lines() {
 			return;
 		}
 	}
-	has_lines_ = false;
+	has_lines_ = elf::WorkLimit::hit();
 }
 
 std::size_t Module::table_bytes() const {
-	std::size_t sum = (lines_ ? lines_->bytes() : 0) + (inlined_ ? inlined_->bytes() : 0);
+	std::size_t sum = cfi_.table_bytes() + (lines_ ? lines_->bytes() : 0) + (inlined_ ? inlined_->bytes() : 0);
 	for (const SymbolTable &table : symbols_) {
 		sum += table.bytes();
 	}
@@ -165,6 +220,7 @@ void Module::drop_tables() {
 	symbols_.clear();
 	symbols_.shrink_to_fit();
 	symbols_loaded_ = false;
+	cfi_.drop_tables();
 	lines_.reset();
 	inlined_.reset();
 }

@@ -55,33 +55,49 @@ std::shared_ptr<Module> ModuleCache::vdso() {
 		}
 		std::vector<std::uint8_t> bytes(mapping.end - mapping.start);
 		if (process::TargetMemory(self).read(address, std::as_writable_bytes(std::span(bytes)))) {
-			if (auto image = ElfImage::read(std::make_shared<MemoryBytes>(std::move(bytes)))) {
-				vdso_ = std::make_shared<Module>(std::make_shared<const ElfImage>(std::move(*image)));
+			if (auto image = elf::Image::read(std::make_shared<elf::MemoryBytes>(std::move(bytes)))) {
+				vdso_ = std::make_shared<Module>(std::make_shared<const elf::Image>(std::move(*image)));
 			}
 		}
 	}
 	return vdso_;
 }
 
-void ModuleCache::finish_stack() {
-	++stack_number_;
-	std::size_t bytes = 0;
+void ModuleCache::bound(Bytes bytes, Drop drop, std::size_t max_bytes, const Module *spared) {
+	std::size_t sum = 0;
 	for (const auto &[key, module] : modules_) {
-		bytes += module ? module->table_bytes() : 0;
+		sum += module ? (*module.*bytes)() : 0;
 	}
-	while (bytes > max_table_bytes) {
+	while (sum > max_bytes) {
 		Module *oldest = nullptr;
 		for (const auto &[key, module] : modules_) {
-			if (module && module->table_bytes() > 0 && (oldest == nullptr || module->last_used() < oldest->last_used())) {
+			if (module && module.get() != spared && (*module.*bytes)() > 0 &&
+			    (oldest == nullptr || module->last_used() < oldest->last_used())) {
 				oldest = module.get();
 			}
 		}
 		if (oldest == nullptr) {
 			break;
 		}
-		bytes -= oldest->table_bytes();
-		oldest->drop_tables();
+		sum -= (*oldest.*bytes)();
+		(*oldest.*drop)();
 	}
+}
+
+void ModuleCache::bound(const Module &in_hand) {
+	const std::size_t bytes = in_hand.table_bytes();
+	if (&in_hand != last_ || bytes != last_bytes_) {
+		bound(&Module::table_bytes, &Module::drop_tables, max_table_bytes, &in_hand);
+	}
+	last_ = &in_hand;
+	last_bytes_ = bytes;
+}
+
+void ModuleCache::finish_stack() {
+	++stack_number_;
+	last_ = nullptr;
+	bound(&Module::table_bytes, &Module::drop_tables, max_table_bytes, nullptr);
+	bound(&Module::known_bytes, &Module::drop_known, max_known_bytes, nullptr);
 }
 
 } // namespace loopsnoop::stacks

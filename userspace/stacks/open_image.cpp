@@ -9,12 +9,14 @@
 #include <string_view>
 #include <utility>
 
+#include "elf/work_limit.h"
+
 namespace loopsnoop::stacks {
 namespace {
 
 constexpr std::uint64_t max_packed_bytes = 4ULL * 1024 * 1024;
 constexpr std::size_t max_unpacked_bytes = 8ULL * 1024 * 1024;
-constexpr std::uint64_t max_unpacking_memory = 64ULL * 1024 * 1024; // xz -9 asks for 65 MiB, -6 for 9
+constexpr std::uint64_t max_unpacking_memory = 16ULL * 1024 * 1024; // xz -6 asks for 9 MiB, -9 for 65: more than all of loopsnoop
 constexpr std::uint64_t max_checksummed_bytes = 256ULL * 1024 * 1024;
 constexpr std::size_t max_link_name = 255;
 
@@ -23,8 +25,8 @@ struct DebugLink {
 	std::uint32_t checksum = 0;
 };
 
-std::optional<DebugLink> debug_link(const ElfImage &image) {
-	const ElfSection *const section = image.section(".gnu_debuglink");
+std::optional<DebugLink> debug_link(const elf::Image &image) {
+	const elf::Section *const section = image.section(".gnu_debuglink");
 	if (section == nullptr || section->bytes < 8) {
 		return std::nullopt;
 	}
@@ -38,13 +40,13 @@ std::optional<DebugLink> debug_link(const ElfImage &image) {
 	return link;
 }
 
-bool has_checksum(const ByteSource &bytes, std::uint32_t wanted) {
+bool has_checksum(const elf::ByteSource &bytes, std::uint32_t wanted) {
 	if (bytes.size() > max_checksummed_bytes) {
 		return false;
 	}
 	std::vector<std::uint8_t> piece(64ULL * 1024);
 	uLong checksum = 0;
-	for (std::uint64_t at = 0; at < bytes.size();) {
+	for (std::uint64_t at = 0; at < bytes.size() && !elf::WorkLimit::used_up();) {
 		const std::size_t got = bytes.read_some(at, piece);
 		if (got == 0) {
 			return false;
@@ -52,14 +54,14 @@ bool has_checksum(const ByteSource &bytes, std::uint32_t wanted) {
 		checksum = crc32(checksum, piece.data(), static_cast<uInt>(got));
 		at += got;
 	}
-	return checksum == wanted;
+	return !elf::WorkLimit::hit() && checksum == wanted;
 }
 
 } // namespace
 
-std::shared_ptr<const ElfImage> open_image(FileOfTarget file) {
-	auto image = file ? ElfImage::read(std::make_shared<FileBytes>(std::move(file))) : std::nullopt;
-	return image ? std::make_shared<const ElfImage>(std::move(*image)) : nullptr;
+std::shared_ptr<const elf::Image> open_image(FileOfTarget file) {
+	auto image = elf::Image::open(std::move(file));
+	return image ? std::make_shared<const elf::Image>(std::move(*image)) : nullptr;
 }
 
 FileOfTarget open_ours(const std::string &path) {
@@ -69,7 +71,7 @@ FileOfTarget open_ours(const std::string &path) {
 	return file ? std::move(*file) : nullptr;
 }
 
-std::shared_ptr<const ElfImage> find_debug_file(const ElfImage &image, const std::string &path, const OpenInTarget &open) {
+std::shared_ptr<const elf::Image> find_debug_file(const elf::Image &image, const std::string &path, const OpenInTarget &open) {
 	const std::array<OpenInTarget, 2> roots{open, open_ours};
 	if (image.build_id().size() > 2) {
 		const std::string by_id =
@@ -105,13 +107,17 @@ std::shared_ptr<const ElfImage> find_debug_file(const ElfImage &image, const std
 	return nullptr;
 }
 
-std::shared_ptr<const ElfImage> unpack_mini_debug_info(const ElfImage &image) {
-	const ElfSection *const section = image.section(".gnu_debugdata");
+std::shared_ptr<const elf::Image> unpack_mini_debug_info(const elf::Image &image) {
+	const elf::Section *const section = image.section(".gnu_debugdata");
 	if (section == nullptr || section->bytes > max_packed_bytes) {
 		return nullptr;
 	}
 	const auto packed = image.bytes().read_bytes(section->offset, section->bytes);
 	if (!packed) {
+		return nullptr;
+	}
+	auto room = elf::UnpackedRoom::take(max_unpacked_bytes);
+	if (!room) {
 		return nullptr;
 	}
 	lzma_stream stream = LZMA_STREAM_INIT;
@@ -123,7 +129,7 @@ std::shared_ptr<const ElfImage> unpack_mini_debug_info(const ElfImage &image) {
 	stream.next_in = packed->data();
 	stream.avail_in = packed->size();
 	lzma_ret state = LZMA_OK;
-	while (state == LZMA_OK && unpacked.size() <= max_unpacked_bytes) {
+	while (state == LZMA_OK && unpacked.size() <= max_unpacked_bytes && !elf::WorkLimit::used_up()) {
 		stream.next_out = piece.data();
 		stream.avail_out = piece.size();
 		state = lzma_code(&stream, LZMA_FINISH);
@@ -134,8 +140,10 @@ std::shared_ptr<const ElfImage> unpack_mini_debug_info(const ElfImage &image) {
 		return nullptr;
 	}
 	unpacked.shrink_to_fit();
-	auto inner = ElfImage::read(std::make_shared<MemoryBytes>(std::move(unpacked)));
-	return inner ? std::make_shared<const ElfImage>(std::move(*inner)) : nullptr;
+	room.reset(); // the rest of it is free again
+	room = elf::UnpackedRoom::take(unpacked.size());
+	auto inner = elf::Image::read(std::make_shared<elf::UnpackedBytes>(std::move(room), std::move(unpacked)));
+	return inner ? std::make_shared<const elf::Image>(std::move(*inner)) : nullptr;
 }
 
 } // namespace loopsnoop::stacks

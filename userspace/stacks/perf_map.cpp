@@ -7,6 +7,8 @@
 #include <string_view>
 #include <tuple>
 
+#include "elf/work_limit.h"
+
 namespace loopsnoop::stacks {
 namespace {
 
@@ -66,7 +68,7 @@ void PerfMap::parse_from(std::uint64_t offset, std::uint64_t end) {
 	bool skipping = offset != parsed_; // began in the middle of the file: not at the beginning of a line
 	parsed_ = offset;
 	std::string piece(64ULL * 1024, '\0');
-	while (offset < end) {
+	while (offset < end && !elf::WorkLimit::used_up()) {
 		const auto wanted = std::as_writable_bytes(std::span(piece)).first(std::min<std::uint64_t>(piece.size(), end - offset));
 		const std::size_t got = file_->read_some(offset, wanted);
 		if (got == 0) {

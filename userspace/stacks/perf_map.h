@@ -20,6 +20,7 @@ public:
 	void update(std::shared_ptr<const foreign::File> file);
 	[[nodiscard]] std::optional<std::string> find(std::uint64_t address) const;
 	[[nodiscard]] std::size_t size() const { return entries_.size(); }
+	[[nodiscard]] std::size_t bytes() const { return entries_.capacity() * sizeof(Entry); }
 
 private:
 	// Names stay in the file until one is asked for.

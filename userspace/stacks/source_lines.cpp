@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "elf/work_limit.h"
+
 namespace loopsnoop::stacks {
 namespace {
 
@@ -15,7 +17,7 @@ constexpr std::size_t max_sequences = 256ULL * 1024;
 
 } // namespace
 
-std::unique_ptr<SourceLines> SourceLines::open(const std::shared_ptr<const ElfImage> &image) {
+std::unique_ptr<SourceLines> SourceLines::open(const std::shared_ptr<const elf::Image> &image) {
 	std::unique_ptr<SourceLines> lines(new SourceLines); // NOLINT(cppcoreguidelines-owning-memory): the constructor is private
 	lines->line_ = DebugSection(image, ".debug_line");
 	if (lines->line_.empty() || lines->line_.size() > max_section_bytes) {
@@ -23,7 +25,7 @@ std::unique_ptr<SourceLines> SourceLines::open(const std::shared_ptr<const ElfIm
 	}
 	lines->line_strings_ = DebugSection(image, ".debug_line_str");
 	// Compilers put paths into .debug_line_str; .debug_str, far larger, is read only where it lies open in the file.
-	if (const ElfSection *const strings = image->section(".debug_str");
+	if (const elf::Section *const strings = image->section(".debug_str");
 	    strings != nullptr && (strings->flags & SHF_COMPRESSED) == 0) {
 		lines->strings_ = DebugSection(image, ".debug_str");
 	}
@@ -43,7 +45,7 @@ std::optional<std::vector<std::uint8_t>> SourceLines::unit_at(std::uint64_t offs
 }
 
 void SourceLines::index() {
-	for (std::uint64_t at = 0; at < line_.size() && sequences_.size() < max_sequences;) {
+	for (std::uint64_t at = 0; at < line_.size() && sequences_.size() < max_sequences && !elf::WorkLimit::used_up();) {
 		const auto unit = unit_at(at);
 		if (!unit) {
 			break; // without a length the next one cannot be found
@@ -59,7 +61,7 @@ void SourceLines::index() {
 					}
 					low = std::numeric_limits<std::uint64_t>::max();
 				}
-				return sequences_.size() < max_sequences;
+				return sequences_.size() < max_sequences && !elf::WorkLimit::used_up_by_step();
 			});
 		}
 		at += unit->size();
@@ -87,7 +89,7 @@ std::optional<SourceLine> SourceLines::find(std::uint64_t address) const {
 			return false;
 		}
 		before = row.end_sequence ? std::nullopt : std::optional(row);
-		return true;
+		return !elf::WorkLimit::used_up_by_step();
 	});
 	if (!found) {
 		return std::nullopt;

@@ -24,7 +24,7 @@ struct SourceLine {
 class SourceLines {
 public:
 	// nullptr: no line information, too much of it, or broken.
-	[[nodiscard]] static std::unique_ptr<SourceLines> open(const std::shared_ptr<const ElfImage> &image);
+	[[nodiscard]] static std::unique_ptr<SourceLines> open(const std::shared_ptr<const elf::Image> &image);
 
 	[[nodiscard]] std::optional<SourceLine> find(std::uint64_t address) const;
 	// The file of that number in the unit at that offset of .debug_line; empty: there is none.

@@ -8,6 +8,8 @@
 #include <limits>
 #include <tuple>
 
+#include "elf/work_limit.h"
+
 namespace loopsnoop::stacks {
 namespace {
 
@@ -24,9 +26,9 @@ std::size_t leading_underscores(std::string_view name) { return std::min(name.fi
 
 } // namespace
 
-SymbolTable SymbolTable::read(std::shared_ptr<const ElfImage> image, const ElfSection &section) {
+SymbolTable SymbolTable::read(std::shared_ptr<const elf::Image> image, const elf::Section &section) {
 	SymbolTable table;
-	const std::vector<ElfSection> &sections = image->sections();
+	const std::vector<elf::Section> &sections = image->sections();
 	if (section.link >= sections.size() || sections[section.link].type == SHT_NOBITS || section.type == SHT_NOBITS ||
 	    (section.flags & SHF_COMPRESSED) != 0 || (sections[section.link].flags & SHF_COMPRESSED) != 0) {
 		return table;
@@ -35,7 +37,7 @@ SymbolTable SymbolTable::read(std::shared_ptr<const ElfImage> image, const ElfSe
 	table.names_bytes_ = sections[section.link].bytes;
 	// Distances of 32 bits from the first code address are enough: x86-64 code is built for 2 GiB (4 GiB with gaps).
 	table.base_ = std::numeric_limits<std::uint64_t>::max();
-	for (const ElfSection &candidate : sections) {
+	for (const elf::Section &candidate : sections) {
 		if ((candidate.flags & SHF_EXECINSTR) != 0 && (candidate.flags & SHF_ALLOC) != 0) {
 			table.base_ = std::min(table.base_, candidate.address);
 		}
@@ -43,7 +45,7 @@ SymbolTable SymbolTable::read(std::shared_ptr<const ElfImage> image, const ElfSe
 	const std::uint64_t count = std::min(section.bytes / sizeof(Elf64_Sym), max_symbols);
 	std::vector<Elf64_Sym> chunk(std::min(count, chunk_symbols));
 	const std::span into(reinterpret_cast<std::uint8_t *>(chunk.data()), chunk.size() * sizeof(Elf64_Sym));
-	for (std::uint64_t done = 0; done < count;) {
+	for (std::uint64_t done = 0; done < count && !elf::WorkLimit::used_up();) {
 		const std::size_t got = image->bytes().read_some(section.offset + done * sizeof(Elf64_Sym), into) / sizeof(Elf64_Sym);
 		const std::size_t usable = std::min<std::uint64_t>(got, count - done);
 		for (std::size_t i = 0; i < usable; ++i) {
@@ -53,7 +55,7 @@ SymbolTable SymbolTable::read(std::shared_ptr<const ElfImage> image, const ElfSe
 			    symbol.st_shndx >= sections.size() || symbol.st_name == 0 || symbol.st_name >= table.names_bytes_) {
 				continue;
 			}
-			const ElfSection &home = sections[symbol.st_shndx];
+			const elf::Section &home = sections[symbol.st_shndx];
 			const std::uint64_t start = symbol.st_value - table.base_;
 			const std::uint64_t room = home.address + home.bytes - symbol.st_value; // to the end of its section
 			if ((home.flags & SHF_EXECINSTR) == 0 || symbol.st_value < home.address || room > home.bytes || room == 0 ||

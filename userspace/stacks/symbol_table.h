@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "stacks/elf_image.h"
+#include "elf/image.h"
 
 namespace loopsnoop::stacks {
 
@@ -21,12 +21,14 @@ struct FoundSymbol {
 class SymbolTable {
 public:
 	// `section`: SHT_SYMTAB or SHT_DYNSYM. A broken table is an empty one; entries past a million are not looked at.
-	[[nodiscard]] static SymbolTable read(std::shared_ptr<const ElfImage> image, const ElfSection &section);
+	[[nodiscard]] static SymbolTable read(std::shared_ptr<const elf::Image> image, const elf::Section &section);
 
 	// The innermost function whose bytes hold the address; of several names for it the one that people know: global before
 	// local, fewest leading underscores, shortest. nullopt: no function, never the nearest one.
 	[[nodiscard]] std::optional<FoundSymbol> find(std::uint64_t address) const;
-	[[nodiscard]] std::size_t bytes() const { return entries_.capacity() * sizeof(Entry); }
+	[[nodiscard]] std::size_t bytes() const {
+		return entries_.capacity() * sizeof(Entry) + (image_ ? image_->bytes().memory_bytes() : 0);
+	}
 	[[nodiscard]] std::size_t size() const { return entries_.size(); }
 
 private:
@@ -41,7 +43,7 @@ private:
 	[[nodiscard]] std::string best_name(std::size_t index) const;
 	void bound_unsized();
 
-	std::shared_ptr<const ElfImage> image_;
+	std::shared_ptr<const elf::Image> image_;
 	std::uint64_t base_ = 0;
 	std::uint64_t names_offset_ = 0;
 	std::uint64_t names_bytes_ = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "elf/work_limit.h"
 #include "process/memory.h"
 #include "stacks/javascript_name.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t max_processes = 32;
 constexpr std::uint64_t perf_map_interval_ns = 100'000'000;
+constexpr std::size_t max_perf_map_bytes = 8ULL * 1024 * 1024; // one of a quarter million names has 6
 
 } // namespace
 
@@ -30,6 +32,7 @@ Stack Symbolizer::native_and_kernel(const RawStack &raw, std::vector<std::uint64
 	if (!raw.have_registers) {
 		return stack;
 	}
+	const elf::WorkLimit limit(raw.pid);
 	Process &process = process_of(raw.pid);
 	const process::TargetMemory memory(raw.pid);
 	const UnwoundStack unwound = unwind(process.space, raw, raw.from == StackFrom::live ? &memory : nullptr);
@@ -46,6 +49,7 @@ Stack Symbolizer::native_and_kernel(const RawStack &raw, std::vector<std::uint64
 			}
 		}
 	}
+	over_budget_ += elf::WorkLimit::hit() ? 1 : 0;
 	modules_.finish_stack();
 	return stack;
 }
@@ -72,12 +76,13 @@ std::vector<NativeFrame> Symbolizer::native_frames(Process &process, std::uint32
 	if (region != nullptr && location.module) {
 		std::vector<NativeFrame> frames;
 		for (const Place &place : location.module->places(location.address, process.space.debug_search(*region))) {
-			frames.push_back({place.function, region->shown, location.address, place.file, place.line});
+			frames.push_back({place.function, region->shown(), location.address, place.file, place.line});
 		}
+		modules_.bound(*location.module);
 		return frames;
 	}
 	if (region != nullptr && region->mapping.has_file() && !region->mapping.path.starts_with("/memfd:")) {
-		native.module = region->shown;
+		native.module = region->shown();
 		native.offset = frame.instruction - region->mapping.start + region->mapping.offset;
 		return {native};
 	}
@@ -105,6 +110,20 @@ void Symbolizer::check_perf_map(Process &process, std::uint32_t pid) {
 	const std::uint32_t owner = (*file)->status().owner;
 	if (owner == 0 || owner == process_folder.st_uid || owner == status->uid) {
 		process.perf_map.update(std::move(*file));
+		bound_perf_maps(process);
+	}
+}
+
+void Symbolizer::bound_perf_maps(const Process &spared) {
+	std::size_t sum = 0;
+	for (const auto &[pid, process] : processes_) {
+		sum += process->perf_map.bytes();
+	}
+	for (auto &[pid, process] : processes_) {
+		if (sum > max_perf_map_bytes && process.get() != &spared) {
+			sum -= process->perf_map.bytes();
+			process->perf_map = PerfMap();
+		}
 	}
 }
 

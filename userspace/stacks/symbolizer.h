@@ -18,8 +18,9 @@
 
 namespace loopsnoop::stacks {
 
-// Turns numbers and bytes into frames with names. One thread calls. Its memory is bounded: 32 processes, 96 files, caches of
-// some thousand addresses a file.
+// Turns numbers and bytes into frames with names. One thread calls. Its memory is bounded: 32 processes, 96 files, and bytes over
+// all of them: 8 MiB of tables, 32 MiB unpacked, 16 MiB of addresses known, 8 MiB of perf maps. What a stack may cost:
+// elf::WorkLimit.
 class Symbolizer {
 public:
 	explicit Symbolizer(process::ProcFs procfs, std::string kallsyms_path = "/proc/kallsyms")
@@ -31,6 +32,9 @@ public:
 	// The same, with the frame pointer of each native frame (0: not known, or inlined), for who can read more from there.
 	[[nodiscard]] Stack native_and_kernel(const RawStack &raw, std::vector<std::uint64_t> &frame_pointers);
 	[[nodiscard]] KernelSymbols &kernel_symbols() { return kernel_; }
+
+	// How many stacks were left without some of their names because these cost too much to read.
+	[[nodiscard]] std::uint64_t over_budget() const { return over_budget_; }
 
 	// The process is gone: to be called after its last stacks.
 	void forget(std::uint32_t pid) { processes_.erase(pid); }
@@ -50,12 +54,14 @@ private:
 	// Innermost first: what was inlined at that place, then the function itself.
 	[[nodiscard]] std::vector<NativeFrame> native_frames(Process &process, std::uint32_t pid, const UnwoundFrame &frame);
 	void check_perf_map(Process &process, std::uint32_t pid);
+	void bound_perf_maps(const Process &spared);
 
 	process::ProcFs procfs_;
 	ModuleCache modules_;
 	KernelSymbols kernel_;
 	std::map<std::uint32_t, std::unique_ptr<Process>> processes_;
 	std::uint64_t stack_number_ = 0;
+	std::uint64_t over_budget_ = 0;
 };
 
 } // namespace loopsnoop::stacks

@@ -38,6 +38,10 @@ class SilentDisk:
         self.hang.unlink(missing_ok=True)
         subprocess.run(["umount", "-l", self.point], check=False, stderr=subprocess.DEVNULL)
 
+    def close(self):
+        """For contextlib.closing, inside the context of a target that may wait for the disk: it cannot end before."""
+        self.__exit__()
+
     def add(self, source, name=None):
         """A copy of a file on the disk; its path there."""
         name = name or pathlib.Path(source).name

@@ -75,6 +75,16 @@ TEST_CASE("a loop that is idle while customers wait is no healthy one") {
 	CHECK_FALSE(has(text, "none is stuck"));
 }
 
+TEST_CASE("the page says it when loopsnoop itself stood still") {
+	Overview now = quiet();
+	now.own_threads = {{"session", 0, 0, 0}};
+	CHECK_FALSE(has(exporter::page(now), "loopsnoop itself"));
+	now.own_threads = {{"session", 1, 3 * s, 3 * s}, {"drain", 2, 5 * s, 0}};
+	const std::string text = exporter::page(now);
+	CHECK(has(text, "loopsnoop itself: its thread session stands still, and has stood for 3.00 s in all."));
+	CHECK(has(text, "loopsnoop itself: its thread drain has stood still for 5.00 s in all."));
+}
+
 TEST_CASE("a stuck loop stands first, with cause and line, or with what is not known yet") {
 	Overview now = quiet();
 	now.loops = {loop(9, "uvicorn", 12 * s), loop(8, "node", 300 * ms), loop(7, "redis-server")};

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -62,6 +64,40 @@ TEST_CASE("one worker answers question after question") {
 	CHECK(ask.pid == first);
 	CHECK(ask(about(std::string(max_path + 1, 'x')), patience).answer->error == ENAMETOOLONG);
 	CHECK(ask(about("/none"), patience).answer);
+}
+
+TEST_CASE("a child that has inherited our descriptors does not hold up the end") {
+	const pid_t child = [] {
+		auto helpers = Helpers::start(as_long_as_it_is_there);
+		REQUIRE(helpers);
+		const pid_t forked = ::fork();
+		if (forked == 0) {
+			::pause(); // as a command that hangs in exec()
+			::_exit(0);
+		}
+		return forked;
+	}();
+	REQUIRE(child > 0);
+	CHECK(::kill(child, 0) == 0);
+	::kill(child, SIGKILL);
+	CHECK(::waitpid(child, nullptr, 0) == child);
+}
+
+TEST_CASE("who wants an end waits for nobody") {
+	const test::Folder folder;
+	const std::string hang = folder.write("hang", "");
+	auto helpers = Helpers::start(as_long_as_it_is_there);
+	REQUIRE(helpers);
+	std::array<int, 2> ends{};
+	REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+	const UniqueFd asked(ends[0]), asker(ends[1]);
+	helpers->hurry_by(asked.get());
+	REQUIRE(::write(asker.get(), "x", 1) == 1);
+	Asking ask{*helpers};
+	const std::uint64_t before = monotonic_ns();
+	CHECK_FALSE(ask(about(hang), patience).answer);
+	CHECK(monotonic_ns() - before < patience / 2);
+	CHECK(ask(about("/none"), patience).answer); // what answers at once does
 }
 
 TEST_CASE("who does not answer is given up on, replaced, and heard of when it is back") {

@@ -5,6 +5,7 @@
 
 #include "catch.h"
 #include "fixture.h"
+#include "process/stand_in.h"
 
 using namespace loopsnoop;
 using process::check_target;
@@ -34,6 +35,28 @@ TEST_CASE("what cannot be followed is told apart") {
 	tree.process(13, "odd) name)", 13, 'S', 0x00200000);
 	tree.link("13/exe", "/bin/true"); // as if it could not be told by that
 	CHECK(says(reason(tree, 13), "kernel thread"));
+}
+
+TEST_CASE("a process whose main thread has ended, but not the others") {
+	const FixtureTree tree;
+	const process::ProcFs proc(tree.root());
+	tree.process(20, "server", 20, 'Z', 0);
+	for (const auto &[tid, state] : {std::pair{21U, 'Z'}, {22U, 'S'}}) {
+		tree.process(tid, "worker", 20, state, 0);
+		tree.file("20/task/" + std::to_string(tid) + "/stat", std::to_string(tid) + " (a) Z worker) " + state + " 1 1 1");
+	}
+	tree.link("22/exe", "/bin/true");
+	CHECK(reason(tree, 20).empty());
+	CHECK(proc.exe(20)->path == "/bin/true");
+	CHECK(proc.comm(20) == "server");
+	// The one that stood in for it ends as well: first another one, then none is left.
+	tree.file("20/task/22/stat", "22 (worker) Z 1 1 1");
+	tree.file("20/task/23/stat", "23 (worker) R 1 1 1");
+	tree.link("23/exe", "/bin/false");
+	CHECK(proc.exe(20)->path == "/bin/false");
+	tree.file("20/task/23/stat", "23 (worker) Z 1 1 1");
+	CHECK(says(reason(tree, 20), "ended already"));
+	CHECK(process::stand_in(tree.root(), 20) == 20);
 }
 
 TEST_CASE("loopsnoop is not followed by itself") {

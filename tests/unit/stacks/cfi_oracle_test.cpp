@@ -55,7 +55,7 @@ std::size_t compare_file(const std::string &path, std::uint64_t step) {
 	Dwarf_CFI *const cfi = dwarf_getcfi_elf(elf);
 	REQUIRE(cfi != nullptr);
 	std::size_t both = 0;
-	for (const ElfSection &section : image->sections()) {
+	for (const elf::Section &section : image->sections()) {
 		if (section.name != ".text" && section.name != ".plt") {
 			continue;
 		}
@@ -127,12 +127,12 @@ TEST_CASE("without .eh_frame_hdr the section is read from end to end") {
 			std::memcpy(place, &segment, sizeof(segment));
 		}
 	}
-	auto changed = ElfImage::read(std::make_shared<MemoryBytes>(std::move(*bytes)));
+	auto changed = elf::Image::read(std::make_shared<elf::MemoryBytes>(std::move(*bytes)));
 	REQUIRE(changed);
 	REQUIRE_FALSE(changed->eh_frame_hdr_address());
-	CfiTable scanned(std::make_shared<const ElfImage>(std::move(*changed)));
+	CfiTable scanned(std::make_shared<const elf::Image>(std::move(*changed)));
 	CfiTable searched(image);
-	const ElfSection *const text = image->section(".text");
+	const elf::Section *const text = image->section(".text");
 	REQUIRE(text != nullptr);
 	std::size_t described = 0;
 	for (std::uint64_t address = text->address; address < text->address + text->bytes; ++address) {

@@ -150,9 +150,9 @@ TEST_CASE("some hundred broken copies of a real file do no harm") {
 TEST_CASE("a symbol table that lies names nothing wrong") {
 	// Every symbol's size is everything: what starts nearest still wins, and names of junk do no harm.
 	Bytes bytes = read_file(plugin);
-	const auto image = ElfImage::read(std::make_shared<MemoryBytes>(bytes));
+	const auto image = elf::Image::read(std::make_shared<elf::MemoryBytes>(bytes));
 	REQUIRE(image);
-	for (const ElfSection &section : image->sections()) {
+	for (const elf::Section &section : image->sections()) {
 		if (section.type == SHT_SYMTAB) {
 			for (std::uint64_t at = section.offset; at < section.offset + section.bytes; at += sizeof(Elf64_Sym)) {
 				patch<std::uint64_t>(bytes, at + offsetof(Elf64_Sym, st_size), ~0ULL);

@@ -95,7 +95,7 @@ Compared compare(const std::string &path, std::uint64_t step) {
 	REQUIRE(image != nullptr);
 	Module module(image);
 	const DebugSearch search{path, [](const std::string &) { return FileOfTarget{}; }};
-	const ElfSection *const code = image->section(".text");
+	const elf::Section *const code = image->section(".text");
 	REQUIRE(code != nullptr);
 	std::vector<std::uint64_t> addresses;
 	for (std::uint64_t address = code->address; address < code->address + code->bytes; address += step) {
@@ -169,7 +169,7 @@ TEST_CASE("64-bit DWARF gives the places that 32-bit DWARF gives") {
 	Module common(common_image);
 	Module wide(wide_image);
 	const DebugSearch search{"/nowhere", [](const std::string &) { return FileOfTarget{}; }};
-	const ElfSection *const code = common_image->section(".text");
+	const elf::Section *const code = common_image->section(".text");
 	REQUIRE((code != nullptr && wide_image->section(".text")->address == code->address));
 	std::size_t inlined = 0;
 	for (std::uint64_t address = code->address; address < code->address + code->bytes; ++address) {
@@ -228,7 +228,7 @@ TEST_CASE("where the entries lie in another file, no function has the file of an
 	REQUIRE(image != nullptr);
 	Module module(image);
 	const DebugSearch search{path, [](const std::string &) { return FileOfTarget{}; }};
-	const ElfSection *const code = image->section(".text");
+	const elf::Section *const code = image->section(".text");
 	std::size_t placed = 0;
 	for (std::uint64_t address = code->address; address < code->address + code->bytes; ++address) {
 		for (const Place &place : module.places(address, search)) {
@@ -244,21 +244,21 @@ TEST_CASE("broken debugging entries end, soon, and cost little") {
 		const auto whole_image = open_image(open_ours(built + name));
 		REQUIRE(whole_image != nullptr);
 		const auto whole = whole_image->bytes().read_bytes(0, whole_image->bytes().size()).value();
-		const ElfSection *const code = whole_image->section(".text");
+		const elf::Section *const code = whole_image->section(".text");
 		std::size_t answers = 0;
 		for (unsigned seed = 1; seed <= 300; ++seed) {
 			std::mt19937 random(seed); // NOLINT(cert-msc32-c,cert-msc51-cpp): each failure can be had again
 			auto bytes = whole;
 			for (const char *const section :
 			     {".debug_info", ".debug_abbrev", ".debug_rnglists", ".debug_ranges", ".debug_str_offsets", ".debug_line"}) {
-				const ElfSection *const found = whole_image->section(section);
+				const elf::Section *const found = whole_image->section(section);
 				for (unsigned i = 0; found != nullptr && i < 8; ++i) {
 					bytes[found->offset + random() % found->bytes] = static_cast<std::uint8_t>(random());
 				}
 			}
-			auto image = ElfImage::read(std::make_shared<MemoryBytes>(std::move(bytes)));
+			auto image = elf::Image::read(std::make_shared<elf::MemoryBytes>(std::move(bytes)));
 			REQUIRE(image.has_value());
-			Module module(std::make_shared<const ElfImage>(std::move(*image)));
+			Module module(std::make_shared<const elf::Image>(std::move(*image)));
 			const DebugSearch search{"/nowhere", [](const std::string &) { return FileOfTarget{}; }};
 			const std::uint64_t begun = monotonic_ns();
 			for (std::uint64_t address = code->address; address < code->address + code->bytes; address += 37) {

@@ -28,7 +28,7 @@ std::size_t compare_file(const std::string &path, std::uint64_t step) {
 	Dwarf *const dwarf = dwarf_begin_elf(elf, DWARF_C_READ, nullptr);
 	REQUIRE(dwarf != nullptr);
 	std::size_t both = 0;
-	for (const ElfSection &section : image->sections()) {
+	for (const elf::Section &section : image->sections()) {
 		if (section.name != ".text") {
 			continue;
 		}

@@ -20,7 +20,7 @@ struct Symbol {
 };
 
 // An ELF file with .text at [0x1000, 0x2000), .init at [0x800, 0x820) and these symbols.
-std::shared_ptr<const ElfImage> file_with(const std::vector<Symbol> &symbols) {
+std::shared_ptr<const elf::Image> file_with(const std::vector<Symbol> &symbols) {
 	std::vector<std::uint8_t> bytes(sizeof(Elf64_Ehdr));
 	const auto append = [&](const void *data, std::size_t size) {
 		const std::size_t at = bytes.size();
@@ -68,9 +68,9 @@ std::shared_ptr<const ElfImage> file_with(const std::vector<Symbol> &symbols) {
 	header.e_shnum = sections.size();
 	header.e_shoff = append(sections.data(), sizeof(sections));
 	std::memcpy(bytes.data(), &header, sizeof(header));
-	auto image = ElfImage::read(std::make_shared<MemoryBytes>(std::move(bytes)));
+	auto image = elf::Image::read(std::make_shared<elf::MemoryBytes>(std::move(bytes)));
 	REQUIRE(image);
-	return std::make_shared<const ElfImage>(std::move(*image));
+	return std::make_shared<const elf::Image>(std::move(*image));
 }
 
 SymbolTable table_of(const std::vector<Symbol> &symbols) {

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "elf/find_symbols.h"
+#include "elf/work_limit.h"
 #include "runtimes/cpython/offsets.h"
 #include "runtimes/mapped_file.h"
 
@@ -61,7 +63,7 @@ std::optional<std::uint8_t> only_number_after(std::string_view constants, std::s
 }
 
 // Before 3.11 nothing in the process says the version outright.
-std::optional<std::pair<Version, VersionFrom>> version_in_constants(const ElfImage &image, std::string_view name) {
+std::optional<std::pair<Version, VersionFrom>> version_in_constants(const elf::Image &image, std::string_view name) {
 	std::vector<std::uint8_t> bytes;
 	if (const auto section = image.section(".rodata")) {
 		bytes = image.contents(*section, max_constants);
@@ -85,10 +87,10 @@ struct Symbols {
 };
 
 // nullopt: no CPython.
-std::optional<Symbols> symbols_of(const ElfImage &image, std::uint64_t bias) {
+std::optional<Symbols> symbols_of(const elf::Image &image, std::uint64_t bias) {
 	constexpr std::array<std::string_view, 3> names{"_PyRuntime", "Py_Version", "PyCode_Type"};
-	auto found = image.symbols(names, ElfImage::Tables::all);
-	if (const auto section = found[0] == 0 ? image.section(".PyRuntime") : std::nullopt) {
+	auto found = elf::find_symbols(image, names, elf::Tables::all);
+	if (const auto section = found[0] == 0 ? image.section(".PyRuntime") : nullptr) {
 		found[0] = section->address; // v3.13 Include/internal/pycore_runtime.h
 	}
 	if (found[0] == 0) {
@@ -98,7 +100,7 @@ std::optional<Symbols> symbols_of(const ElfImage &image, std::uint64_t bias) {
 	return Symbols{bias + found[0], at_run_time(found[1]), at_run_time(found[2])};
 }
 
-std::optional<Location> locate_in(const ElfImage &image, const Symbols &symbols, std::string_view name,
+std::optional<Location> locate_in(const elf::Image &image, const Symbols &symbols, std::string_view name,
                                   const process::Memory &memory) {
 	Location location;
 	location.runtime = symbols.runtime;
@@ -134,8 +136,9 @@ bool is_libpython(std::string_view path) {
 
 std::optional<Location> locate(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory,
                                FilesWithout *without) {
+	const elf::WorkLimit limit(pid);
 	std::optional<Location> location;
-	const auto is_it = [&](const ElfImage &image, std::uint64_t bias, std::string_view path) {
+	const auto is_it = [&](const elf::Image &image, std::uint64_t bias, std::string_view path) {
 		const auto symbols = symbols_of(image, bias);
 		location = symbols ? locate_in(image, *symbols, file_name(path), memory) : std::nullopt;
 		return location ? FileHas::runtime : symbols ? FileHas::nothing_yet : FileHas::nothing;

@@ -13,7 +13,7 @@ namespace loopsnoop::runtimes::cpython {
 namespace {
 
 constexpr std::size_t max_interpreters = 256;
-constexpr std::size_t max_threads = 65'536;
+constexpr std::size_t max_threads = 16'384;
 constexpr std::size_t max_frames = 128;
 constexpr std::size_t max_steps = 256; // frames of the C stack, which are skipped, included
 

@@ -82,7 +82,7 @@ std::optional<Scope> read_scope(const Heap &heap, const Layout &layout, std::uin
 std::optional<Frames> Frames::find(const process::ProcFs &proc, std::uint32_t pid) {
 	auto memory = std::make_unique<process::TargetMemory>(pid);
 	std::optional<Layout> layout;
-	any_runtime_file(proc, pid, is_libnode, [&](const ElfImage &image, std::uint64_t bias, std::string_view) {
+	any_runtime_file(proc, pid, is_libnode, [&](const elf::Image &image, std::uint64_t bias, std::string_view) {
 		layout = read_layout(image, bias, *memory);
 		return layout ? FileHas::runtime : FileHas::nothing_yet;
 	});

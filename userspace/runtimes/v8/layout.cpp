@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "elf/find_symbols.h"
+
 namespace loopsnoop::runtimes::v8 {
 
 namespace {
@@ -68,7 +70,7 @@ bool is_plausible(const Layout &layout) {
 	});
 }
 
-std::optional<Layout> read_layout(const ElfImage &image, std::uint64_t bias, const process::Memory &memory) {
+std::optional<Layout> read_layout(const elf::Image &image, std::uint64_t bias, const process::Memory &memory) {
 	std::vector<std::string> names;
 	names.reserve(constants.size());
 	for (const Constant &constant : constants) {
@@ -76,7 +78,7 @@ std::optional<Layout> read_layout(const ElfImage &image, std::uint64_t bias, con
 	}
 	std::vector<std::string_view> wanted(names.begin(), names.end());
 	wanted.push_back(smi_shift);
-	const std::vector<std::uint64_t> symbols = image.symbols(wanted, ElfImage::Tables::dynamic);
+	const std::vector<std::uint64_t> symbols = elf::find_symbols(image, wanted, elf::Tables::dynamic);
 	const auto value = [&](std::uint64_t symbol) {
 		return symbol != 0 ? memory.read_value<std::int32_t>(bias + symbol) : std::nullopt;
 	};

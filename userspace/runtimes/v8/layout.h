@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "elf/image.h"
 #include "process/memory.h"
-#include "runtimes/elf_image.h"
 
 namespace loopsnoop::runtimes::v8 {
 
@@ -52,6 +52,6 @@ struct Layout {
 [[nodiscard]] bool is_plausible(const Layout &layout);
 
 // nullopt: V8 is not in there, or does not say enough, or has compressed pointers (no released Node has).
-[[nodiscard]] std::optional<Layout> read_layout(const ElfImage &image, std::uint64_t bias, const process::Memory &memory);
+[[nodiscard]] std::optional<Layout> read_layout(const elf::Image &image, std::uint64_t bias, const process::Memory &memory);
 
 } // namespace loopsnoop::runtimes::v8

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "elf/work_limit.h"
 #include "runtimes/cpython/locate.h"
 
 namespace loopsnoop::runtimes::cpython::asyncio {
@@ -25,9 +28,9 @@ bool is_sane(const DebugSection &section) {
 	       std::ranges::all_of(in_thread, [&](std::uint64_t offset) { return offset > 0 && offset < section.thread_size; });
 }
 
-std::optional<DebugSection> section_of(const ElfImage &image, std::uint64_t bias, const process::Memory &memory) {
+std::optional<DebugSection> section_of(const elf::Image &image, std::uint64_t bias, const process::Memory &memory) {
 	const auto section = image.section(".AsyncioDebug");
-	if (!section || section->size < sizeof(DebugSection)) {
+	if (!section || section->bytes < sizeof(DebugSection)) {
 		return std::nullopt;
 	}
 	const auto found = memory.read_value<DebugSection>(bias + section->address);
@@ -47,14 +50,15 @@ int rank(const process::Mapping &mapping) {
 
 std::optional<DebugSection> find_debug_section(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory,
                                                FilesWithout &without) {
+	const elf::WorkLimit limit(pid);
 	auto maps = proc.maps(pid);
 	if (!maps) {
 		return std::nullopt;
 	}
 	std::vector<process::Mapping> files;
+	std::set<std::string_view> seen;
 	for (const process::Mapping &mapping : *maps) {
-		const bool known = std::ranges::any_of(files, [&](const auto &file) { return file.path == mapping.path; });
-		if (mapping.has_file() && !known && !without.has(mapping)) {
+		if (mapping.has_file() && !without.has(mapping) && seen.insert(mapping.path).second) {
 			files.push_back(mapping);
 		}
 	}
@@ -64,6 +68,9 @@ std::optional<DebugSection> find_debug_section(const process::ProcFs &proc, std:
 		const auto bias = image ? image->load_bias(file) : std::nullopt;
 		if (const auto found = bias ? section_of(*image, *bias, memory) : std::nullopt) {
 			return found;
+		}
+		if (elf::WorkLimit::used_up()) {
+			break;
 		}
 		without.add(file);
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stacks/elf_image.h"
+#include "elf/image.h"
 
 #include <elf.h>
 
@@ -8,12 +8,13 @@
 
 #include "arch/cpu.h"
 
-namespace loopsnoop::stacks {
+namespace loopsnoop::elf {
 namespace {
 
 constexpr std::size_t max_segments = 512;
 constexpr std::size_t max_sections = 4096;
 constexpr std::uint64_t max_names_bytes = 256 * 1024;
+constexpr std::size_t max_name = 64; // of a section; those that anybody asks for are shorter
 constexpr std::uint64_t max_note_bytes = 64 * 1024;
 constexpr std::uint64_t page = 4096;
 
@@ -23,14 +24,18 @@ bool inside(const ByteSource &bytes, std::uint64_t offset, std::uint64_t count) 
 
 } // namespace
 
-std::optional<ElfImage> ElfImage::read(std::shared_ptr<const ByteSource> bytes) {
+std::optional<Image> Image::open(std::shared_ptr<const foreign::File> file) {
+	return file ? read(std::make_shared<FileBytes>(std::move(file))) : std::nullopt;
+}
+
+std::optional<Image> Image::read(std::shared_ptr<const ByteSource> bytes) {
 	const auto header = bytes->read<Elf64_Ehdr>(0);
 	if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
 	    header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != arch::elf_machine ||
 	    (header->e_type != ET_EXEC && header->e_type != ET_DYN)) {
 		return std::nullopt;
 	}
-	ElfImage image;
+	Image image;
 	image.bytes_ = std::move(bytes);
 	image.entry_ = header->e_entry;
 	if (header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum <= max_segments) {
@@ -42,7 +47,7 @@ std::optional<ElfImage> ElfImage::read(std::shared_ptr<const ByteSource> bytes) 
 	return image;
 }
 
-void ElfImage::read_segments(std::uint64_t table_offset, std::size_t count) {
+void Image::read_segments(std::uint64_t table_offset, std::size_t count) {
 	for (std::size_t i = 0; i < count; ++i) {
 		const auto segment = bytes_->read<Elf64_Phdr>(table_offset + i * sizeof(Elf64_Phdr));
 		if (!segment) {
@@ -61,7 +66,7 @@ void ElfImage::read_segments(std::uint64_t table_offset, std::size_t count) {
 	}
 }
 
-void ElfImage::read_sections(std::uint64_t table_offset, std::size_t count, std::size_t names_index) {
+void Image::read_sections(std::uint64_t table_offset, std::size_t count, std::size_t names_index) {
 	if (!inside(*bytes_, table_offset, count * sizeof(Elf64_Shdr))) {
 		return;
 	}
@@ -76,13 +81,14 @@ void ElfImage::read_sections(std::uint64_t table_offset, std::size_t count, std:
 		if (!header) {
 			return;
 		}
-		ElfSection section;
+		Section section;
 		section.type = header->sh_type;
 		section.flags = header->sh_flags;
 		section.address = header->sh_addr;
 		section.link = header->sh_link;
 		if (header->sh_name < names.size()) {
-			section.name = reinterpret_cast<const char *>(names.data() + header->sh_name);
+			const auto *const name = reinterpret_cast<const char *>(names.data() + header->sh_name);
+			section.name.assign(name, strnlen(name, std::min(max_name, names.size() - header->sh_name)));
 		}
 		// In a separate debug file .text and the like are SHT_NOBITS: they have an address and a size but no bytes.
 		if (header->sh_type == SHT_NOBITS || inside(*bytes_, header->sh_offset, header->sh_size)) {
@@ -99,7 +105,7 @@ void ElfImage::read_sections(std::uint64_t table_offset, std::size_t count, std:
 	}
 }
 
-void ElfImage::read_notes(std::uint64_t offset, std::uint64_t bytes) {
+void Image::read_notes(std::uint64_t offset, std::uint64_t bytes) {
 	const auto notes = bytes_->read_bytes(offset, std::min(bytes, max_note_bytes));
 	if (!notes || !build_id_.empty()) {
 		return;
@@ -127,16 +133,40 @@ void ElfImage::read_notes(std::uint64_t offset, std::uint64_t bytes) {
 	}
 }
 
-const ElfSection *ElfImage::section(std::string_view name) const {
+const Section *Image::section(std::string_view name) const {
 	const auto found =
-	    std::find_if(sections_.begin(), sections_.end(), [&](const ElfSection &section) { return section.name == name; });
+	    std::find_if(sections_.begin(), sections_.end(), [&](const Section &section) { return section.name == name; });
 	return found == sections_.end() || found->bytes == 0 ? nullptr : &*found;
 }
 
-std::optional<std::uint64_t> ElfImage::address_of_offset(std::uint64_t file_offset) const {
+std::vector<std::uint8_t> Image::contents(const Section &section, std::size_t max_bytes) const {
+	return section.type == SHT_NOBITS ? std::vector<std::uint8_t>()
+	                                  : bytes_->read_bytes(section.offset, std::min<std::uint64_t>(section.bytes, max_bytes))
+	                                        .value_or(std::vector<std::uint8_t>());
+}
+
+std::optional<std::uint64_t> Image::load_bias(const process::Mapping &mapping) const {
+	std::optional<std::uint64_t> bias;
+	for (const Segment &segment : segments_) {
+		const std::uint64_t first = segment.offset & ~(page - 1);
+		const bool has_it = mapping.offset >= first && mapping.offset < segment.offset + segment.file_bytes;
+		if (!has_it || segment.executable != mapping.executable) {
+			continue;
+		}
+		bias = mapping.start - mapping.offset + segment.offset - segment.address;
+		// A page of the file may belong to two segments, the end of one and the beginning of the next. A mapping that starts
+		// there is the latter's.
+		if (mapping.offset == first && segment.offset != 0) {
+			return bias;
+		}
+	}
+	return bias;
+}
+
+std::optional<std::uint64_t> Image::address_of_offset(std::uint64_t file_offset) const {
 	// Segments are mapped in whole pages: the last page of one and the first of the next may be the same page of the file.
 	std::optional<std::uint64_t> rounded;
-	for (const ElfSegment &segment : segments_) {
+	for (const Segment &segment : segments_) {
 		if (!segment.executable) {
 			continue;
 		}
@@ -151,8 +181,8 @@ std::optional<std::uint64_t> ElfImage::address_of_offset(std::uint64_t file_offs
 	return rounded;
 }
 
-std::optional<std::uint64_t> ElfImage::offset_of_address(std::uint64_t address) const {
-	for (const ElfSegment &segment : segments_) {
+std::optional<std::uint64_t> Image::offset_of_address(std::uint64_t address) const {
+	for (const Segment &segment : segments_) {
 		if (address >= segment.address && address - segment.address < segment.file_bytes) {
 			return segment.offset + (address - segment.address);
 		}
@@ -160,8 +190,8 @@ std::optional<std::uint64_t> ElfImage::offset_of_address(std::uint64_t address) 
 	return std::nullopt;
 }
 
-std::optional<std::uint64_t> ElfImage::address_of_any_offset(std::uint64_t file_offset) const {
-	for (const ElfSegment &segment : segments_) {
+std::optional<std::uint64_t> Image::address_of_any_offset(std::uint64_t file_offset) const {
+	for (const Segment &segment : segments_) {
 		if (file_offset >= segment.offset && file_offset - segment.offset < segment.file_bytes) {
 			return segment.address + (file_offset - segment.offset);
 		}
@@ -169,10 +199,10 @@ std::optional<std::uint64_t> ElfImage::address_of_any_offset(std::uint64_t file_
 	return std::nullopt;
 }
 
-bool ElfImage::is_code(std::uint64_t address) const {
-	return std::any_of(segments_.begin(), segments_.end(), [&](const ElfSegment &segment) {
+bool Image::is_code(std::uint64_t address) const {
+	return std::any_of(segments_.begin(), segments_.end(), [&](const Segment &segment) {
 		return segment.executable && address >= segment.address && address - segment.address < segment.memory_bytes;
 	});
 }
 
-} // namespace loopsnoop::stacks
+} // namespace loopsnoop::elf

@@ -10,9 +10,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "base/shared_bytes.h"
 #include "foreign/bytes.h"
 
-namespace loopsnoop::stacks {
+namespace loopsnoop::elf {
 
 // Bytes of an ELF file or of an ELF image in memory, read in pieces by offset.
 // Files are read and never mapped: a file that its owner truncates while it is looked at gives a short read here, where a
@@ -41,6 +42,8 @@ public:
 	}
 	// Exactly `bytes` bytes, or none; nothing is allocated for a range that does not lie inside the source.
 	[[nodiscard]] std::optional<std::vector<std::uint8_t>> read_bytes(std::uint64_t offset, std::uint64_t bytes) const;
+	// What it holds in memory.
+	[[nodiscard]] virtual std::uint64_t memory_bytes() const { return 0; }
 	// Up to the NUL or to `max_bytes`.
 	[[nodiscard]] std::string read_string(std::uint64_t offset, std::size_t max_bytes) const;
 };
@@ -60,10 +63,39 @@ class MemoryBytes final : public ByteSource {
 public:
 	explicit MemoryBytes(std::vector<std::uint8_t> bytes) : bytes_(std::move(bytes)) {}
 	[[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
+	[[nodiscard]] std::uint64_t memory_bytes() const override { return bytes_.size(); }
 	[[nodiscard]] std::size_t read_some(std::uint64_t offset, std::span<std::uint8_t> into) const override;
 
 private:
 	std::vector<std::uint8_t> bytes_;
 };
 
-} // namespace loopsnoop::stacks
+// A part of the 32 MiB that all that is held unpacked may have together.
+class UnpackedRoom {
+public:
+	static constexpr std::uint64_t max_bytes_of_all = 32ULL * 1024 * 1024;
+	// nullptr: there is no room, which the WorkLimit in force is told.
+	[[nodiscard]] static std::unique_ptr<UnpackedRoom> take(std::uint64_t bytes);
+	explicit UnpackedRoom(std::uint64_t bytes);
+
+private:
+	SharedBytes bytes_;
+};
+
+// Bytes that lay packed in a file.
+class UnpackedBytes final : public ByteSource {
+public:
+	UnpackedBytes(std::unique_ptr<UnpackedRoom> room, std::vector<std::uint8_t> bytes)
+	    : room_(std::move(room)), bytes_(std::move(bytes)) {}
+	[[nodiscard]] std::uint64_t size() const override { return bytes_.size(); }
+	[[nodiscard]] std::uint64_t memory_bytes() const override { return bytes_.size(); }
+	[[nodiscard]] std::size_t read_some(std::uint64_t offset, std::span<std::uint8_t> into) const override {
+		return bytes_.read_some(offset, into);
+	}
+
+private:
+	std::unique_ptr<UnpackedRoom> room_;
+	MemoryBytes bytes_;
+};
+
+} // namespace loopsnoop::elf

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtimes/elf_image.h"
+#include "elf/image.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,10 +13,11 @@
 #include <string_view>
 
 #include "catch.h"
+#include "elf/find_symbols.h"
 #include "process/procfs.h"
 
 using namespace loopsnoop;
-using runtimes::ElfImage;
+using elf::Image;
 
 // What the test looks for in its own file.
 extern "C" {
@@ -43,11 +44,11 @@ std::string bytes_of(const char *path) {
 }
 
 void look_at_everything(std::shared_ptr<const foreign::File> file) {
-	const auto image = ElfImage::open(std::move(file));
+	const auto image = Image::open(std::move(file));
 	if (!image) {
 		return;
 	}
-	const auto found = image->symbols(names, ElfImage::Tables::all);
+	const auto found = elf::find_symbols(*image, names, elf::Tables::all);
 	CHECK(found.size() == 2);
 	for (const char *name : {".rodata", ".bss", ".PyRuntime"}) {
 		if (const auto section = image->section(name)) {
@@ -70,9 +71,9 @@ TEST_CASE("symbols of a running file are where they are") {
 	const auto maps = proc.maps(self);
 	const auto exe = proc.exe(self);
 	REQUIRE((maps && exe));
-	const auto image = ElfImage::open(foreign::File::of(UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC))));
+	const auto image = Image::open(foreign::File::of(UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC))));
 	REQUIRE(image);
-	const auto found = image->symbols(names, ElfImage::Tables::all);
+	const auto found = elf::find_symbols(*image, names, elf::Tables::all);
 	CHECK(found[1] == 0);
 	int mappings = 0;
 	for (const process::Mapping &mapping : *maps) {
@@ -88,28 +89,28 @@ TEST_CASE("symbols of a running file are where they are") {
 }
 
 TEST_CASE("sections") {
-	const auto image = ElfImage::open(foreign::File::of(UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC))));
+	const auto image = Image::open(foreign::File::of(UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC))));
 	REQUIRE(image);
 	const auto rodata = image->section(".rodata");
-	REQUIRE(rodata);
+	REQUIRE(rodata != nullptr);
 	const auto bytes = image->contents(*rodata, 16U << 20U);
-	CHECK(bytes.size() == std::min<std::uint64_t>(rodata->size, 16U << 20U));
+	CHECK(bytes.size() == std::min<std::uint64_t>(rodata->bytes, 16U << 20U));
 	const std::string_view text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
 	CHECK(text.find(constant) != std::string_view::npos);
 	CHECK(image->contents(*rodata, 10).size() == 10);
 	const auto bss = image->section(".bss");
-	REQUIRE(bss);
+	REQUIRE(bss != nullptr);
 	CHECK(image->contents(*bss, 100).empty());
 	CHECK_FALSE(image->section(".no such section"));
 }
 
 TEST_CASE("files that are no ELF files, or were") {
-	CHECK_FALSE(ElfImage::open(nullptr));
-	CHECK_FALSE(ElfImage::open(file_of("")));
-	CHECK_FALSE(ElfImage::open(file_of("#!/bin/sh\n")));
-	CHECK_FALSE(ElfImage::open(file_of("\x7f"
-	                                   "ELF")));
-	CHECK_FALSE(ElfImage::open(foreign::File::of(UniqueFd(::open("/", O_RDONLY | O_CLOEXEC)))));
+	CHECK_FALSE(Image::open(nullptr));
+	CHECK_FALSE(Image::open(file_of("")));
+	CHECK_FALSE(Image::open(file_of("#!/bin/sh\n")));
+	CHECK_FALSE(Image::open(file_of("\x7f"
+	                                "ELF")));
+	CHECK_FALSE(Image::open(foreign::File::of(UniqueFd(::open("/", O_RDONLY | O_CLOEXEC)))));
 	const std::string whole = bytes_of("/bin/true"); // small, and as real as any
 	REQUIRE(whole.size() > 10'000);
 	std::mt19937_64 random(1); // NOLINT(cert-msc32-c,cert-msc51-cpp): the same files each time

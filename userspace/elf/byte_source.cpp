@@ -1,11 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "stacks/byte_source.h"
+#include "elf/byte_source.h"
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
-namespace loopsnoop::stacks {
+#include "elf/work_limit.h"
+
+namespace loopsnoop::elf {
+namespace {
+
+std::atomic<std::size_t> &unpacked_bytes() {
+	static std::atomic<std::size_t> all = 0;
+	return all;
+}
+
+} // namespace
+
+UnpackedRoom::UnpackedRoom(std::uint64_t bytes) : bytes_(unpacked_bytes()) { bytes_.add(bytes); }
+
+std::unique_ptr<UnpackedRoom> UnpackedRoom::take(std::uint64_t bytes) {
+	if (bytes > max_bytes_of_all - std::min<std::uint64_t>(unpacked_bytes(), max_bytes_of_all)) {
+		WorkLimit::refuse();
+		return nullptr;
+	}
+	return std::make_unique<UnpackedRoom>(bytes);
+}
 
 std::optional<std::vector<std::uint8_t>> ByteSource::read_bytes(std::uint64_t offset, std::uint64_t bytes) const {
 	if (offset > size() || bytes > size() - offset) {
@@ -38,7 +58,10 @@ std::size_t FileBytes::read_some(std::uint64_t offset, std::span<std::uint8_t> i
 	if (offset >= size()) {
 		return 0;
 	}
-	return file_->read_some(offset, std::as_writable_bytes(into.first(std::min<std::uint64_t>(into.size(), size() - offset))));
+	const std::size_t got =
+	    file_->read_some(offset, std::as_writable_bytes(into.first(std::min<std::uint64_t>(into.size(), size() - offset))));
+	WorkLimit::count_bytes(got);
+	return got;
 }
 
 std::size_t MemoryBytes::read_some(std::uint64_t offset, std::span<std::uint8_t> into) const {
@@ -50,4 +73,4 @@ std::size_t MemoryBytes::read_some(std::uint64_t offset, std::span<std::uint8_t>
 	return count;
 }
 
-} // namespace loopsnoop::stacks
+} // namespace loopsnoop::elf
