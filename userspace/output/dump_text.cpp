@@ -8,6 +8,7 @@
 #include <set>
 #include <variant>
 
+#include "analysis/no_end.h"
 #include "analysis/wait_graph.h"
 #include "base/duration.h"
 #include "base/escape.h"
@@ -15,6 +16,7 @@
 #include "output/stack_text.h"
 #include "output/tasks_text.h"
 #include "summary/number.h"
+#include "summary/process.h"
 #include "summary/resource.h"
 
 namespace loopsnoop::output {
@@ -23,7 +25,22 @@ namespace {
 
 constexpr std::size_t most_names = 4; // of a group of threads
 
-enum class Rank : std::uint8_t { deadlocked, holds_up, main, active, waits_for_holder, rest };
+enum class Rank : std::uint8_t { deadlocked, holds_up, main, active, waits_for_holder, rest, idle };
+
+// The thing itself, and not only its kind: two threads that each read from a socket of their own have nothing in common. Of
+// threads that wait for work, and of conditions, which have a word for each that waits, the kind is all there is.
+std::string waited_for(const ThreadView &thread) {
+	const Resource &resource = *thread.resource;
+	const auto *futex = std::get_if<FutexResource>(&resource.is);
+	if (futex == nullptr) {
+		return summary::format_resource(resource);
+	}
+	const bool is_lock = futex->lock != LockKind::unknown || futex->type == "threading.Lock" || futex->type == "threading.RLock";
+	if (futex->type && !is_lock) {
+		return *futex->type;
+	}
+	return analysis::waits_for_work(thread) ? "lock" : fmt::format("lock {:x}", futex->address);
+}
 
 // What two threads are alike in.
 std::string likeness(const ThreadView &thread) {
@@ -31,7 +48,7 @@ std::string likeness(const ThreadView &thread) {
 	    fmt::format("{}|{}|{}|", name_of(thread.state), thread.cause ? name_of(*thread.cause) : "", thread.syscall.value_or(""));
 	key += thread.moved ? "moved|" : "";
 	if (thread.resource) {
-		key += std::to_string(thread.resource->is.index());
+		key += waited_for(thread);
 	}
 	if (!thread.stack) {
 		return key;
@@ -118,7 +135,10 @@ std::vector<ThreadGroup> in_telling_order(const Dump &dump) {
 		if (thread.state == State::running || thread.state == State::runnable || thread.holds_gil.value_or(false)) {
 			return Rank::active;
 		}
-		return analysis::held_lock(thread) != nullptr ? Rank::waits_for_holder : Rank::rest;
+		if (analysis::held_lock(thread) != nullptr) {
+			return Rank::waits_for_holder;
+		}
+		return analysis::waits_for_work(thread) ? Rank::idle : Rank::rest;
 	};
 	struct Ranked {
 		Rank rank;
@@ -129,7 +149,7 @@ std::vector<ThreadGroup> in_telling_order(const Dump &dump) {
 	std::map<std::string, std::size_t> alike; // place in `ranked`
 	for (const ThreadView &thread : dump.threads) {
 		const Rank rank = rank_of(thread);
-		if (rank == Rank::rest) {
+		if (rank == Rank::rest || rank == Rank::idle) {
 			const auto [entry, is_new] = alike.emplace(likeness(thread), ranked.size());
 			if (!is_new) {
 				ranked[entry->second].group.push_back(&thread);
@@ -140,7 +160,7 @@ std::vector<ThreadGroup> in_telling_order(const Dump &dump) {
 		ranked.push_back({rank, waiters != held_up.end() ? dump.threads.size() - waiters->second : 0, {&thread}});
 	}
 	for (Ranked &one : ranked) {
-		one.order = one.rank == Rank::rest ? one.group.size() : one.order;
+		one.order = one.rank == Rank::rest || one.rank == Rank::idle ? one.group.size() : one.order;
 	}
 	std::stable_sort(ranked.begin(), ranked.end(),
 	                 [](const Ranked &a, const Ranked &b) { return a.rank != b.rank ? a.rank < b.rank : a.order < b.order; });
@@ -153,7 +173,7 @@ std::vector<ThreadGroup> in_telling_order(const Dump &dump) {
 }
 
 std::string dump_text(const Dump &dump, const StallStyle &style) {
-	std::string out = style.palette.strong(fmt::format("{} (pid {}): {}", printable(dump.comm), dump.pid,
+	std::string out = style.palette.strong(fmt::format("{} (pid {}): {}", summary::format_process(dump.name, dump.comm), dump.pid,
 	                                                   summary::plural(dump.threads.size(), "thread"))) +
 	                  style.palette.faint(fmt::format(", {}", printable(dump.started_at))) + '\n';
 	const analysis::WaitGraph graph(dump.threads);
@@ -161,7 +181,13 @@ std::string dump_text(const Dump &dump, const StallStyle &style) {
 		out += deadlock_section(*dump.deadlock, dump.threads, nullptr, style.palette);
 	}
 	const auto held_up = graph.held_up();
+	ThreadGroup idle; // native ones, of whose stacks nobody learns anything: in one line at the end
 	for (const ThreadGroup &group : in_telling_order(dump)) {
+		const ThreadView &first = *group.front();
+		if (!style.everything && first.tid != dump.pid && analysis::waits_for_work(first) && first.stack->python.empty()) {
+			idle.insert(idle.end(), group.begin(), group.end());
+			continue;
+		}
 		if (!style.everything) {
 			out += '\n' + group_text(group, held_up, dump.pid, style);
 			continue;
@@ -169,6 +195,9 @@ std::string dump_text(const Dump &dump, const StallStyle &style) {
 		for (const ThreadView *thread : group) {
 			out += '\n' + group_text({thread}, held_up, dump.pid, style);
 		}
+	}
+	if (!idle.empty()) {
+		out += '\n' + style.palette.faint(idle_threads_line(idle) + " (-v shows them)") + '\n';
 	}
 	if (!dump.loops.empty()) {
 		out += '\n' + tasks_in_short(dump, style);

@@ -8,14 +8,20 @@
 
 #include "analysis/culprit.h"
 #include "base/duration.h"
+#include "base/escape.h"
+#include "base/shorten.h"
 #include "output/stall_text.h"
 #include "summary/number.h"
 #include "summary/place.h"
+#include "summary/process.h"
 #include "summary/resource.h"
+#include "summary/stall_summary.h"
 
 namespace loopsnoop::output {
 
 namespace {
+
+constexpr std::size_t max_columns = 180;
 
 std::string short_words(const Stall &stall) {
 	std::string text = summary::format_where(stall);
@@ -23,13 +29,14 @@ std::string short_words(const Stall &stall) {
 	if (const Wait *wait = analysis::main_wait(stall); wait != nullptr && wait->cause == stall.cause && wait->resource) {
 		text += ": " + summary::format_resource(*wait->resource);
 	}
-	return text;
+	return shorten(text + printable(summary::format_finding(stall), shown_path_bytes), max_columns);
 }
 
 } // namespace
 
 std::pair<Repeats::Kind &, bool> Repeats::kind_of(const Stall &stall, std::uint64_t now_ns) {
-	std::string key = identity(stall);
+	const std::string process = summary::format_process(stall.name, stall.comm);
+	std::string key = (stall.name.service.empty() ? std::to_string(stall.pid) : process) + '|' + identity(stall);
 	auto at = kinds_.find(key);
 	const bool is_new = at == kinds_.end();
 	if (is_new) {
@@ -39,6 +46,8 @@ std::pair<Repeats::Kind &, bool> Repeats::kind_of(const Stall &stall, std::uint6
 		at = kinds_.emplace(std::move(key), Kind{}).first;
 	}
 	at->second.words = short_words(stall);
+	at->second.process = process;
+	at->second.pid = stall.pid;
 	at->second.seen_ns = now_ns;
 	return {at->second, is_new};
 }
@@ -51,6 +60,7 @@ bool Repeats::first_of_kind(const Stall &stall, std::uint64_t now_ns) {
 		return true;
 	}
 	if (kind.count == 0) {
+		kind.pids.clear();
 		pending_++;
 		kind.since_ns = stall.start_ns;
 		kind.shortest_ns = stall.duration_ns;
@@ -58,13 +68,16 @@ bool Repeats::first_of_kind(const Stall &stall, std::uint64_t now_ns) {
 		kind.total_ns = 0;
 	}
 	kind.count++;
+	if (kind.pids.size() < most_pids) {
+		kind.pids.insert(stall.pid);
+	}
 	kind.shortest_ns = std::min(kind.shortest_ns, stall.duration_ns);
 	kind.longest_ns = std::max(kind.longest_ns, stall.duration_ns);
 	kind.total_ns += stall.duration_ns;
 	return false;
 }
 
-std::string Repeats::line_of(const Kind &kind, std::uint64_t now_ns) {
+std::string Repeats::line_of(const Kind &kind, std::uint64_t now_ns) const {
 	const std::uint64_t span = now_ns - std::min(kind.since_ns, now_ns);
 	std::string text;
 	if (kind.count == 1) {
@@ -72,6 +85,12 @@ std::string Repeats::line_of(const Kind &kind, std::uint64_t now_ns) {
 	} else {
 		text = fmt::format("×{} in {}, {} each, {} in all", summary::thousands(kind.count), format_duration(span),
 		                   summary::format_range(kind.shortest_ns, kind.longest_ns), format_duration(kind.total_ns));
+	}
+	if (kind.pids.size() > 1) {
+		text += fmt::format(" in {}{} processes of {}", kind.pids.size(), kind.pids.size() == most_pids ? " or more" : "",
+		                    kind.process);
+	} else if (several_) {
+		text = fmt::format("{} (pid {}) {}", kind.process, kind.pids.empty() ? kind.pid : *kind.pids.begin(), text);
 	}
 	return fmt::format("{}: {}", text, kind.words);
 }

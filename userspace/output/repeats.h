@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,7 +13,8 @@
 namespace loopsnoop::output {
 
 // Folds stalls that a reader has seen already: the first of a kind is to be shown in full, those after it are counted and told
-// in one line each `every_ns` of session time. Bounded: the kind seen longest ago is forgotten first, and so shown anew.
+// in one line each `every_ns` of session time, those of all processes that people call the same in one. Bounded: the kind seen
+// longest ago is forgotten first, and so shown anew.
 class Repeats {
 public:
 	explicit Repeats(std::uint64_t every_ns) : every_ns_(every_ns) {}
@@ -26,11 +28,18 @@ public:
 	// One line for each kind whose time is over, without a newline; `all`: for each that has any.
 	[[nodiscard]] std::vector<std::string> due(std::uint64_t now_ns, bool all = false);
 
+	// Several processes are followed: a line says whose it is.
+	void name_processes() { several_ = true; }
+
 private:
 	static constexpr std::size_t most_kinds = 1024;
+	static constexpr std::size_t most_pids = 256; // told apart of one kind
 
 	struct Kind {
-		std::string words; // what it is, for the line
+		std::string words;            // what it is, for the line
+		std::string process;          // whose
+		std::uint32_t pid = 0;        // the last one's
+		std::set<std::uint32_t> pids; // of those counted
 		std::uint64_t seen_ns = 0;
 		std::uint64_t since_ns = 0; // start of the first counted one
 		std::uint64_t count = 0;    // counted and not told yet
@@ -39,12 +48,13 @@ private:
 		std::uint64_t total_ns = 0;
 	};
 
-	[[nodiscard]] static std::string line_of(const Kind &kind, std::uint64_t now_ns);
+	[[nodiscard]] std::string line_of(const Kind &kind, std::uint64_t now_ns) const;
 	// The kind of a stall, and whether it is new.
 	std::pair<Kind &, bool> kind_of(const Stall &stall, std::uint64_t now_ns);
 	void forget_oldest();
 
 	std::uint64_t every_ns_;
+	bool several_ = false;
 	std::map<std::string, Kind> kinds_;
 	std::vector<std::string> left_over_; // lines of kinds that were forgotten
 	std::size_t pending_ = 0;            // kinds with a count: most calls of due() have nothing to do

@@ -4,9 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "analysis/culprit.h"
+#include "analysis/no_end.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "model/application.h"
@@ -40,7 +44,23 @@ std::string waker_line(const Waker &waker, std::uint32_t own_pid) {
 	return text + ')';
 }
 
-std::string wait_lines(const Wait &wait, std::uint32_t own_pid, const StallStyle &style) {
+// Stacks of one stall: each is shown where it comes first.
+class StacksShown {
+public:
+	// The lines, or that they are those of a stack above.
+	std::string lines(const Stack &stack, const StackStyle &style) {
+		std::string text = stack_lines(stack, style);
+		if (std::ranges::count(text, '\n') < 2 || shown_.insert(text).second) {
+			return text;
+		}
+		return std::string(style.indent) + style.palette.faint("  the same stack as above") + '\n';
+	}
+
+private:
+	std::set<std::string> shown_;
+};
+
+std::string wait_lines(const Wait &wait, std::uint32_t own_pid, const StallStyle &style, StacksShown &stacks) {
 	std::string line = fmt::format("  {} {}", style.palette.cause(name_of(wait.cause)), format_duration(wait.duration_ns));
 	if (wait.ongoing) {
 		line += " so far";
@@ -57,7 +77,7 @@ std::string wait_lines(const Wait &wait, std::uint32_t own_pid, const StallStyle
 	}
 	line += '\n';
 	if (wait.stack) {
-		line += stack_lines(*wait.stack, StackStyle{style.palette, style.everything, "    "});
+		line += stacks.lines(*wait.stack, StackStyle{style.palette, style.everything, "    "});
 	} else if (wait.stack_from == StackFrom::none) {
 		line += style.palette.faint("      no stack was captured") + '\n';
 	}
@@ -93,11 +113,11 @@ std::vector<const Wait *> waits_to_show(const Stall &stall, const StallStyle &st
 	return waits;
 }
 
-std::string wait_section(const Stall &stall, const StallStyle &style) {
+std::string wait_section(const Stall &stall, const StallStyle &style, StacksShown &stacks) {
 	const std::vector<const Wait *> shown = waits_to_show(stall, style);
 	std::string out;
 	for (const Wait *wait : shown) {
-		out += wait_lines(*wait, stall.pid, style);
+		out += wait_lines(*wait, stall.pid, style, stacks);
 	}
 	if (!shown.empty() && shown.size() < stall.waits.size()) {
 		std::uint64_t rest_ns = 0;
@@ -113,7 +133,7 @@ std::string wait_section(const Stall &stall, const StallStyle &style) {
 	return out;
 }
 
-std::string cpu_section(const Stall &stall, const StallStyle &style) {
+std::string cpu_section(const Stall &stall, const StallStyle &style, StacksShown &stacks) {
 	std::string out;
 	const std::uint64_t cpu_ns = part_of(stall.breakdown, Cause::cpu).ns;
 	for (const CpuPart &part : stall.cpu) {
@@ -123,12 +143,12 @@ std::string cpu_section(const Stall &stall, const StallStyle &style) {
 		}
 		out += fmt::format("  {} {}, {}\n", style.palette.cause("cpu"), format_duration(part.ns),
 		                   summary::plural(part.samples, "sample"));
-		out += stack_lines(part.stack, StackStyle{style.palette, style.everything, "    "});
+		out += stacks.lines(part.stack, StackStyle{style.palette, style.everything, "    "});
 	}
 	return out;
 }
 
-std::string gil_section(const Stall &stall, const StallStyle &style) {
+std::string gil_section(const Stall &stall, const StallStyle &style, StacksShown &stacks) {
 	std::string out;
 	if (!stall.gil || stall.gil->ns < stall.duration_ns / matters) {
 		return out;
@@ -139,7 +159,7 @@ std::string gil_section(const Stall &stall, const StallStyle &style) {
 		out += fmt::format("  GIL held by thread {}(tid {}), {} of {}\n",
 		                   holder.thread.empty() ? holder.thread : printable(holder.thread) + ' ', holder.tid,
 		                   summary::plural(holder.samples, "look"), format_duration(holder.ns));
-		out += stack_lines(holder.stack, StackStyle{style.palette, style.everything, "    "});
+		out += stacks.lines(holder.stack, StackStyle{style.palette, style.everything, "    "});
 	}
 	return out;
 }
@@ -182,20 +202,52 @@ std::string_view truncation(Truncated truncated) {
 
 } // namespace
 
+std::string idle_threads_line(const std::vector<const ThreadView *> &idle) {
+	constexpr std::size_t max_names = 6;
+	std::map<std::string, std::size_t> names;
+	for (const ThreadView *thread : idle) {
+		names[printable(thread->thread)]++;
+	}
+	std::string text;
+	std::size_t shown = 0;
+	for (const auto &[name, count] : names) {
+		if (shown++ == max_names) {
+			text += ", …";
+			break;
+		}
+		text += fmt::format("{}{}{}", text.empty() ? "" : ", ", name, count > 1 ? fmt::format(" ×{}", count) : "");
+	}
+	return fmt::format("{} for work: {}", idle.size() == 1 ? "1 thread waits" : fmt::format("{} threads wait", idle.size()),
+	                   text);
+}
+
+// Those that wait for work come last, as one.
 std::string thread_section(const std::vector<ThreadView> &threads, const StallStyle &style) {
 	if (threads.empty()) {
 		return {};
 	}
+	std::vector<const ThreadView *> busy;
+	std::vector<const ThreadView *> idle;
+	for (const ThreadView &thread : threads) {
+		(analysis::waits_for_work(thread) ? idle : busy).push_back(&thread);
+	}
 	std::string out = "  other threads of the process\n";
-	const std::size_t shown = style.everything ? threads.size() : std::min(threads.size(), most_threads);
+	if (style.everything || idle.size() == 1) {
+		busy.insert(busy.end(), idle.begin(), idle.end());
+		idle.clear();
+	}
+	const std::size_t shown = style.everything ? busy.size() : std::min(busy.size(), most_threads);
 	for (std::size_t i = 0; i < shown; i++) {
-		out += thread_line(threads.at(i)) + '\n';
-		if (style.everything && threads.at(i).stack) {
-			out += stack_lines(*threads.at(i).stack, StackStyle{style.palette, true, "      "});
+		out += thread_line(*busy[i]) + '\n';
+		if (style.everything && busy[i]->stack) {
+			out += stack_lines(*busy[i]->stack, StackStyle{style.palette, true, "      "});
 		}
 	}
-	if (shown < threads.size()) {
-		out += style.palette.faint(fmt::format("    … {} more (-v shows all)", threads.size() - shown)) + '\n';
+	if (shown < busy.size()) {
+		out += style.palette.faint(fmt::format("    … {} more (-v shows all)", busy.size() - shown)) + '\n';
+	}
+	if (!idle.empty()) {
+		out += style.palette.faint("    " + idle_threads_line(idle)) + '\n';
 	}
 	return out;
 }
@@ -213,9 +265,10 @@ std::string stall_details(const Stall &stall, const StallStyle &style) {
 	if (stall.advice) {
 		out += "  " + style.palette.good("advice: " + printable(*stall.advice, shown_path_bytes)) + '\n';
 	}
-	out += wait_section(stall, style);
-	out += gil_section(stall, style);
-	out += cpu_section(stall, style);
+	StacksShown stacks;
+	out += wait_section(stall, style, stacks);
+	out += gil_section(stall, style, stacks);
+	out += cpu_section(stall, style, stacks);
 	out += chain_section(stall, style.palette);
 	if (stall.threads) {
 		out += thread_section(*stall.threads, style);
@@ -224,7 +277,7 @@ std::string stall_details(const Stall &stall, const StallStyle &style) {
 }
 
 std::string identity(const Stall &stall) {
-	std::string key = fmt::format("{}|{}|", stall.pid, name_of(stall.cause));
+	std::string key = fmt::format("{}|", name_of(stall.cause));
 	const auto add = [&](std::string_view text) { key.append(text.substr(0, shown_path_bytes)).append("|"); };
 	if (stall.culprit) {
 		add(stall.culprit->function);

@@ -19,10 +19,12 @@ struct StallStyle {
 [[nodiscard]] std::string stall_details(const Stall &stall, const StallStyle &style);
 
 // The other threads of a process, a line each, with their stacks where everything is shown.
+// "4 threads wait for work: V8Worker ×3, SignalInspector"
+[[nodiscard]] std::string idle_threads_line(const std::vector<const ThreadView *> &idle);
 [[nodiscard]] std::string thread_section(const std::vector<ThreadView> &threads, const StallStyle &style);
 
-// What makes two stalls the same in the eye of a reader: process, cause and the place in the code. Durations, addresses, ports
-// and descriptors are not in it.
+// What makes two stalls the same in the eye of a reader: cause and the place in the code; whose it is comes besides. Durations,
+// addresses, ports and descriptors are not in it.
 [[nodiscard]] std::string identity(const Stall &stall);
 
 } // namespace loopsnoop::output

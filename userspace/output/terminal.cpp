@@ -20,11 +20,13 @@ std::string_view environment(const char *name) {
 
 TextOptions text_options_for(int fd) {
 	TextOptions options;
-	if (isatty(fd) == 0 || environment("TERM") == "dumb") {
+	if (isatty(fd) == 0) {
 		return options;
 	}
-	options.status_line = true;
-	options.colour = environment("NO_COLOR").empty();
+	const bool dumb = environment("TERM") == "dumb";
+	options.wrap = true;
+	options.status_line = !dumb;
+	options.colour = !dumb && environment("NO_COLOR").empty();
 	winsize size{};
 	if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
 		options.columns = size.ws_col;

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "summary/line_account.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "analysis/culprit.h"
 #include "analysis/pool_wait.h"
+#include "summary/limit.h"
+#include "summary/place.h"
 #include "summary/resource.h"
 
 namespace loopsnoop::summary {
@@ -34,6 +39,35 @@ SourceFrame line_of(const Stack &stack) {
 	return named == stack.native.end()
 	           ? SourceFrame{}
 	           : SourceFrame{*named->function, named->file.value_or(named->module.value_or("")), named->line};
+}
+
+// Threads of a pool are one: "ThreadPoolExecutor-0_3" and "…_4" are told apart by nobody.
+std::string without_number(std::string name) {
+	const std::size_t end = name.find_last_not_of("0123456789");
+	if (end != std::string::npos && end + 1 < name.size()) {
+		name.resize(end + 1);
+		name += "…";
+	}
+	return name.empty() ? "a thread" : name;
+}
+
+std::string gil_holder(const GilStory &gil) {
+	return gil.holders.empty()
+	           ? "the GIL"
+	           : "the GIL, held by " + without_number(gil.holders.front().thread) + format_at(gil.holders.front().stack);
+}
+
+std::string lock_holder(const Resource &resource) {
+	const auto *lock = std::get_if<FutexResource>(&resource.is);
+	return lock != nullptr && lock->holder && lock->lock != LockKind::gil ? ", held by " + without_number(lock->holder->thread)
+	                                                                      : "";
+}
+
+std::string throttled_by(const Stall &stall) {
+	if (!stall.limit || !stall.limit->cpu_quota_ns) {
+		return stall.throttled_ns.value_or(0) * 2 > stall.duration_ns ? "a CPU limit of its cgroup" : "";
+	}
+	return fmt::format("CPU limit of cgroup {}: {}", stall.limit->path, format_limit(*stall.limit));
 }
 
 } // namespace
@@ -63,7 +97,9 @@ void LineAccount::add(const Stall &stall) {
 	for (const Wait &wait : stall.waits) {
 		if (wait.stack && wait.cause != Cause::runqueue) {
 			const std::string_view pool = analysis::pool_of(*wait.stack);
-			const std::string on = wait.resource ? format_target(*wait.resource) : std::string();
+			const std::string on = wait.cause == Cause::gil && stall.gil ? gil_holder(*stall.gil)
+			                       : wait.resource ? format_target(*wait.resource) + lock_holder(*wait.resource)
+			                                       : std::string();
 			book(line_of(*wait.stack), wait.cause, pool.empty() ? on : std::string(pool), wait.count, wait.duration_ns);
 			explained += wait.duration_ns;
 		}
@@ -73,7 +109,8 @@ void LineAccount::add(const Stall &stall) {
 		explained += part.ns;
 	}
 	if (explained * 2 < stall.duration_ns) {
-		book(stall.culprit.value_or(SourceFrame{}), stall.cause, {}, 1, stall.duration_ns - explained);
+		const std::string on = stall.cause == Cause::gil && stall.gil ? gil_holder(*stall.gil) : throttled_by(stall);
+		book(stall.culprit.value_or(SourceFrame{}), stall.cause, on, 1, stall.duration_ns - explained);
 	}
 	for (const auto &[totals, ns] : parts) {
 		totals->stalls++;

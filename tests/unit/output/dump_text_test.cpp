@@ -127,3 +127,39 @@ TEST_CASE("a very long chain is cut") {
 	CHECK(text.ends_with("… 76 more threads\n"));
 	CHECK(chain_lines({}, "").empty());
 }
+
+TEST_CASE("only what waits for the same thing is one group") {
+	Dump two;
+	two.pid = 1;
+	ThreadView thread;
+	thread.syscall = "recvfrom";
+	thread.cause = Cause::socket;
+	thread.stack.emplace().python = {{"fetch", "/srv/app.py", 4}};
+	for (std::uint32_t i = 0; i < 3; i++) {
+		thread.tid = 2 + i;
+		thread.resource = Resource{
+		    SocketResource{5, "tcp", "127.0.0.1:1", i == 2 ? "127.0.0.1:9001" : "127.0.0.1:9000", {}, "ESTABLISHED", {}}};
+		two.threads.push_back(thread);
+	}
+	CHECK(tids_of(in_telling_order(two)) == std::vector<std::vector<std::uint32_t>>{{4}, {2, 3}});
+}
+
+TEST_CASE("threads that wait for work come last, native ones in a line") {
+	Dump dump;
+	dump.pid = 1;
+	ThreadView thread;
+	thread.tid = 7;
+	thread.thread = "V8Worker";
+	thread.cause = Cause::futex;
+	thread.syscall = "futex";
+	thread.stack.emplace().native = {{"pthread_cond_wait", "/usr/lib/libc.so.6", 0x10, {}, {}}};
+	dump.threads = {thread, thread, thread};
+	dump.threads[1].tid = 8;
+	dump.threads[2].tid = 9;
+	dump.threads[2].stack->native = {{"shop::wait()", "/srv/shop", 0x10, {}, {}}};
+	CHECK(in_telling_order(dump).front().front()->tid == 9);
+	const std::string text = dump_text(dump, StallStyle{});
+	CHECK(text.find("2 threads wait for work: V8Worker ×2 (-v shows them)") != std::string::npos);
+	CHECK(text.find("7 V8Worker") == std::string::npos);
+	CHECK(dump_text(dump, StallStyle{{}, true}).find("7 V8Worker") != std::string::npos);
+}

@@ -70,3 +70,35 @@ TEST_CASE("kinds are bounded, and what was counted of a forgotten one is told") 
 	REQUIRE(repeats.due(begin + s).size() == 1);
 	CHECK(repeats.first_of_kind(database_stall(4, begin, 320 * ms), begin + s));
 }
+
+TEST_CASE("the same in several processes that people call the same is one line, which says of whom") {
+	Repeats repeats(5 * s);
+	Stall stall = database_stall(1, begin, 320 * ms);
+	stall.name.service = "uvicorn shop:app";
+	CHECK(repeats.first_of_kind(stall, begin));
+	for (std::uint32_t i = 0; i < 4; i++) {
+		stall.pid = 4712 + i % 2;
+		CHECK_FALSE(repeats.first_of_kind(stall, begin));
+	}
+	const std::vector<std::string> lines = repeats.due(begin + 6 * s);
+	REQUIRE(lines.size() == 1);
+	CHECK(lines[0].find("320 ms each, 1.28 s in all in 2 processes of uvicorn shop:app: audit_middleware") != std::string::npos);
+	repeats.name_processes();
+	CHECK_FALSE(repeats.first_of_kind(stall, begin + 10 * s));
+	const std::vector<std::string> one = repeats.due(begin + 20 * s);
+	REQUIRE(one.size() == 1);
+	CHECK(one[0].starts_with("uvicorn shop:app (pid 4713) again, 320 ms: audit_middleware"));
+}
+
+TEST_CASE("a folded line keeps who held the GIL and what throttled") {
+	Repeats repeats(5 * s);
+	Stall stall = database_stall(1, begin, 320 * ms);
+	stall.cause = Cause::runqueue;
+	stall.throttled_ns = 177 * ms;
+	stall.limit = CgroupLimit{"/shop", 10 * ms, 100 * ms, std::nullopt};
+	CHECK(repeats.first_of_kind(stall, begin));
+	CHECK_FALSE(repeats.first_of_kind(stall, begin));
+	const std::vector<std::string> lines = repeats.due(begin + 6 * s);
+	REQUIRE(lines.size() == 1);
+	CHECK(lines[0].find("(its cgroup /shop was throttled for 177 ms: 10 ms of CPU in each 100 ms)") != std::string::npos);
+}

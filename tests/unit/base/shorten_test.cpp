@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/shorten.h"
+
+#include <string>
+
+#include "base/columns.h"
+#include "catch.h"
+
+using namespace loopsnoop;
+
+TEST_CASE("the middle is left out") {
+	CHECK(cut_middle("short", 10) == "short");
+	CHECK(cut_middle("abcdefghij", 7) == "abc…hij");
+	CHECK(columns_of(cut_middle("名前名前名前名前", 7)) <= 7);
+}
+
+TEST_CASE("of long names arguments go first, and only as far as they have to") {
+	const std::string templates(120, 'x');
+	const std::string name = "boost::asio::detail::handler<" + templates + ">::operator()(std::vector<int> const&, int)";
+	CHECK(shorten(name, 500) == name);
+	CHECK(
+	    shorten("blocked 1.00 s: computing in " + name + " (relay.cpp:27)", 130) ==
+	    "blocked 1.00 s: computing in boost::asio::detail::handler<…>::operator()(std::vector<int> const&, int) (relay.cpp:27)");
+	CHECK(shorten("in " + name + " (relay.cpp:27)", 70) == "in boost::asio::detail::handler<…>::operator()(…) (relay.cpp:27)");
+	CHECK(shorten("in <" + templates + " as core::fmt::Display>::fmt (main.rs:3)", 60) == "in <…>::fmt (main.rs:3)");
+	// What is no name stays.
+	CHECK(shorten("held by postgres (pid 812), which sleeps", 40) == "held by postgres (pid 812), which sleeps");
+}
+
+TEST_CASE("a sentence is never longer than asked for, and keeps its end") {
+	std::string text = "blocked 1.00 s: waiting for a lock in ";
+	text += std::string(300, 'n') + "::f<a < b";
+	for (int i = 0; i < 50; i++) {
+		text += " word";
+	}
+	text += " (app.cpp:12)";
+	const std::string shorter = shorten(text, 200);
+	CHECK(columns_of(shorter) <= 200);
+	CHECK(shorter.starts_with("blocked 1.00 s: "));
+	CHECK(shorter.ends_with("(app.cpp:12)"));
+}

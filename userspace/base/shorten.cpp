@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/shorten.h"
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+#include "base/columns.h"
+#include "base/utf8.h"
+
+namespace loopsnoop {
+
+namespace {
+
+constexpr std::string_view dots = "…";
+constexpr std::size_t worth_it = 6; // bytes between brackets; what is shorter stays
+
+struct Span {
+	std::size_t begin = 0;
+	std::size_t end = 0;
+	[[nodiscard]] std::size_t size() const { return end - begin; }
+};
+
+// What stands between the brackets of names, the outermost ones: after a letter, a digit or a bracket, or, of Rust, "<" before
+// one.
+// "(pid 7)" is no parameter list: a blank is before it.
+std::vector<Span> bracketed(std::string_view text) {
+	std::vector<Span> spans;
+	for (std::size_t i = 0; i < text.size(); i++) {
+		const char open = text[i];
+		const char before = i > 0 ? text[i - 1] : ' ';
+		const char after = i + 1 < text.size() ? text[i + 1] : ' ';
+		const bool follows_name =
+		    (std::isalnum(static_cast<unsigned char>(before)) != 0) || before == '_' || before == '>' || before == ']';
+		if (!(open == '(' && follows_name) && !(open == '<' && after != ' ' && after != '=' && after != '<' && before != '<')) {
+			continue;
+		}
+		const char close = open == '(' ? ')' : '>';
+		std::size_t depth = 0;
+		for (std::size_t j = i; j < text.size(); j++) {
+			const bool arrow = text[j] == '>' && text[j - 1] == '-'; // "->", of Rust's and C++'s function types
+			depth += text[j] == open ? 1 : 0;
+			depth -= text[j] == close && !arrow ? 1 : 0;
+			if (depth == 0) {
+				spans.push_back({i + 1, j});
+				i = j;
+				break;
+			}
+		}
+	}
+	return spans;
+}
+
+std::string without_longest_brackets(std::string text, std::size_t columns) {
+	while (columns_of(text) > columns) {
+		const std::vector<Span> spans = bracketed(text);
+		const auto longest = std::ranges::max_element(spans, {}, &Span::size);
+		if (longest == spans.end() || longest->size() < worth_it) {
+			break;
+		}
+		text.replace(longest->begin, longest->size(), dots);
+	}
+	return text;
+}
+
+std::string without_long_words(std::string text, std::size_t columns) {
+	constexpr std::size_t longest_word = 48;
+	while (columns_of(text) > columns) {
+		Span longest;
+		for (std::size_t begin = 0; begin < text.size();) {
+			const std::size_t end = std::min(text.find(' ', begin), text.size());
+			longest = end - begin > longest.size() ? Span{begin, end} : longest;
+			begin = end + 1;
+		}
+		if (longest.size() == 0 || columns_of(std::string_view(text).substr(longest.begin, longest.size())) <= longest_word) {
+			break;
+		}
+		const std::string shorter = cut_middle(std::string_view(text).substr(longest.begin, longest.size()), longest_word);
+		text.replace(longest.begin, longest.size(), shorter);
+	}
+	return text;
+}
+
+} // namespace
+
+std::string cut_middle(std::string_view text, std::size_t columns) {
+	const std::size_t all = columns_of(text);
+	if (all <= columns || columns < 4) {
+		return std::string(text);
+	}
+	const std::size_t first = (columns - 1) / 2;
+	const std::size_t last = columns - 1 - first;
+	const std::string_view head = cut_to_columns(text, first);
+	std::string_view tail = text;
+	for (std::size_t left = all; left > last && !tail.empty();) {
+		const std::string_view one = tail.substr(0, utf8::first_character(tail).bytes);
+		left -= std::min(left, columns_of(one));
+		tail.remove_prefix(one.size());
+	}
+	return std::string(head) + std::string(dots) + std::string(tail);
+}
+
+std::string shorten(std::string_view sentence, std::size_t columns) {
+	if (columns_of(sentence) <= columns) {
+		return std::string(sentence);
+	}
+	return cut_middle(without_long_words(without_longest_brackets(std::string(sentence), columns), columns), columns);
+}
+
+} // namespace loopsnoop
