@@ -70,6 +70,9 @@ const Peer *last_peer(const Stall &stall) {
 	if (const auto *socket = std::get_if<SocketResource>(&resource->is)) {
 		return socket->peer ? &*socket->peer : nullptr;
 	}
+	if (const auto *file = std::get_if<FileResource>(&resource->is)) {
+		return file->holder ? &*file->holder : file->peer ? &*file->peer : nullptr;
+	}
 	const auto *pipe = std::get_if<PipeResource>(&resource->is);
 	return pipe != nullptr && pipe->peer ? &*pipe->peer : nullptr;
 }

@@ -12,9 +12,9 @@
 namespace loopsnoop::inspect {
 
 // What is around a stall that goes on: read from outside while it does. Sets `startup`, `pool` and `peer`; true: there was
-// something to set, and its story is to be told anew. Goes through the process's descriptors, and looks at one other process at
-// most. `signs`: of a process whose loop may not have begun; nullopt: it has, or nothing is known of it.
+// something to set, and its story is to be told anew. Goes through the process's descriptors, and looks at a few other processes
+// at most. `signs`: of a process whose loop may not have begun; nullopt: it has, or nothing is known of it.
 bool add_circumstances(Stall &stall, const std::optional<analysis::ServingSigns> &signs, const process::ProcFs &proc,
-                       Inspector &inspector);
+                       Programs &programs, Resolver &resolver, Inspector &inspector);
 
 } // namespace loopsnoop::inspect

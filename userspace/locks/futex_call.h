@@ -13,7 +13,8 @@ namespace loopsnoop::locks {
 // What a thread asleep in futex() asked for, by its registers (include/uapi/linux/futex.h).
 struct FutexCall {
 	std::uint64_t address = 0;
-	bool locks_pi = false; // FUTEX_LOCK_PI: the word holds its owner's tid, by the kernel's own protocol
+	bool within_process = false; // FUTEX_PRIVATE_FLAG, and no time-out: only a thread of the same process ends it
+	bool locks_pi = false;       // FUTEX_LOCK_PI: the word holds its owner's tid, by the kernel's own protocol
 };
 // nullopt: no registers, not in futex(), or an operation that waits for no lock in this way (requeueing, waking).
 [[nodiscard]] std::optional<FutexCall> futex_call(const RawStack &stack);

@@ -12,6 +12,7 @@
 #include "process/open_mode.h"
 #include "process/pseudo_file.h"
 #include "process/socket_table.h"
+#include "process/text.h"
 #include "process/unix_diag.h"
 
 namespace loopsnoop::process {
@@ -48,6 +49,37 @@ std::optional<Peer> PeerFinder::find(std::uint32_t pid, const DescriptorSnapshot
 	return Peer{*found, procfs_.comm(*found)};
 }
 
+bool PeerFinder::has(std::uint32_t pid, const DescriptorSearch::Match &match) const {
+	constexpr int max_fds = 4096;
+	bool found = false;
+	int looked_at = 0;
+	const std::string folder = procfs_.path_of(pid, "fd");
+	each_number(folder, [&](std::uint32_t fd) {
+		const auto link = read_link(fmt::format("{}/{}", folder, fd));
+		found = link && match(pid, fd, *link);
+		return !found && ++looked_at < max_fds;
+	});
+	return found;
+}
+
+// "tty-index:	4" of the master's fdinfo, drivers/tty/pty.c (pty_show_fdinfo). /dev/pts of a container counts for itself.
+std::optional<Peer> PeerFinder::find_terminal(std::uint32_t pid, const std::string &path) {
+	const std::string index(path.substr(path.rfind('/') + 1));
+	const auto is_master = [&](std::uint32_t owner, std::uint32_t fd, const std::string &link) {
+		bool same = false;
+		if (link.ends_with("/ptmx") && procfs_.same_namespace(owner, pid, "mnt") == true) {
+			each_line(procfs_.path_of(owner, fmt::format("fdinfo/{}", fd)), [&](std::string_view line) {
+				Words words(line);
+				same = words.next() == "tty-index:" && words.next() == index;
+				return !same;
+			});
+		}
+		return same;
+	};
+	const auto found = search_.find("terminal " + index, pid, is_master, std::chrono::steady_clock::now() + limits_.budget);
+	return found ? std::optional(Peer{*found, procfs_.comm(*found)}) : std::nullopt;
+}
+
 std::optional<std::uint32_t> PeerFinder::owner_of_socket(std::uint32_t pid, std::uint64_t inode, SteadyTime deadline) {
 	const std::string wanted = fmt::format("socket:[{}]", inode);
 	return search_.find(
@@ -78,8 +110,19 @@ std::optional<std::uint32_t> PeerFinder::find_pipe(std::uint32_t pid, const Desc
 		const auto mode = open_mode(procfs_, owner, fd);
 		return mode && (want_writer ? mode->writes : mode->reads);
 	};
-	return search_.find(fmt::format("{} {} {}", want_writer ? "writer" : "reader", pipe_link, named ? *snapshot.path : ""), pid,
-	                    opposite, deadline);
+	const std::string key = fmt::format("{} {} {}", want_writer ? "writer" : "reader", pipe_link, named ? *snapshot.path : "");
+	if (named || !has(pid, opposite)) {
+		return search_.find(key, pid, opposite, deadline);
+	}
+	// The target has both ends, as a loop has of the pipe that wakes it: whoever else has both has only inherited them.
+	const auto same_end = [&](std::uint32_t owner, std::uint32_t fd, const std::string &link) {
+		const auto mode = link == pipe_link ? open_mode(procfs_, owner, fd) : std::nullopt;
+		return mode && (want_writer ? mode->reads : mode->writes);
+	};
+	const auto only_opposite = [&](std::uint32_t owner, std::uint32_t fd, const std::string &link) {
+		return opposite(owner, fd, link) && (owner == pid || !has(owner, same_end));
+	};
+	return search_.find("own " + key, pid, only_opposite, deadline);
 }
 
 std::optional<std::uint32_t> PeerFinder::find_unix(std::uint32_t pid, const DescriptorSnapshot &snapshot, SteadyTime deadline) {
@@ -94,6 +137,18 @@ std::optional<std::uint32_t> PeerFinder::find_unix(std::uint32_t pid, const Desc
 		}
 	}
 	if (peer_inode != 0) {
+		const std::string own_link = fmt::format("socket:[{}]", snapshot.inode);
+		const std::string peer_link = fmt::format("socket:[{}]", peer_inode);
+		const auto is_own = [&](std::uint32_t, std::uint32_t, const std::string &link) { return link == own_link; };
+		const auto is_peer = [&](std::uint32_t, std::uint32_t, const std::string &link) { return link == peer_link; };
+		if (snapshot.inode != 0 && has(pid, is_peer)) { // as of a pipe
+			return search_.find(
+			    "own " + peer_link, pid,
+			    [&](std::uint32_t owner, std::uint32_t fd, const std::string &link) {
+				    return is_peer(owner, fd, link) && (owner == pid || !has(owner, is_own));
+			    },
+			    deadline);
+		}
 		if (const auto owner = owner_of_socket(pid, peer_inode, deadline)) {
 			return owner;
 		}

@@ -24,7 +24,8 @@ struct PeerLimits {
 
 // Finds the process at the other end of a socket or pipe, when that end is on this machine. Never guesses: where the kernel
 // cannot say which of several processes it is, the answer is none. Of processes that share the other end (pre-forked
-// workers with one listening socket) it names the one with the lowest pid; the target itself only when nobody else has it.
+// workers with one listening socket) it names the one with the lowest pid; the target itself only when nobody else has it, or
+// when all others who have it have the target's end as well: they were forked from it and only inherited a loop's pipe to itself.
 // Owned by one thread at a time.
 //
 // Not found: ends behind address translation, ends held by the kernel, processes whose descriptors we may not read.
@@ -33,8 +34,13 @@ public:
 	explicit PeerFinder(ProcFs procfs, PeerLimits limits = {});
 
 	[[nodiscard]] std::optional<Peer> find(std::uint32_t pid, const DescriptorSnapshot &snapshot);
+	// The process that has the other end of a pseudo-terminal: "/dev/pts/4".
+	[[nodiscard]] std::optional<Peer> find_terminal(std::uint32_t pid, const std::string &path);
 
 private:
+	// Whether a descriptor of the process matches.
+	[[nodiscard]] bool has(std::uint32_t pid, const DescriptorSearch::Match &match) const;
+
 	struct InetEnd {
 		std::uint64_t inode = 0;    // of the socket that is the other end
 		bool not_accepted = false;  // there is another end, but no process has it yet

@@ -159,8 +159,9 @@ bool OngoingStalls::report(Loop &loop, Report which) {
 	const bool completed = own_view && !own_view->moved && inspect::complete_wait(stall, *own_view);
 	const bool inferred = parts_.facts.last_holders.infer(stall, *stall.threads);
 	const bool waited_for = add_clients(stall);
-	if (inspect::add_circumstances(stall, signs.serving, context_.proc, parts_.inspector) || completed || inferred ||
-	    waited_for || served) {
+	if (inspect::add_circumstances(stall, signs.serving, context_.proc, parts_.facts.programs, parts_.facts.resolver,
+	                               parts_.inspector) ||
+	    completed || inferred || waited_for || served) {
 		analysis::judge(stall);
 		summary::summarize(stall);
 	}

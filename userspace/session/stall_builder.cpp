@@ -9,12 +9,13 @@
 #include "analysis/waits.h"
 #include "base/clock.h"
 #include "inspect/heap_limit.h"
+#include "process/cgroup_limits.h"
 #include "session/running_waits.h"
 #include "summary/stall_summary.h"
 
 namespace loopsnoop::session {
 
-Stall StallBuilder::begin(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns) const {
+Stall StallBuilder::begin(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns) {
 	Stall stall;
 	stall.start_ns = start_ns;
 	stall.started_at = rfc3339_utc(realtime_ns() - (context_.now_ns() - start_ns));
@@ -22,6 +23,7 @@ Stall StallBuilder::begin(const Loop &loop, std::uint64_t start_ns, std::uint64_
 	stall.pid = loop.totals.pid;
 	stall.tid = loop.totals.tid;
 	stall.comm = loop.comm;
+	stall.name = facts_.programs.name(stall.pid);
 	stall.thread = loop.thread;
 	return stall;
 }
@@ -51,6 +53,7 @@ Stall StallBuilder::ended(const Loop &loop, const IterationEnded &event, std::ve
 		stall.startup = std::move(ongoing->last_reported.startup);
 		stall.pool = std::move(ongoing->last_reported.pool);
 		stall.peer = std::move(ongoing->last_reported.peer);
+		stall.beyond = std::move(ongoing->last_reported.beyond);
 		stall.clients = std::move(ongoing->last_reported.clients);
 	}
 	fill(loop, stall, event.iteration, waits, samples);
@@ -90,6 +93,16 @@ void StallBuilder::add_samples(Stall &stall, const std::vector<RawSample> &sampl
 	stall.cpu = analysis::report_samples(std::move(parts));
 }
 
+// The limit behind a good part of a stall.
+void StallBuilder::add_limit(Stall &stall) const {
+	constexpr std::uint64_t tenth = 10;
+	if (stall.throttled_ns.value_or(0) * tenth >= std::max<std::uint64_t>(stall.duration_ns, 1)) {
+		stall.limit = process::cpu_limit(context_.proc, stall.pid);
+	} else if (part_of(stall.breakdown, Cause::page_fault).ns * 2 >= std::max<std::uint64_t>(stall.duration_ns, 1)) {
+		stall.limit = process::memory_limit(context_.proc, stall.pid);
+	}
+}
+
 void StallBuilder::fill(const Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
                         const std::vector<RawSample> &samples) {
 	add_waits(loop, stall, waits);
@@ -102,6 +115,7 @@ void StallBuilder::fill(const Loop &loop, Stall &stall, std::uint64_t iteration,
 	        facts_.throttling.since(stall.pid, stall.start_ns, context_.now_ns(), part_of(stall.breakdown, Cause::runqueue).ns)) {
 		stall.throttled_ns = *throttled;
 	}
+	add_limit(stall);
 	analysis::account_gil(stall, gil_.holders(loop.key, iteration));
 	analysis::judge(stall);
 	inspect::add_heap_limit(stall, context_.proc);

@@ -23,7 +23,7 @@ public:
 	    : context_(context), facts_(facts), gil_(gil) {}
 
 	// Who and when; no causes yet.
-	[[nodiscard]] Stall begin(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns) const;
+	[[nodiscard]] Stall begin(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns);
 	// An iteration that has ended. `ongoing`: what was reported of it while it went on, with what only a snapshot could tell. The
 	// record has no id yet.
 	[[nodiscard]] Stall ended(const Loop &loop, const IterationEnded &event, std::vector<RawWait> waits,
@@ -36,6 +36,7 @@ public:
 	[[nodiscard]] std::uint64_t waits_cut() const { return waits_cut_; }
 
 private:
+	void add_limit(Stall &stall) const;
 	void add_waits(const Loop &loop, Stall &stall, const std::vector<RawWait> &waits);
 	void add_samples(Stall &stall, const std::vector<RawSample> &samples);
 

@@ -13,7 +13,4 @@ namespace loopsnoop::summary {
 // empty: neither.
 [[nodiscard]] std::string format_startup(const Stall &stall);
 
-// ", which itself waits for an answer from this process at other.py:12"; empty: it is idle, or not known.
-[[nodiscard]] std::string format_peer_activity(const Stall &stall);
-
 } // namespace loopsnoop::summary
