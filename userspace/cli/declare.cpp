@@ -96,10 +96,28 @@ CLI::Option *ids(CLI::App &app, const std::string &names, const std::string &uni
 	    text);
 }
 
-CLI::Option *one_pid(CLI::App &app, std::optional<std::uint32_t> &target, const std::string &text) {
+CLI::Option *pids(CLI::App &app, const std::string &names, std::vector<std::uint32_t> &target, std::vector<std::string> &named,
+                  const std::string &text) {
+	return values(
+	    app, names, "PID",
+	    [&target, &named, name = name_of(names)](const std::string &given) -> Result<void> {
+		    if (is_process_name(given)) {
+			    named.push_back(given);
+			    return {};
+		    }
+		    return add_ids(name, given, target);
+	    },
+	    text);
+}
+
+CLI::Option *one_pid(CLI::App &app, ProcessChoice &target, const std::string &text) {
 	return value(
 	    app, "-p,--pid", "PID",
 	    [&target](const std::string &given) -> Result<void> {
+		    if (is_process_name(given)) {
+			    target.name = given;
+			    return {};
+		    }
 		    std::vector<std::uint32_t> pids;
 		    if (const Result<void> added = add_ids("--pid", given, pids); !added) {
 			    return added.error();
@@ -107,10 +125,10 @@ CLI::Option *one_pid(CLI::App &app, std::optional<std::uint32_t> &target, const 
 		    if (pids.size() > 1) {
 			    return Error{"--pid: one process at a time", {}, 0, {}};
 		    }
-		    target = pids.front();
+		    target.pid = pids.front();
 		    return {};
 	    },
-	    text);
+	    text + ", by its number or by what people call it");
 }
 
 Verbosity Common::verbosity() const {

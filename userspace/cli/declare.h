@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "cli/options.h"
 #include "cli/values.h"
 #include "model/settings.h"
 
@@ -31,11 +32,14 @@ CLI::Option *number(CLI::App &app, const std::string &names, const std::string &
                     std::uint32_t max, const std::string &text);
 CLI::Option *duration(CLI::App &app, const std::string &names, std::uint64_t &target, const DurationRange &range,
                       const std::string &text);
-// Processes ("PID") or threads ("TID").
+// Processes, by number or name.
+CLI::Option *pids(CLI::App &app, const std::string &names, std::vector<std::uint32_t> &target, std::vector<std::string> &named,
+                  const std::string &text);
+// Threads ("TID").
 CLI::Option *ids(CLI::App &app, const std::string &names, const std::string &unit, std::vector<std::uint32_t> &target,
                  const std::string &text);
 // One process.
-CLI::Option *one_pid(CLI::App &app, std::optional<std::uint32_t> &target, const std::string &text);
+CLI::Option *one_pid(CLI::App &app, ProcessChoice &target, const std::string &text);
 
 // --quiet, --verbose and --help, which every command has; quiet_text empty: without --quiet.
 struct Common {

@@ -55,15 +55,18 @@ void declare_what(CLI::App &app, Read &read) {
 		settings.cgroups.push_back(given);
 		return {};
 	};
-	CLI::Option *pid = ids(app, "-p,--pid", "PID", settings.pids, "process to follow; several: -p 4711 -p 4712, or -p 4711,4712");
+	CLI::Option *pid =
+	    pids(app, "-p,--pid", settings.pids, settings.names,
+	         "process to follow, by its number, or by what people call it (-p uvicorn: all of that name); several: -p "
+	         "4711 -p 4712, or -p 4711,4712");
 	CLI::Option *tid = ids(app, "-t,--tid", "TID", settings.tids,
 	                       with_default("follow this thread as the loop, whatever it looks like", "found"));
 	CLI::Option *children =
 	    flag(app, "--children", settings.children, with_default("follow the processes below the target, old and new", "off"));
 	CLI::Option *all = flag(app, "--all", settings.all, with_default("each process of this host that has an event loop", "off"));
 	CLI::Option *comm = values(app, "--comm", "REGEX", take_comm,
-	                           "the same, but only where the process's name matches; extended, matches anywhere, as in pgrep; "
-	                           "several: one of them");
+	                           "the same, but only where a name of the process matches: its own, its program's, its script's, "
+	                           "its unit's; extended, matches anywhere, as in pgrep; several: one of them");
 	CLI::Option *cgroup = values(app, "--cgroup", "PATH", take_cgroup,
 	                             "the same, but only in this cgroup and below: a container, a pod, a unit "
 	                             "(/system.slice/nginx.service); several: one of them");
@@ -222,7 +225,8 @@ std::optional<Exit> contradiction(const Read &read) {
 			                         option->get_name()));
 		}
 	}
-	if (!read.words.separated && settings.pids.empty() && settings.tids.empty() && !settings.discovers()) {
+	if (!read.words.separated && settings.pids.empty() && settings.names.empty() && settings.tids.empty() &&
+	    !settings.discovers()) {
 		return wrong("nothing to follow; give -p PID, --all for the whole host, or -- COMMAND to start a program");
 	}
 	if (settings.hang_after_ns < settings.threshold_ns && read.hang_after->count() > 0) {

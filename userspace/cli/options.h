@@ -15,19 +15,26 @@ struct ReportOptions {
 	Verbosity verbosity = Verbosity::normal;
 };
 
-struct DoctorOptions {
+// One process, by number or by what people call it; neither: none was given.
+struct ProcessChoice {
 	std::optional<std::uint32_t> pid;
+	std::string name;
+	[[nodiscard]] bool given() const { return pid.has_value() || !name.empty(); }
+};
+
+struct DoctorOptions {
+	ProcessChoice process;
 	Verbosity verbosity = Verbosity::normal;
 };
 
 struct DumpOptions {
-	std::uint32_t pid = 0;
+	ProcessChoice process;
 	bool json = false;
 	Verbosity verbosity = Verbosity::normal;
 };
 
 struct TasksOptions {
-	std::uint32_t pid = 0;
+	ProcessChoice process;
 	bool json = false;
 	Verbosity verbosity = Verbosity::normal;
 };

@@ -48,12 +48,41 @@ Exit explain(const CLI::ParseError &failure) {
 // Also where something else is wrong: who asks for help does not know better yet.
 bool asks_for_help(const Command &command) { return command.app->get_option("--help")->count() > 0; }
 
-Parsed finish(const Command &command) {
+bool is_number(std::string_view word) { return !word.empty() && word.find_first_not_of("0123456789,") == std::string_view::npos; }
+
+// What a word was meant for that belongs to no option.
+std::string meant_by(const Command &command, const std::string &word, const std::vector<Command> &commands) {
+	const std::string name = command.app->get_name();
+	const bool takes_process = command.app->get_option_no_throw("--pid") != nullptr;
+	const bool process_given = takes_process && command.app->get_option("--pid")->count() > 0;
+	if (takes_process && !process_given && (is_number(word) || (!name.empty() && is_process_name(word)))) {
+		return fmt::format("did you mean loopsnoop {}{}-p {}?", name, name.empty() ? "" : " ", word);
+	}
+	if (!name.empty() || process_given) {
+		return std::string(command.stray);
+	}
+	std::vector<std::string> names;
+	for (const Command &one : commands) {
+		names.push_back(one.app->get_name());
+	}
+	if (const std::optional<std::string> near = nearest(word, names); near && !near->empty()) {
+		return fmt::format("did you mean loopsnoop {}?", *near);
+	}
+	if (word == "top" || word == "ps" || word == "list") {
+		return "loopsnoop --all follows every event loop of this host";
+	}
+	if (word.ends_with(".jsonl") || word.ends_with(".json") || word.ends_with(".zst")) {
+		return fmt::format("did you mean loopsnoop report {}?", word);
+	}
+	return fmt::format("did you mean loopsnoop -p {0} (one that runs), or loopsnoop -- {0} (to start it)?", word);
+}
+
+Parsed finish(const Command &command, const std::vector<Command> &commands) {
 	for (const std::string &word : command.app->remaining()) {
 		if (word.size() > 1 && word.front() == '-') {
 			return unknown_option(*command.app, word);
 		}
-		return wrong(fmt::format("'{}' is not expected here; {}", word, command.stray));
+		return wrong(fmt::format("'{}' is not expected here; {}", word, meant_by(command, word, commands)));
 	}
 	return command.finish();
 }
@@ -102,7 +131,7 @@ Parsed parse_words(std::vector<std::string> argv) {
 	    std::any_of(main_options.begin(), main_options.end(), [](const CLI::Option *option) { return option->count() > 0; })) {
 		return wrong(fmt::format("options of {0} go after it: loopsnoop {0} ...", chosen->app->get_name()));
 	}
-	return finish(*chosen);
+	return finish(*chosen, commands);
 }
 
 } // namespace

@@ -4,11 +4,15 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/escape.h"
 #include "cli/doctor_text.h"
+#include "cli/named_process.h"
 #include "cli/unanswered.h"
 #include "doctor/doctor.h"
 #include "output/terminal.h"
@@ -17,7 +21,16 @@ namespace loopsnoop::cli {
 
 int run_doctor(const DoctorOptions &options) {
 	const bool verbose = options.verbosity == Verbosity::verbose;
-	const std::vector<doctor::Check> checks = doctor::examine(options.pid, verbose);
+	std::optional<std::uint32_t> pid;
+	if (options.process.given()) {
+		const Result<std::uint32_t> found = pid_of(options.process);
+		if (!found) {
+			fmt::print(stderr, "loopsnoop: {}\n", printable(found.error().describe(), shown_path_bytes * 2));
+			return 1;
+		}
+		pid = found.value();
+	}
+	const std::vector<doctor::Check> checks = doctor::examine(pid, verbose);
 	const output::Palette palette{output::text_options_for(STDOUT_FILENO).colour};
 	fmt::print("{}", doctor_text(checks, options.verbosity, palette));
 	print_unanswered();

@@ -7,18 +7,21 @@
 #include <csignal>
 #include <cstdio>
 
+#include "base/escape.h"
+#include "cli/named_process.h"
 #include "cli/record_writer.h"
 #include "inspect/tasks.h"
 #include "output/json.h"
 #include "output/tasks_text.h"
 #include "output/terminal.h"
+#include "output/wrap.h"
 
 namespace loopsnoop::cli {
 
 namespace {
 
 int fail(const Error &error) {
-	fmt::print(stderr, "loopsnoop: {}\n", error.describe());
+	fmt::print(stderr, "loopsnoop: {}\n", printable(error.describe(), shown_path_bytes * 2));
 	return 1;
 }
 
@@ -26,14 +29,19 @@ int fail(const Error &error) {
 
 int run_tasks(const TasksOptions &options) {
 	(void)std::signal(SIGPIPE, SIG_IGN); // a reader that has gone (`| head`) is no error
-	const auto tasks = inspect::read_tasks_of(options.pid);
+	const Result<std::uint32_t> pid = pid_of(options.process);
+	if (!pid) {
+		return fail(pid.error());
+	}
+	const auto tasks = inspect::read_tasks_of(pid.value());
 	if (!tasks) {
 		return fail(tasks.error());
 	}
 	LineWriter out = LineWriter::on(STDOUT_FILENO);
-	const output::StallStyle style{output::Palette{output::text_options_for(STDOUT_FILENO).colour},
-	                               options.verbosity == Verbosity::verbose};
-	(void)out.write(options.json ? output::to_json_line(*tasks) + "\n" : output::tasks_text(*tasks, style));
+	const output::TextOptions terminal = output::text_options_for(STDOUT_FILENO);
+	const output::StallStyle style{output::Palette{terminal.colour}, options.verbosity == Verbosity::verbose};
+	const std::string text = options.json ? output::to_json_line(*tasks) + "\n" : output::tasks_text(*tasks, style);
+	(void)out.write(terminal.wrap && !options.json ? output::wrap_lines(text, terminal.columns) : text);
 	return out.error() ? fail(*out.error()) : 0;
 }
 

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "cli/command.h"
@@ -24,12 +23,11 @@ struct SnapshotWords {
 template <typename Options> [[nodiscard]] Command snapshot_command(CLI::App &root, const SnapshotWords &words) {
 	struct Read {
 		Options options;
-		std::optional<std::uint32_t> pid;
 		Common common;
 	};
 	const auto read = std::make_shared<Read>();
 	CLI::App *app = root.add_subcommand(words.name);
-	one_pid(*app, read->pid, "the process");
+	one_pid(*app, read->options.process, "the process");
 	flag(*app, "-j,--json", read->options.json, with_default("as JSON, one line, to stdout", "text"));
 	declare_common(*app, read->common, {}, words.verbose);
 	const auto help = [app, words] {
@@ -37,10 +35,9 @@ template <typename Options> [[nodiscard]] Command snapshot_command(CLI::App &roo
 		                   words.head, words.name, help_lines(*app, "Options"), words.tail);
 	};
 	const auto finish = [read, name = words.name]() -> Parsed {
-		if (!read->pid) {
+		if (!read->options.process.given()) {
 			return wrong(fmt::format("{} needs a process: -p PID", name));
 		}
-		read->options.pid = *read->pid;
 		read->options.verbosity = read->common.verbosity();
 		return read->options;
 	};

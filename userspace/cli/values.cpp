@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <limits>
 #include <numeric>
@@ -65,6 +66,15 @@ Result<void> add_ids(std::string_view option, std::string_view text, std::vector
 		}
 		text.remove_prefix(comma + 1);
 	}
+}
+
+bool is_process_name(std::string_view text) {
+	constexpr std::size_t id_digits = 12;
+	const auto is_hexadecimal = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+	const bool begins_as_name =
+	    !text.empty() && (std::isalpha(static_cast<unsigned char>(text.front())) != 0 || text.front() == '_');
+	return begins_as_name || (text.size() >= id_digits && std::ranges::all_of(text, is_hexadecimal) &&
+	                          text.find_first_of("abcdef") != std::string_view::npos);
 }
 
 Result<std::uint64_t> duration_between(std::string_view option, std::string_view text, const DurationRange &range) {

@@ -17,6 +17,9 @@ namespace loopsnoop::cli {
 // "4711", or "4711,4712" as pgrep -d, writes it; appends to `ids`. `option` is named in the error.
 [[nodiscard]] Result<void> add_ids(std::string_view option, std::string_view text, std::vector<std::uint32_t> &ids);
 
+// A process as -p may name it: by what people call it, rather than by its number. It begins like a name, or is a container's id.
+[[nodiscard]] bool is_process_name(std::string_view text);
+
 struct DurationRange {
 	std::uint64_t min_ns = 0;
 	std::uint64_t max_ns = 0;

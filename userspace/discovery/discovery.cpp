@@ -14,6 +14,7 @@
 
 #include "discovery/loop_evidence.h"
 #include "process/placement.h"
+#include "process/process_name.h"
 #include "process/pseudo_file.h"
 #include "process/text.h"
 #include "runtimes/go_program.h"
@@ -49,6 +50,7 @@ Result<Discovery> Discovery::create(const DiscoverySettings &settings, process::
 			return pattern.error();
 		}
 		made.comms_.push_back(std::move(*pattern));
+		made.expressions_.push_back(expression);
 	}
 	for (const std::string &text : settings.cgroups) {
 		std::string path = process::cgroup_path(made.proc_, text);
@@ -63,8 +65,24 @@ Result<Discovery> Discovery::create(const DiscoverySettings &settings, process::
 
 void Discovery::on(const Candidate &candidate) { candidates_.push_back(candidate); }
 
+// By the kernel's name for it, or by one that people call it.
+bool Discovery::is_named(std::uint32_t pid, const std::string &comm) const {
+	const auto matches = [&](const std::string &name) {
+		return std::ranges::any_of(comms_, [&](const Pattern &pattern) { return pattern.matches(name); });
+	};
+	return matches(comm) || std::ranges::any_of(process::all_names(process::program_facts(proc_, pid)), matches);
+}
+
+std::vector<std::string> Discovery::without_match() const {
+	const std::vector<std::uint32_t> pids = comms_.empty() ? std::vector<std::uint32_t>() : proc_.pids();
+	const auto own = static_cast<std::uint32_t>(getpid());
+	return std::ranges::any_of(pids, [&](std::uint32_t pid) { return pid != own && is_named(pid, proc_.comm(pid)); })
+	           ? std::vector<std::string>()
+	           : expressions_;
+}
+
 bool Discovery::wanted(std::uint32_t pid, const std::string &comm) const {
-	if (!comms_.empty() && std::ranges::none_of(comms_, [&](const Pattern &pattern) { return pattern.matches(comm); })) {
+	if (!comms_.empty() && !is_named(pid, comm)) {
 		return false;
 	}
 	if (cgroups_.empty()) {
@@ -205,7 +223,14 @@ std::vector<collector::FollowRequest> Discovery::judge_census(const std::vector<
 		}
 		now.seen++;
 		const auto evidence = process.pool ? std::nullopt : evidence_of(main, process.epoll, now);
-		if (!evidence || now.no_loop == true || !wanted(pid, main.thread)) {
+		if (!evidence || now.no_loop == true) {
+			continue;
+		}
+		constexpr std::uint32_t titles_stay = 12; // censuses: a minute
+		if (!now.wanted || now.seen % titles_stay == 0) {
+			now.wanted = wanted(pid, main.thread);
+		}
+		if (!*now.wanted) {
 			continue;
 		}
 		if (!now.no_loop) {

@@ -20,7 +20,7 @@ namespace loopsnoop::discovery {
 
 // Which of the processes that nobody named are followed. All conditions given must hold; no list: any process of the host.
 struct DiscoverySettings {
-	std::vector<std::string> comms;   // extended regular expressions; one of them matches the process's name
+	std::vector<std::string> comms;   // extended regular expressions; one of them matches one of the process's names
 	std::vector<std::string> cgroups; // the process is in one of them or below it
 	bool children = false;            // those that a found process forks are followed whatever they do
 	[[nodiscard]] bool any_condition() const { return !comms.empty() || !cgroups.empty(); }
@@ -39,6 +39,9 @@ public:
 	[[nodiscard]] std::vector<collector::FollowRequest> take(collector::Collector &collector, std::uint64_t now_ns,
 	                                                         const std::function<bool(std::uint32_t)> &followed);
 
+	// The expressions, where no process that runs now has a name that one of them matches; empty: some has, or there are none.
+	[[nodiscard]] std::vector<std::string> without_match() const;
+
 private:
 	explicit Discovery(process::ProcFs proc) : proc_(std::move(proc)) {}
 
@@ -50,6 +53,7 @@ private:
 		std::uint32_t seen = 0; // censuses
 		bool python = false;
 		bool server = false;         // of a kind that has an event loop, by the name of its program
+		std::optional<bool> wanted;  // by its names; asked again now and then
 		std::optional<bool> no_loop; // loopsnoop, or one whose polling threads are no loops; nullopt: not looked at
 	};
 
@@ -57,6 +61,7 @@ private:
 	[[nodiscard]] std::string program_of(std::uint32_t pid, const std::string &comm) const;
 	[[nodiscard]] bool has_no_loop(std::uint32_t pid, const std::string &comm) const;
 	[[nodiscard]] std::optional<Evidence> evidence_of(const UnfollowedThread &main, bool epoll, const Known &known) const;
+	[[nodiscard]] bool is_named(std::uint32_t pid, const std::string &comm) const;
 	[[nodiscard]] bool wanted(std::uint32_t pid, const std::string &comm) const;
 	[[nodiscard]] bool is_ours(std::uint32_t pid) const;
 	[[nodiscard]] bool runs_at_terminal(std::uint32_t pid) const;
@@ -64,6 +69,7 @@ private:
 
 	process::ProcFs proc_;
 	std::vector<Pattern> comms_;
+	std::vector<std::string> expressions_; // that they were made from
 	std::vector<std::string> cgroups_;
 	bool children_ = false;
 	std::vector<Candidate> candidates_;

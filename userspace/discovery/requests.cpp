@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "discovery/requests.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -10,6 +12,7 @@
 #include <utility>
 
 #include "discovery/loop_evidence.h"
+#include "process/process_name.h"
 #include "process/serving_sockets.h"
 #include "process/target_check.h"
 
@@ -37,12 +40,46 @@ std::vector<std::uint32_t> below(std::vector<std::uint32_t> parents, std::set<st
 	return found;
 }
 
+std::string why(const Error &error) {
+	return error.code == ESRCH ? "there is no such process (any more); the others are followed"
+	                           : error.advice + "; the others are followed";
+}
+
+// Whose command line has that somewhere, although it does not go by it: a shell, say.
+std::string hint_for(const std::string &name, const std::vector<std::uint32_t> &pids, const process::ProcFs &proc) {
+	for (const std::uint32_t pid : pids) {
+		const process::ProgramFacts facts = process::program_facts(proc, pid);
+		const ProcessName called = process::name_of(facts);
+		if (pid != static_cast<std::uint32_t>(getpid()) && facts.program != "loopsnoop" && facts.program != "sudo" &&
+		    called.command.find(name) != std::string::npos) {
+			return "it is in the command line of " + called.service + ": -p " + std::to_string(pid);
+		}
+	}
+	return "see ps -e; to start it: loopsnoop -- " + name;
+}
+
 } // namespace
+
+Result<std::vector<std::uint32_t>> pids_named(const std::string &name, const process::ProcFs &proc) {
+	std::vector<std::uint32_t> found;
+	const std::vector<std::uint32_t> pids = proc.pids();
+	for (const std::uint32_t pid : pids) {
+		const process::ProgramFacts facts = process::program_facts(proc, pid);
+		if (facts.program != "loopsnoop" && process::goes_by(facts, name) && process::check_target(proc, pid)) {
+			found.push_back(pid);
+		}
+	}
+	if (found.empty()) {
+		return make_error("find", name, "no process goes by that name; " + hint_for(name, pids, proc));
+	}
+	return found;
+}
 
 Result<std::vector<collector::FollowRequest>> requests_for(const std::vector<std::uint32_t> &pids,
                                                            const std::vector<std::uint32_t> &tids, bool children,
-                                                           const process::ProcFs &proc) {
+                                                           const process::ProcFs &proc, std::vector<std::string> &missing) {
 	std::vector<collector::FollowRequest> requests;
+	std::optional<Error> first_missing;
 	const auto add = [&](std::uint32_t pid, std::optional<std::uint32_t> tid) -> Result<void> {
 		if (auto checked = process::check_target(proc, pid); !checked) {
 			return checked.error();
@@ -58,8 +95,15 @@ Result<std::vector<collector::FollowRequest>> requests_for(const std::vector<std
 	};
 	for (const std::uint32_t pid : pids) {
 		if (auto added = add(pid, std::nullopt); !added) {
-			return added.error();
+			if (pids.size() == 1) {
+				return added.error();
+			}
+			missing.push_back("process " + std::to_string(pid) + ", which was named: " + why(added.error()));
+			first_missing = first_missing ? first_missing : added.error();
 		}
+	}
+	if (requests.empty() && first_missing) {
+		return *first_missing;
 	}
 	for (const std::uint32_t tid : tids) {
 		const auto status = proc.status(tid);
@@ -135,7 +179,8 @@ std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest
 		std::erase_if(children, [&](std::uint32_t pid) { return !has_event_queue(proc, pid); });
 		if (!children.empty()) {
 			std::ranges::sort(children);
-			all.push_back({request.pid, proc.comm(request.pid), std::move(children)});
+			all.push_back({request.pid, proc.comm(request.pid), std::move(children),
+			               process::name_of(process::program_facts(proc, request.pid)).service});
 		}
 	}
 	return all;

@@ -145,22 +145,12 @@ struct MetricsState::Families {
 
 namespace {
 
-// What the loop is, as far as it stays the same when its process is started again: its unit, its container, or its name.
-std::string service_of(const Placement &placement, const std::string &comm) {
-	constexpr std::string_view suffix = ".service";
-	if (!placement.unit.empty()) {
-		const std::string_view unit = placement.unit;
-		return std::string(unit.ends_with(suffix) ? unit.substr(0, unit.size() - suffix.size()) : unit);
-	}
-	return comm;
-}
-
 std::vector<ClientMetric::Label> labels_of(std::uint32_t pid, std::uint32_t tid, const std::string &comm,
-                                           const Placement &placement) {
+                                           const std::string &service, const Placement &placement) {
 	std::vector<ClientMetric::Label> base{{"pid", std::to_string(pid)},
 	                                      {"comm", label_value(comm)},
 	                                      {"tid", std::to_string(tid)},
-	                                      {"service", label_value(service_of(placement, comm))}};
+	                                      {"service", label_value(service)}};
 	// To Prometheus an empty label and none are the same.
 	if (!placement.container.empty()) {
 		base.push_back({"container", label_value(placement.container)});
@@ -219,7 +209,7 @@ void MetricsState::add_causes(Families &out, const std::vector<ClientMetric::Lab
 }
 
 void MetricsState::add_loop(Families &out, std::uint64_t now_ns, const LoopState &state, Loop &loop) const {
-	const std::vector<ClientMetric::Label> base = labels_of(state.pid, state.tid, loop.comm, loop.placement);
+	const std::vector<ClientMetric::Label> base = labels_of(state.pid, state.tid, loop.comm, loop.service, loop.placement);
 	const std::uint64_t age = age_of(state, now_ns);
 	const bool stalls_now = age >= threshold_ns_;
 	out.iterations.metric.push_back(counter(labelled(base), static_cast<double>(state.iterations)));

@@ -14,6 +14,7 @@ void MetricsState::write(const Record &record) {
 		const bool detailed = loops_.contains(id) ? loops_.at(id).detailed : has_room_for_loop(found->pid);
 		Loop &loop = loops_[id];
 		loop.comm = found->comm;
+		loop.service = found->name.service.empty() ? found->comm : found->name.service;
 		loop.placement = found->placement;
 		loop.detailed = detailed;
 	} else if (const auto *stall = std::get_if<Stall>(&record)) {
@@ -78,7 +79,7 @@ void MetricsState::count(const Stall &stall) {
 		loop.stalled.at(i).ns += stall.breakdown.at(i).ns;
 	}
 	loop.ongoing.reset();
-	recent_.push_front({stall.started_at, stall.duration_ns, stall.pid, stall.tid, label_value(loop.comm), culprit_of(stall)});
+	recent_.push_front({stall.started_at, stall.duration_ns, stall.pid, stall.tid, label_value(loop.service), culprit_of(stall)});
 	if (recent_.size() > max_recent) {
 		recent_.pop_back();
 	}

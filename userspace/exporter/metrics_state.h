@@ -58,6 +58,7 @@ private:
 	using PerCause = std::array<double, cause_count>;
 	struct Loop {
 		std::string comm;
+		std::string service; // what it is, as far as that stays when its process is started again
 		Placement placement;
 		std::array<std::uint64_t, cause_count> stalls{};
 		Breakdown stalled{};                     // of stalls that have ended

@@ -32,7 +32,7 @@ Overview MetricsState::overview(std::uint64_t now_ns, const std::vector<LoopStat
 		Overview::Loop row;
 		row.pid = state.pid;
 		row.tid = state.tid;
-		row.comm = label_value(loop.comm);
+		row.comm = label_value(loop.service);
 		row.place = label_value(loop.placement.unit.empty() ? loop.placement.container.substr(0, short_id) : loop.placement.unit);
 		row.iterations = state.iterations;
 		row.busy_ns = state.busy_ns + age;

@@ -23,7 +23,7 @@ struct Overview {
 	struct Loop {
 		std::uint32_t pid = 0;
 		std::uint32_t tid = 0;
-		std::string comm;  // a label value
+		std::string comm;  // what people call the process, a label value
 		std::string place; // the unit or the container, a label value; empty: not known
 		std::uint64_t iterations = 0;
 		std::uint64_t busy_ns = 0; // since it is followed, the running iteration included
@@ -39,7 +39,7 @@ struct Overview {
 		std::uint64_t duration_ns = 0;
 		std::uint32_t pid = 0;
 		std::uint32_t tid = 0;
-		std::string comm; // a label value
+		std::string comm; // likewise
 		Culprit culprit;
 	};
 	// A loop that stands still: it is idle, or goes round, and somebody waits.

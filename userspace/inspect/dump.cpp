@@ -51,6 +51,7 @@ Result<Dump> dump(const DumpSettings &settings) {
 		dump = Dump{};
 		dump.pid = settings.pid;
 		dump.comm = status->comm;
+		dump.name = programs.name(settings.pid);
 		dump.start_ns = monotonic_ns();
 		dump.started_at = rfc3339_utc(realtime_ns());
 		const std::vector<ThreadSnapshot> snapshots = inspector.snapshot(settings.pid);

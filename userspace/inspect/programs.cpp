@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "process/memory.h"
+#include "process/process_name.h"
 #include "runtimes/cpython/page_cache.h"
 #include "runtimes/detect.h"
 #include "runtimes/go_program.h"
@@ -33,6 +34,38 @@ std::string Programs::comm(std::uint32_t pid) {
 }
 
 void Programs::set_comm(std::uint32_t pid, std::string comm) { programs_[pid].comm = std::move(comm); }
+
+void Programs::read_name(std::uint32_t pid) {
+	constexpr std::uint64_t valid_ns = 5'000'000'000;
+	Program &program = programs_[pid];
+	const std::uint64_t now = monotonic_ns();
+	if (now < program.next_name_ns) {
+		return;
+	}
+	program.next_name_ns = now + valid_ns;
+	const process::ProgramFacts facts = process::program_facts(proc_, pid);
+	if (!facts.arguments.empty() || program.name.service.empty()) { // of one that has ended the last name stays
+		program.name = process::name_of(facts);
+		program.program_name = process::program_name(facts);
+	}
+}
+
+const ProcessName &Programs::name(std::uint32_t pid) {
+	read_name(pid);
+	return programs_[pid].name;
+}
+
+Peer Programs::peer(std::uint32_t pid) {
+	read_name(pid);
+	Peer peer{pid, comm(pid)};
+	// A name that a program has given itself stays.
+	if (const std::string &name = programs_[pid].program_name;
+	    name != peer.comm && !process::is_interpreters_name(name) &&
+	    (process::is_interpreters_name(peer.comm) || name.starts_with(peer.comm))) {
+		peer.name = name;
+	}
+	return peer;
+}
 
 Runtime Programs::runtime(std::uint32_t pid) {
 	Program &program = programs_[pid];

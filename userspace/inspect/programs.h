@@ -21,6 +21,10 @@ public:
 
 	[[nodiscard]] std::string comm(std::uint32_t pid);
 	void set_comm(std::uint32_t pid, std::string comm);
+	// What people call it; read again when it is some seconds old, because programs give themselves titles once they have begun.
+	[[nodiscard]] const ProcessName &name(std::uint32_t pid);
+	// The process as the other end of something.
+	[[nodiscard]] Peer peer(std::uint32_t pid);
 	[[nodiscard]] Runtime runtime(std::uint32_t pid);
 	// Whether Go's tool chain has made it; read once.
 	[[nodiscard]] bool is_go(std::uint32_t pid);
@@ -44,8 +48,13 @@ public:
 	void forget(std::uint32_t pid) { programs_.erase(pid); }
 
 private:
+	void read_name(std::uint32_t pid);
+
 	struct Program {
 		std::string comm;
+		ProcessName name;
+		std::string program_name; // of its script or program, whatever unit it is in
+		std::uint64_t next_name_ns = 0;
 		std::optional<Runtime> runtime;
 		std::optional<bool> go;
 		std::uint64_t runtime_asked_ns = 0;

@@ -31,6 +31,9 @@ std::string read_link(const std::string &path) {
 	return n > 0 ? std::string(target.data(), static_cast<std::size_t>(n)) : std::string();
 }
 
+// Of a pseudo-terminal, which is a pipe to another process.
+bool is_terminal(const std::string &path) { return path.starts_with("/dev/pts/") && !path.ends_with("ptmx"); }
+
 } // namespace
 
 std::optional<std::string> Resolver::syscall_text(std::optional<long> number) {
@@ -93,6 +96,11 @@ std::vector<SourceFrame> Resolver::python(const RawStack &raw) {
 	return interpreter != nullptr ? interpreter->resolve(raw.python) : std::vector<SourceFrame>();
 }
 
+std::optional<Peer> Resolver::peer(std::uint32_t pid, const DescriptorSnapshot &snapshot) {
+	const auto found = peers_.find(pid, snapshot);
+	return found ? std::optional(programs_.peer(found->pid)) : std::nullopt;
+}
+
 Resource Resolver::descriptor(std::uint32_t pid, const DescriptorSnapshot &snapshot) {
 	DescriptorSnapshot full = snapshot;
 	if (full.kind == DescriptorKind::unknown ||
@@ -104,9 +112,13 @@ Resource Resolver::descriptor(std::uint32_t pid, const DescriptorSnapshot &snaps
 	}
 	Resource resource = process::to_resource(full);
 	if (auto *socket = std::get_if<SocketResource>(&resource.is)) {
-		socket->peer = peers_.find(pid, full);
+		socket->peer = peer(pid, full);
 	} else if (auto *pipe = std::get_if<PipeResource>(&resource.is)) {
-		pipe->peer = peers_.find(pid, full);
+		pipe->peer = peer(pid, full);
+	} else if (auto *file = std::get_if<FileResource>(&resource.is); file != nullptr && file->path && is_terminal(*file->path)) {
+		if (const auto found = peers_.find_terminal(pid, *file->path)) {
+			file->peer = programs_.peer(found->pid);
+		}
 	}
 	return resource;
 }
@@ -158,6 +170,7 @@ std::optional<Resource> Resolver::resource(std::uint32_t pid, const WaitTarget &
 		}
 		if (process.pid) {
 			process.comm = children_.comm(*process.pid);
+			process.name = programs_.peer(*process.pid).name;
 		}
 		return Resource{std::move(process)};
 	}
@@ -168,10 +181,16 @@ std::optional<Resource> Resolver::resource(std::uint32_t pid, const WaitTarget &
 		return Resource{TimerResource{target.requested_ns}};
 	}
 	if (target.descriptors.size() == 1 && target.descriptors_total <= 1) {
-		return descriptor(pid, target.descriptors.front());
+		Resource one = descriptor(pid, target.descriptors.front());
+		if (const auto *file = std::get_if<FileResource>(&one.is);
+		    file != nullptr && file->path && is_terminal(*file->path) && cause == Cause::other) {
+			cause = Cause::pipe;
+		}
+		return one;
 	}
 	if (!target.descriptors.empty()) {
 		FdsResource fds;
+		fds.total = target.descriptors_total > target.descriptors.size() ? target.descriptors_total : 0;
 		for (const DescriptorSnapshot &one : target.descriptors) {
 			fds.fds.push_back(descriptor(pid, one));
 		}
@@ -230,8 +249,7 @@ Stack Resolver::stack_of(const RawStack &raw, const Stack *known) {
 void Resolver::view_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource) {
 	if (resource && std::holds_alternative<TimerResource>(resource->is) && analysis::sleeps_in_sqlite(stack)) {
 		if (auto database = process::locked_database(proc_, raw.pid)) {
-			resource =
-			    FileResource{std::nullopt, std::move(database->path), Peer{database->holder, proc_.comm(database->holder)}};
+			resource = FileResource{std::nullopt, std::move(database->path), programs_.peer(database->holder)};
 		}
 		return;
 	}
@@ -248,6 +266,7 @@ void Resolver::view_lock(const RawStack &raw, const Stack &stack, std::optional<
 	futex->type = std::move(view.type);
 	futex->holder = std::move(view.holder);
 	futex->object = view.object;
+	futex->within_process = call->within_process;
 }
 
 void Resolver::view_file_lock(std::uint32_t pid, const std::optional<std::string> &syscall, const WaitTarget &target,
@@ -258,7 +277,7 @@ void Resolver::view_file_lock(std::uint32_t pid, const std::optional<std::string
 	}
 	const std::uint64_t inode = target.descriptors.size() == 1 ? target.descriptors.front().inode : 0;
 	if (const auto holder = process::file_lock_holder(proc_, pid, inode)) {
-		file->holder = Peer{*holder, proc_.comm(*holder)};
+		file->holder = programs_.peer(*holder);
 	}
 }
 

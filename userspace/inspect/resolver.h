@@ -43,6 +43,9 @@ public:
 	// Of a wait that is over: which lock that was.
 	void name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
 
+	// The process at the other end of a descriptor.
+	[[nodiscard]] std::optional<Peer> peer(std::uint32_t pid, const DescriptorSnapshot &snapshot);
+
 	void exec(std::uint32_t pid) { symbolizer_.exec(pid); }
 	void forget(std::uint32_t pid) { symbolizer_.forget(pid); }
 	[[nodiscard]] std::uint64_t over_budget() const { return symbolizer_.over_budget(); }

@@ -18,7 +18,7 @@ bool tells_more(const Resource &resource) {
 		return lock->lock != LockKind::gil && (lock->holder || lock->type || lock->lock != LockKind::unknown);
 	}
 	if (const auto *file = std::get_if<FileResource>(&resource.is)) {
-		return file->holder.has_value();
+		return file->holder.has_value() || file->peer.has_value();
 	}
 	if (const auto *socket = std::get_if<SocketResource>(&resource.is)) {
 		return socket->peer.has_value();
@@ -37,8 +37,9 @@ void complete(FutexResource &lock, const FutexResource &seen) {
 	}
 }
 void complete(FileResource &file, const FileResource &seen) {
-	if (file.fd == seen.fd && file.path == seen.path && !file.holder) {
-		file.holder = seen.holder;
+	if (file.fd == seen.fd && file.path == seen.path) {
+		file.holder = file.holder ? file.holder : seen.holder;
+		file.peer = file.peer ? file.peer : seen.peer;
 	}
 }
 void complete(SocketResource &socket, const SocketResource &seen) {

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "base/clock.h"
+#include "process/process_name.h"
 #include "process/resource_of.h"
 #include "process/target_check.h"
 #include "runtimes/cpython/garbage.h"
@@ -115,7 +116,9 @@ Result<TaskSnapshot> read_tasks_of(std::uint32_t pid) {
 		return make_error("read the tasks of", "pid " + std::to_string(pid), "no CPython is found in it; dump shows its threads");
 	}
 	TaskInspector inspector(proc);
-	return inspector.snapshot(pid, *python, Greenlets::too);
+	TaskSnapshot snapshot = inspector.snapshot(pid, *python, Greenlets::too);
+	snapshot.name = process::name_of(process::program_facts(proc, pid));
+	return snapshot;
 }
 
 } // namespace loopsnoop::inspect

@@ -29,6 +29,7 @@ struct LoopInShort {
 struct Dump {
 	std::uint32_t pid = 0;
 	std::string comm;
+	ProcessName name;
 	std::uint64_t start_ns = 0; // when the look began, CLOCK_MONOTONIC
 	std::string started_at;     // RFC 3339
 	std::uint64_t look_ns = 0;  // from its first thread to its last: what is told of two threads is that far apart

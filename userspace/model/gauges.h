@@ -39,6 +39,7 @@ struct GaugesChange {
 	std::string comm;
 	ProcessGauges first;
 	ProcessGauges last;
+	std::string service = {};
 };
 
 } // namespace loopsnoop

@@ -17,6 +17,7 @@ namespace loopsnoop {
 struct Peer {
 	std::uint32_t pid = 0;
 	std::string comm;
+	std::string name = {}; // the script or program that it runs, where that is not its comm: process/process_name.h
 };
 
 // Anything with a path, anonymous inodes ("anon_inode:[eventfd]") and devices included.
@@ -24,6 +25,7 @@ struct FileResource {
 	std::optional<int> fd;                     // null when the call took a path
 	std::optional<std::string> path;           // as the target sees it
 	std::optional<Peer> holder = std::nullopt; // of the lock on it that is waited for: the process; null: none is, or not known
+	std::optional<Peer> peer = std::nullopt;   // of a pseudo-terminal: the process that has its other end
 };
 
 struct SocketResource {
@@ -67,6 +69,9 @@ struct FutexResource {
 	// NAME", "threading.Event", …; unset: not known. NAME is the target's: any bytes.
 	std::optional<std::string> type = std::nullopt;
 	std::uint64_t object = 0; // address of CPython's lock object, 0: none, or not known; it is not told
+	// Nothing but another thread of the same process ends a wait for it: there is no time-out, and it is in no shared memory. Not
+	// told either.
+	bool within_process = false;
 };
 // The type of what a thread waits for that joins another one, which then is the holder.
 inline constexpr std::string_view thread_end = "threading.Thread";
@@ -78,6 +83,7 @@ struct TimerResource {
 struct ProcessResource {
 	std::optional<std::uint32_t> pid; // null: any child
 	std::optional<std::string> comm;
+	std::string name = {}; // as of a Peer
 };
 
 struct FdsResource;
@@ -85,6 +91,7 @@ struct FdsResource;
 struct Resource;
 struct FdsResource {
 	std::vector<Resource> fds;
+	std::uint64_t total = 0; // that the call has; those beyond the first few are not in `fds`. 0: as many as are there
 };
 
 struct Resource {

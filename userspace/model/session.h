@@ -26,6 +26,7 @@ struct NotFollowed {
 	std::uint32_t parent = 0;
 	std::string comm;                    // of the parent
 	std::vector<std::uint32_t> children; // those with an event queue, and theirs
+	std::string service = {};            // of the parent
 };
 
 // First record of a session: written once everything is attached.
@@ -78,6 +79,7 @@ struct LoopFound {
 	Runtime runtime;
 	std::optional<OwnPoll> poll; // null while the thread was not seen polling
 	Placement placement;
+	ProcessName name = {};
 };
 
 struct ProcessExit {
@@ -179,6 +181,7 @@ struct WaitedFor {
 	std::string comm;
 	Clients clients;
 	std::optional<std::uint64_t> tasks; // that wait, as they were last read; unset: not known
+	std::string service = {};
 };
 
 struct SessionSummary {

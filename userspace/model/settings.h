@@ -30,11 +30,12 @@ struct Settings {
 
 	// What to follow: processes by number, those found (`discovers`), or a command, which goes with none of the others.
 	std::vector<std::uint32_t> pids;
+	std::vector<std::string> names;  // of processes, as people call them
 	std::vector<std::uint32_t> tids; // with no pid: the process is the one the thread belongs to
 	std::vector<std::string> command;
 	bool children = false;
 	bool all = false;
-	std::vector<std::string> comms;   // extended regular expressions, checked; one of them matches the process's name
+	std::vector<std::string> comms;   // extended regular expressions, checked; one of them matches one of the process's names
 	std::vector<std::string> cgroups; // as given
 	std::uint32_t max_loops =
 	    default_max_loops; // loop threads followed at once; each costs stack_bytes and 12 KiB of kernel memory

@@ -10,6 +10,7 @@
 #include "model/cause.h"
 #include "model/clients.h"
 #include "model/left_out.h"
+#include "model/process_name.h"
 #include "model/resource.h"
 #include "model/special_members.h"
 #include "model/stack.h"
@@ -119,6 +120,34 @@ struct PeerSnapshot {
 	std::string comm;
 	bool waits_for_us = false; // for an answer from the very process that waits for it
 	ThreadView thread;
+	std::string name = {};  // as of a Peer
+	std::string title = {}; // what it calls itself, where that says what it does: "postgres: shop shop [local] UPDATE waiting"
+	bool child = false;     // it is a child whose end is waited for
+};
+
+// Why nothing that is there can end a wait.
+enum class NoEnd : std::uint8_t {
+	only_thread, // the process has no other thread, and no other process can do it
+	others_idle, // its other threads wait for work, and this loop would have to give it to them
+	before_fork, // the lock was taken before the process was forked, by a thread that was not forked with it
+	each_other,  // a thread or process that it waits for waits for it in turn
+};
+[[nodiscard]] constexpr std::string_view name_of(NoEnd why) {
+	switch (why) {
+	case NoEnd::others_idle: return "others_idle";
+	case NoEnd::before_fork: return "before_fork";
+	case NoEnd::each_other: return "each_other";
+	case NoEnd::only_thread: break;
+	}
+	return "only_thread";
+}
+
+// The limit of a cgroup that holds a process back.
+struct CgroupLimit {
+	std::string path;                           // "/system.slice/shop.service"
+	std::optional<std::uint64_t> cpu_quota_ns;  // of CPU time
+	std::optional<std::uint64_t> cpu_period_ns; // in so much time
+	std::optional<std::uint64_t> memory_bytes;
 };
 
 // The task of an asynchronous framework whose step a stall was.
@@ -161,6 +190,7 @@ struct Stall {
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
 	std::string comm;
+	ProcessName name;
 	std::string thread;
 	Cause cause = Cause::other;
 	Breakdown breakdown{};
@@ -176,6 +206,11 @@ struct Stall {
 	std::optional<Startup> startup;            // it waits before it has served anybody
 	std::optional<PoolWait> pool;              // of the wait that explains it
 	std::optional<PeerSnapshot> peer;          // of the wait that explains it; stalls that were ever ongoing
+	std::vector<PeerSnapshot> beyond;          // what that one waits for in turn, and so on
+	std::optional<NoEnd> no_end;               // of a stall that goes on: nothing that is there can end it
+	std::optional<CgroupLimit> limit;          // of the cgroup that held it back
+	std::vector<Peer> cpu_users;               // who had the CPU while it was ready to run, the busiest first
+	std::optional<std::uint64_t> callbacks;    // of one iteration that called thousands; unset: not counted
 	std::optional<StallTask> task;             // that ran; unset: none did, or it is not known. Read while the stall went on
 	std::optional<GcPart> gc;                  // unset: none was seen
 	std::optional<std::vector<ThreadView>> threads;

@@ -71,6 +71,7 @@ struct Standstill {
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
 	std::string comm;
+	ProcessName name;
 	std::string thread;
 	StandstillKind kind = StandstillKind::no_answer;
 	bool certain = false;

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/process_name.h"
 #include "model/resource.h"
 #include "model/special_members.h"
 #include "model/stack.h"
@@ -131,6 +132,7 @@ struct TaskSnapshot {
 
 	std::uint32_t pid = 0;
 	std::string comm;
+	ProcessName name;
 	std::uint64_t start_ns = 0;     // CLOCK_MONOTONIC
 	std::string started_at;         // RFC 3339
 	std::uint64_t look_ns = 0;      // how long it took: what is said of two tasks is up to that far apart

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/escape.h"
 #include "summary/number.h"
+#include "summary/process.h"
 
 namespace loopsnoop::output {
 
@@ -23,8 +23,9 @@ void Newcomers::add(const LoopFound &loop) {
 	if (loops_++ == 0) {
 		since_ns_ = loop.start_ns;
 	}
-	if (names_.size() < most_names || names_.contains(loop.comm)) {
-		names_[loop.comm]++;
+	std::string name = summary::format_process(loop.name, loop.comm);
+	if (names_.size() < most_names || names_.contains(name)) {
+		names_[std::move(name)]++;
 	}
 }
 
@@ -39,7 +40,7 @@ std::string Newcomers::due(std::uint64_t now_ns, bool all) {
 	                told_ ? fmt::format("{} more {}", summary::thousands(loops_), loops_ == 1 ? "loop" : "loops") : "");
 	std::size_t named = 0;
 	for (std::size_t i = 0; i < std::min(order.size(), most_told); i++) {
-		text += fmt::format("{}{}{}", i == 0 ? "" : ", ", printable(order[i].first),
+		text += fmt::format("{}{}{}", i == 0 ? "" : ", ", order[i].first,
 		                    order[i].second > 1 ? fmt::format(" ×{}", order[i].second) : "");
 		named += order[i].second;
 	}

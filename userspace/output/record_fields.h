@@ -39,6 +39,7 @@ template <typename Visitor, Is<NotFollowed> T> void fields(Visitor &v, T &one) {
 	v.field("parent", one.parent);
 	v.field("comm", one.comm);
 	v.field("children", one.children);
+	v.optional("service", one.service);
 }
 
 template <typename Visitor, Is<SessionStart> T> void fields(Visitor &v, T &session) {
@@ -71,6 +72,8 @@ template <typename Visitor, Is<LoopFound> T> void fields(Visitor &v, T &loop) {
 	v.required("tid", loop.tid);
 	v.field("comm", loop.comm);
 	v.field("thread", loop.thread);
+	v.optional("command", loop.name.command);
+	v.optional("service", loop.name.service);
 	v.field("start_ns", loop.start_ns);
 	v.field("runtime", loop.runtime);
 	v.field("poll", loop.poll);
@@ -92,6 +95,8 @@ template <typename Visitor, Is<Dump> T> void fields(Visitor &v, T &dump) {
 	v.constant("schema", schema_version);
 	v.required("pid", dump.pid);
 	v.field("comm", dump.comm);
+	v.optional("command", dump.name.command);
+	v.optional("service", dump.name.service);
 	v.field("start_ns", dump.start_ns);
 	v.field("started_at", dump.started_at);
 	v.field("look_ns", dump.look_ns);
@@ -207,6 +212,7 @@ template <typename Visitor, Is<WaitedFor> T> void fields(Visitor &v, T &one) {
 	v.field("comm", one.comm);
 	v.field("clients", one.clients);
 	v.field("tasks", one.tasks);
+	v.optional("service", one.service);
 }
 
 template <typename Visitor, Is<RemoteCount> T> void fields(Visitor &v, T &one) {
@@ -240,6 +246,7 @@ template <typename Visitor, Is<GaugesChange> T> void fields(Visitor &v, T &chang
 	v.field("comm", change.comm);
 	v.field("first", change.first);
 	v.field("last", change.last);
+	v.optional("service", change.service);
 }
 
 // By the losses' names, zeros included.

@@ -115,6 +115,9 @@ void visit(R &record, Stacks stack, Resources resource, Texts text) {
 		if (record.peer) {
 			visit_thread(record.peer->thread, stack, resource, text);
 		}
+		for (auto &peer : record.beyond) {
+			visit_thread(peer.thread, stack, resource, text);
+		}
 		if (record.culprit) {
 			text(record.culprit->function);
 			text(record.culprit->file);

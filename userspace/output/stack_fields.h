@@ -41,6 +41,7 @@ template <typename Visitor, Is<Stack> T> void fields(Visitor &v, T &stack) {
 template <typename Visitor, Is<Peer> T> void fields(Visitor &v, T &peer) {
 	v.field("pid", peer.pid);
 	v.field("comm", peer.comm);
+	v.optional("name", peer.name);
 }
 
 template <typename Visitor, Is<Holder> T> void fields(Visitor &v, T &holder) {
@@ -53,6 +54,7 @@ template <typename Visitor, Is<FileResource> T> void fields(Visitor &v, T &file)
 	v.field("fd", file.fd);
 	v.field("path", file.path);
 	v.optional("holder", file.holder);
+	v.optional("peer", file.peer);
 }
 
 template <typename Visitor, Is<SocketResource> T> void fields(Visitor &v, T &socket) {
@@ -87,9 +89,13 @@ template <typename Visitor, Is<TimerResource> T> void fields(Visitor &v, T &time
 template <typename Visitor, Is<ProcessResource> T> void fields(Visitor &v, T &process) {
 	v.field("pid", process.pid);
 	v.field("comm", process.comm);
+	v.optional("name", process.name);
 }
 
-template <typename Visitor, Is<FdsResource> T> void fields(Visitor &v, T &several) { v.field("fds", several.fds); }
+template <typename Visitor, Is<FdsResource> T> void fields(Visitor &v, T &several) {
+	v.field("fds", several.fds);
+	v.optional("total", several.total);
+}
 
 template <typename Visitor, Is<Resource> T> void fields(Visitor &v, T &resource) {
 	if (v.kind("kind", resource.is)) {

@@ -120,6 +120,16 @@ template <typename Visitor, Is<PeerSnapshot> T> void fields(Visitor &v, T &peer)
 	v.field("comm", peer.comm);
 	v.field("waits_for_us", peer.waits_for_us);
 	v.field("thread", peer.thread);
+	v.optional("name", peer.name);
+	v.optional("title", peer.title);
+	v.optional("child", peer.child);
+}
+
+template <typename Visitor, Is<CgroupLimit> T> void fields(Visitor &v, T &limit) {
+	v.field("path", limit.path);
+	v.optional("cpu_quota_ns", limit.cpu_quota_ns);
+	v.optional("cpu_period_ns", limit.cpu_period_ns);
+	v.optional("memory_bytes", limit.memory_bytes);
 }
 
 template <typename Visitor, Is<StallTask> T> void fields(Visitor &v, T &task) {
@@ -163,6 +173,8 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.required("tid", stall.tid);
 	v.field("comm", stall.comm);
 	v.field("thread", stall.thread);
+	v.optional("command", stall.name.command);
+	v.optional("service", stall.name.service);
 	v.field("cause", stall.cause);
 	v.field("breakdown", stall.breakdown);
 	v.field("culprit", stall.culprit);
@@ -177,6 +189,11 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.optional("startup", stall.startup);
 	v.optional("pool", stall.pool);
 	v.optional("peer", stall.peer);
+	v.optional("beyond", stall.beyond);
+	v.optional("no_end", stall.no_end);
+	v.optional("limit", stall.limit);
+	v.optional("cpu_users", stall.cpu_users);
+	v.optional("callbacks", stall.callbacks);
 	v.optional("task", stall.task);
 	v.optional("gc", stall.gc);
 	v.optional("threads", stall.threads);

@@ -48,6 +48,8 @@ template <typename Visitor, Is<Standstill> T> void fields(Visitor &v, T &standst
 	v.required("tid", standstill.tid);
 	v.field("comm", standstill.comm);
 	v.field("thread", standstill.thread);
+	v.optional("command", standstill.name.command);
+	v.optional("service", standstill.name.service);
 	v.field("kind", standstill.kind);
 	v.field("certain", standstill.certain);
 	v.field("culprit", standstill.culprit);

@@ -11,6 +11,7 @@
 #include "output/stack_text.h"
 #include "summary/number.h"
 #include "summary/place.h"
+#include "summary/resource.h"
 #include "summary/standstill_summary.h"
 
 namespace loopsnoop::output {
@@ -106,10 +107,9 @@ std::string upstream_section(const Standstill &standstill, const StallStyle &sty
 	const std::size_t shown = style.everything ? standstill.upstream.size() : std::min(standstill.upstream.size(), max_upstreams);
 	for (std::size_t i = 0; i < shown; i++) {
 		const SilentUpstream &upstream = standstill.upstream.at(i);
-		out +=
-		    fmt::format("    {}{}: {} for {}\n", printable(upstream.remote),
-		                upstream.peer ? fmt::format(" of {} (pid {})", printable(upstream.peer->comm), upstream.peer->pid) : "",
-		                upstream.connecting ? "not connected" : "silent", format_duration(upstream.waited_ns));
+		out += fmt::format("    {}{}: {} for {}\n", printable(upstream.remote),
+		                   printable(summary::format_peer(" of ", upstream.peer)),
+		                   upstream.connecting ? "not connected" : "silent", format_duration(upstream.waited_ns));
 	}
 	return out + more_line(shown, standstill.upstream.size(), style);
 }

@@ -11,9 +11,11 @@
 #include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
+#include "base/shorten.h"
 #include "summary/line_account.h"
 #include "summary/number.h"
 #include "summary/place.h"
+#include "summary/process.h"
 #include "summary/restarts.h"
 
 namespace loopsnoop::output {
@@ -39,6 +41,59 @@ std::string table(const std::vector<Row> &rows, std::size_t left, const Palette 
 		}
 		line.erase(line.find_last_not_of(' ') + 1);
 		out += (&row == &rows.front() ? palette.faint(line) : line) + '\n';
+	}
+	return out;
+}
+
+constexpr std::size_t max_place = 120; // columns of a line's place, and of what it waits on
+
+// Columns "where", "cause", "on", numbers: where the terminal is too narrow for them, places and what they wait on are shortened;
+// where that would leave too little of them, each place stands above its numbers.
+std::string fitted_table(std::vector<Row> rows, const Palette &palette, std::size_t columns) {
+	constexpr std::size_t where = 0;
+	constexpr std::size_t on = 2;
+	constexpr std::size_t enough = 36; // of a place beside its numbers
+	constexpr std::size_t least_on = 10;
+	const auto width_of = [&](std::size_t column) {
+		std::size_t width = 0;
+		for (const Row &row : rows) {
+			width = std::max(width, columns_of(row[column]));
+		}
+		return width;
+	};
+	std::size_t others = 0;
+	for (std::size_t i = 0; i < rows.front().size(); i++) {
+		others += 2 + (i == where || i == on ? 0 : width_of(i));
+	}
+	if (columns == 0 || others + width_of(where) + width_of(on) <= columns) {
+		return table(rows, 3, palette);
+	}
+	const std::size_t left = columns > others ? columns - others : 0;
+	const auto cut = [&](std::size_t column, std::size_t width) {
+		for (Row &row : rows) {
+			row[column] = cut_middle(row[column], width);
+		}
+	};
+	if (left >= 2 * enough) {
+		const std::size_t of_on = std::min(width_of(on), std::max(left / 2, left - std::min(left, width_of(where))));
+		cut(on, of_on);
+		cut(where, left - of_on);
+		return table(rows, 3, palette);
+	}
+	cut(on, std::max(least_on, left > 2 ? left - 2 : 0)); // the place's column is gone, but for the indent
+	std::vector<Row> numbers = rows;
+	for (Row &row : numbers) {
+		row.erase(row.begin());
+		row.front().insert(0, "  ");
+	}
+	const std::string below = table(numbers, 2, palette);
+	std::string out = palette.faint("  where") + '\n';
+	std::size_t at = 0;
+	for (std::size_t i = 0; i < rows.size(); i++) {
+		out += i == 0 ? "" : "  " + cut_middle(rows[i][where], columns - 2) + '\n';
+		const std::size_t end = below.find('\n', at) + 1;
+		out += below.substr(at, end - at);
+		at = end;
 	}
 	return out;
 }
@@ -70,7 +125,7 @@ std::string loss_lines(const LossCounts &lost) {
 
 void Tally::name(const LoopFound &loop) {
 	if (names_.size() < most_names || names_.contains({loop.pid, loop.tid})) {
-		names_[{loop.pid, loop.tid}] = loop.comm;
+		names_[{loop.pid, loop.tid}] = summary::format_process(loop.name, loop.comm);
 	}
 }
 
@@ -90,7 +145,7 @@ std::string Tally::loop_lines(const SessionSummary &summary) const {
 		const LoopTotals &loop = *order[i];
 		const std::uint64_t all = loop.busy_ns + loop.idle_ns;
 		const auto known = names_.find({loop.pid, loop.tid});
-		const std::string name = known == names_.end() || names_.size() < 2 ? "" : " of " + printable(known->second);
+		const std::string name = known == names_.end() || names_.size() < 2 ? "" : " of " + known->second;
 		out += fmt::format("  loop{} pid {} tid {}: {}, {} busy, {} idle", name, loop.pid, loop.tid,
 		                   summary::plural(loop.iterations, "iteration"), summary::percent(loop.busy_ns, all),
 		                   summary::percent(loop.idle_ns, all));
@@ -135,7 +190,8 @@ std::string Tally::cause_table(std::uint64_t loop_ns, const std::string &of_what
 	return table(rows, 1, palette);
 }
 
-std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const {
+std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette,
+                              std::size_t columns) const {
 	std::vector<LineTotals> lines = lines_.lines(summary::LineAccount::max_lines);
 	// A sample or two of 5 ms: not what anybody would mend.
 	constexpr std::uint64_t matters = 500;
@@ -144,19 +200,21 @@ std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what,
 	std::vector<Row> rows{{"where", "cause", "on", "stalls", "total", "longest", of_what}};
 	for (std::size_t i = 0; i < std::min(lines.size(), most_rows); i++) {
 		const LineTotals &line = lines[i];
-		rows.push_back({line.line.function.empty() ? "(place not known)" : summary::format_frame(line.line),
-		                std::string(name_of(line.cause)), line.on.empty() ? "-" : printable(line.on, shown_path_bytes),
+		rows.push_back({line.line.function.empty() ? "(place not known)" : shorten(summary::format_frame(line.line), max_place),
+		                std::string(name_of(line.cause)),
+		                line.on.empty() ? "-" : shorten(printable(line.on, shown_path_bytes), max_place),
 		                summary::thousands(line.stalls), format_duration(line.ns), format_duration(line.longest_ns),
 		                summary::percent(line.ns, loop_ns)});
 	}
-	std::string out = table(rows, 3, palette);
+	std::string out = fitted_table(std::move(rows), palette, columns);
 	if (const std::size_t shown = std::min(lines.size(), most_rows); all > shown) {
 		out += palette.faint(fmt::format("  … {}", summary::plural(all - shown, "more line"))) + '\n';
 	}
 	return out;
 }
 
-std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette) const {
+std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette,
+                          std::size_t columns) const {
 	std::uint64_t iterations = 0;
 	std::uint64_t loop_ns = 0;
 	for (const LoopTotals &loop : summary.loops) {
@@ -178,7 +236,7 @@ std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold
 		out = palette.strong(fmt::format("{}{} in {}: {} blocked, longest {}", summary::plural(all_.count, "stall"), of,
 		                                 format_duration(summary.duration_ns), format_duration(all_.total_ns),
 		                                 format_duration(all_.longest_ns))) +
-		      "\n\n" + cause_table(loop_ns, of_what, palette) + '\n' + line_table(loop_ns, of_what, palette) + '\n';
+		      "\n\n" + cause_table(loop_ns, of_what, palette) + '\n' + line_table(loop_ns, of_what, palette, columns) + '\n';
 	}
 	if (summary.loops.empty()) {
 		out += "  no event loop was seen\n";

@@ -22,7 +22,9 @@ public:
 	void add(const Stall &stall);
 
 	// The tables and the loops' totals. `duration_ns` of the session; `threshold_ns` 0: not known.
-	[[nodiscard]] std::string tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette) const;
+	// `columns` of the terminal; 0: as wide as they get.
+	[[nodiscard]] std::string tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette,
+	                                 std::size_t columns = 0) const;
 
 	[[nodiscard]] std::uint64_t stalls() const { return all_.count; }
 
@@ -39,7 +41,8 @@ private:
 
 	[[nodiscard]] std::string loop_lines(const SessionSummary &summary) const;
 	[[nodiscard]] std::string cause_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const;
-	[[nodiscard]] std::string line_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const;
+	[[nodiscard]] std::string line_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette,
+	                                     std::size_t columns) const;
 
 	Sum all_;
 	std::array<Sum, cause_count> by_cause_{};

@@ -39,6 +39,8 @@ template <typename Visitor, Is<TaskSnapshot> T> void fields(Visitor &v, T &snaps
 	v.constant("schema", schema_version);
 	v.field("pid", snapshot.pid);
 	v.field("comm", snapshot.comm);
+	v.optional("command", snapshot.name.command);
+	v.optional("service", snapshot.name.service);
 	v.field("start_ns", snapshot.start_ns);
 	v.field("started_at", snapshot.started_at);
 	v.field("look_ns", snapshot.look_ns);

@@ -15,6 +15,7 @@
 #include "output/stack_text.h"
 #include "summary/number.h"
 #include "summary/place.h"
+#include "summary/process.h"
 #include "summary/resource.h"
 
 namespace loopsnoop::output {
@@ -269,7 +270,7 @@ std::string format_wait(const WaitsFor &wait) {
 
 std::string tasks_text(const TaskSnapshot &snapshot, const StallStyle &style) {
 	std::string out =
-	    style.palette.strong(fmt::format("{} (pid {}): {}", printable(snapshot.comm), snapshot.pid,
+	    style.palette.strong(fmt::format("{} (pid {}): {}", summary::format_process(snapshot.name, snapshot.comm), snapshot.pid,
 	                                     summary::plural(count_tasks(snapshot), "task"))) +
 	    style.palette.faint(fmt::format(", {}, read in {}", printable(snapshot.started_at), format_duration(snapshot.look_ns))) +
 	    '\n' + notes_of(snapshot, style);

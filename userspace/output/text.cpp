@@ -9,12 +9,15 @@
 #include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
+#include "base/shorten.h"
 #include "output/dump_text.h"
 #include "output/stall_text.h"
 #include "output/standstill_text.h"
 #include "output/tasks_text.h"
+#include "output/wrap.h"
 #include "summary/number.h"
 #include "summary/place.h"
+#include "summary/process.h"
 #include "summary/stall_summary.h"
 #include "summary/standstill_summary.h"
 
@@ -28,7 +31,7 @@ constexpr std::size_t max_troubles = 256;  // shown, once each
 constexpr std::string_view erase_line = "\r\x1b[K";
 
 std::string loop_words(const LoopFound &loop) {
-	std::string text = fmt::format("following {} (pid {})", printable(loop.comm), loop.pid);
+	std::string text = fmt::format("following {} (pid {})", summary::format_process(loop.name, loop.comm), loop.pid);
 	if (loop.tid != loop.pid) {
 		text += fmt::format(", thread {} (tid {})", printable(loop.thread), loop.tid);
 	}
@@ -62,16 +65,17 @@ std::string some_pids(const NotFollowed &one) {
 std::string not_followed_words(const NotFollowed &one) {
 	const bool single = one.children.size() == 1;
 	return fmt::format("{} of {} (pid {}) with {} of {} own (pid {}); --children follows {}, too",
-	                   single ? "a child" : fmt::format("{} children", one.children.size()), printable(one.comm), one.parent,
+	                   single ? "a child" : fmt::format("{} children", one.children.size()),
+	                   summary::format_process({{}, one.service}, one.comm), one.parent,
 	                   single ? "an event queue" : "event queues", single ? "its" : "their", some_pids(one),
 	                   single ? "it" : "them");
 }
 
 std::string workers_words(const NotFollowed &one) {
 	const bool single = one.children.size() == 1;
-	return fmt::format("{} (pid {}) has its work done by {} (pid {}): followed, too, as with --children", printable(one.comm),
-	                   one.parent, single ? "a process below it" : fmt::format("{} processes below it", one.children.size()),
-	                   some_pids(one));
+	return fmt::format("{} (pid {}) has its work done by {} (pid {}): followed, too, as with --children",
+	                   summary::format_process({{}, one.service}, one.comm), one.parent,
+	                   single ? "a process below it" : fmt::format("{} processes below it", one.children.size()), some_pids(one));
 }
 
 std::string exit_words(const ProcessExit &exit) {
@@ -83,8 +87,9 @@ std::string exit_words(const ProcessExit &exit) {
 }
 
 std::string waited_for_words(const WaitedFor &one) {
-	std::string text = fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop tasks -p {} shows ", printable(one.comm),
-	                               one.pid, summary::format_clients(one.clients), one.pid);
+	std::string text =
+	    fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop tasks -p {} shows ",
+	                summary::format_process({{}, one.service}, one.comm), one.pid, summary::format_clients(one.clients), one.pid);
 	return text + (one.tasks ? fmt::format("where its {} wait", summary::plural(*one.tasks, "task")) : "where its tasks wait");
 }
 
@@ -111,7 +116,16 @@ std::string grown_words(const GaugesChange &change) {
 		const TaskPlace &place = change.last.places.front();
 		text += fmt::format(", {} of the tasks in {}", summary::thousands(place.count), summary::format_frame(place.line));
 	}
-	return fmt::format("grown in {} (pid {}): {}", printable(change.comm), change.last.pid, text);
+	return fmt::format("grown in {} (pid {}): {}", summary::format_process({{}, change.service}, change.comm), change.last.pid,
+	                   text);
+}
+
+std::string name_and_identity(const Stall &stall) { return stall.name.service + '|' + identity(stall); }
+
+// "uvicorn shop:app, in page (app.py:12)"
+std::string same_words(const Stall &stall) {
+	const std::string where = summary::format_where(stall);
+	return summary::format_process(stall.name, stall.comm) + (where.empty() ? where : ", in " + shorten(where, 100));
 }
 
 // What is kept of a stall between its records.
@@ -124,6 +138,8 @@ Stall without_stacks(const Stall &stall) {
 	kept.tid = stall.tid;
 	kept.cause = stall.cause;
 	kept.culprit = stall.culprit;
+	kept.comm = stall.comm;
+	kept.name = stall.name;
 	return kept;
 }
 
@@ -137,7 +153,7 @@ template <typename Of> std::string TextReport::who(const Of &of) const {
 	if (loops_.size() < 2 && !(session_ && session_->discovery)) {
 		return {};
 	}
-	std::string text = fmt::format("{} (pid {}", printable(of.comm), of.pid);
+	std::string text = fmt::format("{} (pid {}", summary::format_process(of.name, of.comm), of.pid);
 	if (of.tid != of.pid) {
 		text += fmt::format(", thread {} tid {}", printable(of.thread), of.tid);
 	}
@@ -191,7 +207,8 @@ void TextReport::finish() {
 		if (broken_off) {
 			line("the recording breaks off here: it has no summary");
 		}
-		pending_ += tally_.tables(*summary_, session_ ? session_->threshold_ns : 0, palette_);
+		pending_ +=
+		    tally_.tables(*summary_, session_ ? session_->threshold_ns : 0, palette_, options_.wrap ? options_.columns : 0);
 		for (const GaugesChange &change : summary_->grown) {
 			line(grown_words(change));
 		}
@@ -221,12 +238,18 @@ void TextReport::add(const SessionStart &session) {
 		line("  " + workers_words(one));
 	}
 	session_ = session;
+	if (session.discovery) {
+		repeats_.name_processes();
+	}
 }
 
 void TextReport::add(const LoopFound &loop) {
 	advance(loop.start_ns);
 	if (loops_.size() < most_loops) {
-		loops_[{loop.pid, loop.tid}] = loop.comm;
+		if (!loops_.empty() && loops_.begin()->first.first != loop.pid) {
+			repeats_.name_processes();
+		}
+		loops_[{loop.pid, loop.tid}] = summary::format_process(loop.name, loop.comm);
 	}
 	tally_.name(loop);
 	if (many()) {
@@ -240,19 +263,28 @@ void TextReport::add(const Stall &stall) {
 	clock_.set(stall.started_at, stall.start_ns);
 	now_ns_ = std::max(now_ns_, stall.start_ns + stall.duration_ns); // repeats are told below, this one counted
 	const auto known = ongoing_.find(stall.id);
+	bool folded = known != ongoing_.end() && known->second.folded && known->second.identity == identity(stall);
 	if (!stall.ongoing) {
 		tally_.add(stall);
 	}
 	if (known == ongoing_.end()) {
 		if (stall.ongoing) { // a hang is shown at once and in full, however often it happened before
 			repeats_.shown(stall, now_ns_);
-			show_in_full(stall);
+			if (like_another_process(stall)) {
+				SameHang &same = same_hangs_[name_and_identity(stall)];
+				same.since_ns = same.pids.empty() ? now_ns_ : same.since_ns;
+				same.pids.insert(stall.pid);
+				same.words = same_words(stall);
+				folded = true;
+			} else {
+				show_in_full(stall);
+			}
 		} else if (repeats_.first_of_kind(stall, now_ns_)) {
 			show_in_full(stall);
 		}
 	} else if (known->second.identity != identity(stall)) {
 		show_in_full(stall);
-	} else {
+	} else if (!folded) {
 		show_update(stall);
 	}
 	if (!stall.ongoing) {
@@ -260,29 +292,37 @@ void TextReport::add(const Stall &stall) {
 			ongoing_.erase(known);
 		}
 	} else if (known != ongoing_.end() || ongoing_.size() < most_ongoing) {
-		ongoing_[stall.id] = Shown{identity(stall), without_stacks(stall)};
+		ongoing_[stall.id] = Shown{identity(stall), without_stacks(stall), folded};
 	}
 	tell_repeats(false);
 }
 
+// One line that is read at a glance; -v and JSON have it whole.
+std::string TextReport::headline(std::uint64_t at_ns, const std::string &whose, std::string_view text, bool alarming) const {
+	constexpr std::size_t max_columns = 200;
+	const std::string time = clock_.time_of_day(at_ns);
+	const std::size_t before = columns_of(time) + 2 + columns_of(whose);
+	const std::string shown = options_.detail == Detail::everything
+	                              ? std::string(text)
+	                              : shorten(text, max_columns - std::min(before, max_columns / 2));
+	return fmt::format("{}  {}{}", palette_.faint(time), whose, alarming ? palette_.alarm(shown) : palette_.strong(shown));
+}
+
 void TextReport::show_in_full(const Stall &stall) {
-	const std::string text = summary::format_headline(stall);
-	line(fmt::format("{}  {}{}", palette_.faint(clock_.time_of_day(stall.start_ns)), who(stall),
-	                 stall.ongoing ? palette_.alarm(text) : palette_.strong(text)));
+	line(headline(stall.start_ns, who(stall), summary::format_headline(stall), stall.ongoing));
 	if (options_.detail != Detail::headlines) {
 		pending_ += stall_details(stall, StallStyle{palette_, options_.detail == Detail::everything});
 	}
 }
 
 void TextReport::show_update(const Stall &stall) {
-	const std::string now = palette_.faint(clock_.time_of_day(stall.start_ns + stall.duration_ns));
+	const std::uint64_t now_ns = stall.start_ns + stall.duration_ns;
 	const std::string since = clock_.time_of_day(stall.start_ns);
 	const std::string at = summary::format_where(stall);
 	const std::string place = at.empty() ? at : ", in " + at;
 	if (stall.ongoing) {
-		line(fmt::format(
-		    "{}  {}{}", now, who(stall),
-		    palette_.alarm(fmt::format("still blocked, {} since {}{}", format_duration(stall.duration_ns), since, place))));
+		line(headline(now_ns, who(stall),
+		              fmt::format("still blocked, {} since {}{}", format_duration(stall.duration_ns), since, place), true));
 		return;
 	}
 	std::string_view end = "runs again: was";
@@ -294,9 +334,10 @@ void TextReport::show_update(const Stall &stall) {
 	const bool lower_bound = stall.truncated == Truncated::before_attach || stall.truncated == Truncated::end_lost;
 	const std::string_view least = lower_bound ? "at least " : "";
 	const std::string parts = summary::format_breakdown(stall.breakdown);
-	line(fmt::format("{}  {}{}", now, who(stall),
-	                 palette_.strong(fmt::format("{} blocked {}{} since {}{}{}{}", end, least, format_duration(stall.duration_ns),
-	                                             since, place, parts.empty() ? "" : ": ", parts))));
+	line(headline(now_ns, who(stall),
+	              fmt::format("{} blocked {}{} since {}{}{}{}", end, least, format_duration(stall.duration_ns), since, place,
+	                          parts.empty() ? "" : ": ", parts),
+	              false));
 }
 
 // In full once, then a line at each doubling of its age, and one for its end.
@@ -306,8 +347,7 @@ void TextReport::add(const Standstill &standstill) {
 	now_ns_ = std::max(now_ns_, end_ns);
 	const std::string text = printable(standstill.summary, shown_path_bytes * 4);
 	const bool shown = standstills_.contains(standstill.id);
-	line(fmt::format("{}  {}{}", palette_.faint(clock_.time_of_day(shown ? end_ns : standstill.start_ns)), who(standstill),
-	                 standstill.ongoing ? palette_.alarm(text) : palette_.strong(text)));
+	line(headline(shown ? end_ns : standstill.start_ns, who(standstill), text, standstill.ongoing));
 	if (!shown && options_.detail != Detail::headlines) {
 		pending_ += standstill_details(standstill, StallStyle{palette_, options_.detail == Detail::everything});
 	}
@@ -323,7 +363,7 @@ void TextReport::add(const ProcessExit &exit) {
 	advance(exit.start_ns);
 	const auto first = loops_.lower_bound({exit.pid, 0});
 	const bool was_loop = first != loops_.end() && first->first.first == exit.pid;
-	const std::string name = was_loop ? printable(first->second) : std::string{};
+	const std::string name = was_loop ? first->second : std::string{};
 	if (session_ && session_->discovery) {
 		std::erase_if(loops_, [&](const auto &loop) { return loop.first.first == exit.pid; });
 	}
@@ -362,7 +402,42 @@ void TextReport::add(const TaskSnapshot &snapshot) {
 	pending_ += tasks_text(snapshot, StallStyle{palette_, options_.detail == Detail::everything});
 }
 
+bool TextReport::like_another_process(const Stall &stall) const {
+	if (options_.detail == Detail::everything || stall.name.service.empty()) {
+		return false;
+	}
+	const std::string own = identity(stall);
+	return std::ranges::any_of(ongoing_, [&](const auto &entry) {
+		const Shown &shown = entry.second;
+		return shown.last.pid != stall.pid && shown.last.name.service == stall.name.service && shown.identity == own;
+	});
+}
+
+void TextReport::tell_same_hangs(bool all) {
+	constexpr std::uint64_t pause_ns = 1'000'000'000;
+	constexpr std::size_t max_named = 8;
+	for (auto entry = same_hangs_.begin(); entry != same_hangs_.end();) {
+		const SameHang &same = entry->second;
+		if (!all && now_ns_ < same.since_ns + pause_ns) {
+			++entry;
+			continue;
+		}
+		std::string pids;
+		std::size_t named = 0;
+		for (const std::uint32_t pid : same.pids) {
+			pids += named < max_named ? fmt::format("{}{}", named == 0 ? "" : ", ", pid) : "";
+			named++;
+		}
+		line(fmt::format("{}  {}", palette_.faint(clock_.time_of_day(now_ns_)),
+		                 palette_.alarm(fmt::format("the same in {} more {} of {} (pid {}{})", same.pids.size(),
+		                                            same.pids.size() == 1 ? "process" : "processes", same.words, pids,
+		                                            named > max_named ? ", …" : ""))));
+		entry = same_hangs_.erase(entry);
+	}
+}
+
 void TextReport::tell_repeats(bool all) {
+	tell_same_hangs(all);
 	for (const std::string &text : repeats_.due(now_ns_, all)) {
 		line(fmt::format("{}  {}", palette_.faint(clock_.time_of_day(now_ns_)), text));
 	}
@@ -391,7 +466,7 @@ void TextReport::flush() {
 	if (status_drawn_) {
 		out = erase_line;
 	}
-	out += pending_;
+	out += options_.wrap && options_.detail != Detail::headlines ? wrap_lines(pending_, options_.columns) : pending_;
 	if (!status.empty()) {
 		// One column short of the width: a full line would make some terminals go on to the next.
 		out += palette_.faint(cut_to_columns(status, std::max(options_.columns, 2U) - 1));

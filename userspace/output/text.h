@@ -28,7 +28,8 @@ enum class Detail : std::uint8_t {
 struct TextOptions {
 	bool colour = false;
 	bool status_line = false; // terminals only
-	unsigned columns = 80;    // of the terminal, for the status line
+	unsigned columns = 80;    // of the terminal
+	bool wrap = false;        // lines are broken at its width; terminals only
 	Detail detail = Detail::usual;
 	std::uint64_t repeats_every_ns = 5'000'000'000; // repeats of a stall are told this often
 };
@@ -70,7 +71,8 @@ public:
 private:
 	struct Shown {
 		std::string identity;
-		Stall last; // without its stacks and waits
+		Stall last;          // without its stacks and waits
+		bool folded = false; // like one of another process, which is shown
 	};
 
 	void add(const SessionStart &session);
@@ -84,6 +86,9 @@ private:
 	void add(const Standstill &standstill);
 	void add(const TaskSnapshot &snapshot);
 
+	[[nodiscard]] std::string headline(std::uint64_t at_ns, const std::string &whose, std::string_view text, bool alarming) const;
+	[[nodiscard]] bool like_another_process(const Stall &stall) const;
+	void tell_same_hangs(bool all);
 	void show_in_full(const Stall &stall);
 	void show_update(const Stall &stall);
 	template <typename Of> [[nodiscard]] std::string who(const Of &of) const;
@@ -114,7 +119,14 @@ private:
 	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> loops_; // pid, tid: the process's name; bounded
 	Newcomers newcomers_;
 	std::map<std::uint64_t, Shown> ongoing_; // by stall id; bounded
-	std::set<std::uint64_t> standstills_;    // ids of those that go on and were shown; bounded
+	// Processes that hang as another one does whose stall is shown, until they are told, together.
+	struct SameHang {
+		std::set<std::uint32_t> pids;
+		std::uint64_t since_ns = 0;
+		std::string words;
+	};
+	std::map<std::string, SameHang> same_hangs_; // by process and identity; no more than stalls that go on
+	std::set<std::uint64_t> standstills_;        // ids of those that go on and were shown; bounded
 	std::optional<SessionSummary> summary_;
 };
 

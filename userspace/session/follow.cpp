@@ -3,7 +3,12 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/capabilities.h"
 #include "base/confinement.h"
@@ -40,7 +45,23 @@ Result<void> give_up_capabilities(bool has_command) {
 Result<FollowEnd> follow(const FollowSettings &asked, const Outputs &outputs) {
 	FollowSettings settings = asked;
 	Prepared prepared;
-	auto requests = discovery::requests_for(settings.pids, settings.tids, settings.children, prepared.proc);
+	std::vector<std::uint32_t> pids = settings.pids;
+	for (const std::string &name : settings.names) {
+		auto named = discovery::pids_named(name, prepared.proc);
+		if (!named && settings.names.size() + settings.pids.size() == 1) {
+			return named.error();
+		}
+		if (!named) {
+			prepared.missing.push_back("'" + name + "', which was named: " + named.error().advice);
+			continue;
+		}
+		std::ranges::copy_if(*named, std::back_inserter(pids),
+		                     [&](std::uint32_t pid) { return std::ranges::find(pids, pid) == pids.end(); });
+	}
+	if (pids.empty() && !settings.names.empty()) {
+		return make_error("find", settings.names.front(), "no process goes by that name, nor by another one that was given");
+	}
+	auto requests = discovery::requests_for(pids, settings.tids, settings.children, prepared.proc, prepared.missing);
 	if (!requests) {
 		return requests.error();
 	}
@@ -51,6 +72,10 @@ Result<FollowEnd> follow(const FollowSettings &asked, const Outputs &outputs) {
 		auto created = discovery::Discovery::create({settings.comms, settings.cgroups, asked.children}, prepared.proc);
 		if (!created) {
 			return created.error();
+		}
+		for (const std::string &expression : created->without_match()) {
+			prepared.missing.push_back("no process that runs now has a name that matches '" + expression +
+			                           "'; those that begin later are followed");
 		}
 		prepared.discovery.emplace(std::move(*created));
 		allow_many_descriptors();

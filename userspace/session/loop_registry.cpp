@@ -131,6 +131,7 @@ void LoopRegistry::announce(Loop &loop, const LoopAppeared *event) {
 	found.start_ns = event != nullptr ? event->time_ns : process != nullptr ? process->since_ns : 0;
 	found.runtime = facts_.programs.runtime(loop.totals.pid);
 	found.placement = process::placement_of(context_.proc.cgroups(loop.totals.pid));
+	found.name = facts_.programs.name(loop.totals.pid);
 	if (event != nullptr && event->poll_syscall) {
 		found.poll = OwnPoll{inspect::Resolver::syscall_text(event->poll_syscall).value_or("unknown"), event->poll_fd};
 	}

@@ -172,6 +172,7 @@ Result<std::vector<collector::FollowRequest>> Session::follow_all() {
 Result<void> Session::begin() {
 	foreign::access().hurry_by(prepared_.signals.get());
 	SessionStart start = session_start(settings_, collector_);
+	start.missing.insert(start.missing.end(), prepared_.missing.begin(), prepared_.missing.end());
 	start_ns_ = start.start_ns = monotonic_ns();
 	start.started_at = rfc3339_utc(realtime_ns());
 	auto found = follow_all();

@@ -28,6 +28,7 @@ struct Prepared {
 	std::optional<discovery::Discovery> discovery;
 	std::optional<discovery::Launch> launch;
 	UniqueFd signals;
+	std::vector<std::string> missing; // what was named and is not there, a sentence each
 };
 
 // One session, from the first thread that is followed to the summary: begin(), run(), finish(). One thread. Settings, outputs and

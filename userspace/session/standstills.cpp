@@ -257,7 +257,8 @@ std::vector<WaitedFor> Standstills::waited_for() {
 		const auto watched = watched_.find(state.key);
 		const bool has_tasks = watched != watched_.end() && watched->second.before && watched->second.before->tasks;
 		out.push_back({state.pid, facts_.programs.comm(state.pid), std::move(*waiting),
-		               has_tasks ? std::optional<std::uint64_t>(watched->second.before->tasks->tasks.size()) : std::nullopt});
+		               has_tasks ? std::optional<std::uint64_t>(watched->second.before->tasks->tasks.size()) : std::nullopt,
+		               facts_.programs.name(state.pid).service});
 	}
 	return out;
 }
@@ -266,6 +267,7 @@ std::vector<GaugesChange> Standstills::grown() {
 	std::vector<GaugesChange> changes = gauges_.grown();
 	for (GaugesChange &change : changes) {
 		change.comm = facts_.programs.comm(change.last.pid);
+		change.service = facts_.programs.name(change.last.pid).service;
 	}
 	return changes;
 }

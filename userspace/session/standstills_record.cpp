@@ -98,6 +98,7 @@ Standstill Standstills::record(const Watched &watched, const LoopState &state, c
 	standstill.pid = state.pid;
 	standstill.tid = state.tid;
 	standstill.comm = facts_.programs.comm(state.pid);
+	standstill.name = facts_.programs.name(state.pid);
 	standstill.thread = facts_.programs.thread_name(state.pid, state.tid, context_.proc.thread_name(state.pid, state.tid));
 	standstill.kind = verdict.kind;
 	standstill.certain = verdict.certain;

@@ -27,7 +27,10 @@ output::Status StatusMeter::read(SessionParts &parts, std::uint64_t lost) {
 		}
 		status.pid = loop.pid;
 	}
-	status.comm = status.pid != 0 ? parts.facts.programs.comm(status.pid) : std::string();
+	if (status.pid != 0) {
+		const std::string &service = parts.facts.programs.name(status.pid).service;
+		status.comm = service.empty() ? parts.facts.programs.comm(status.pid) : service;
+	}
 	const double seconds = last_ns_ != 0 ? static_cast<double>(status.now_ns - last_ns_) / 1e9 : 0;
 	if (seconds > 0 && iterations >= iterations_ && busy >= busy_) {
 		status.iterations_per_s = static_cast<double>(iterations - iterations_) / seconds;

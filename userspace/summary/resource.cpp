@@ -35,12 +35,16 @@ std::string format_lock_address(const FutexResource &futex) {
 	return fmt::format("lock {:#x}", futex.address);
 }
 
+std::uint64_t total_of(const FdsResource &several) { return std::max<std::uint64_t>(several.total, several.fds.size()); }
+
+std::string called(const ProcessResource &process) { return process.name.empty() ? process.comm.value_or("") : process.name; }
+
 struct FormatResource {
 	std::string operator()(const FileResource &file) const {
 		const std::string name = file.path ? printable(*file.path, shown_path_bytes)
 		                         : file.fd ? format_descriptor(file.fd)
 		                                   : "a file";
-		return name + printable(format_peer(", locked by ", file.holder));
+		return name + printable(format_peer(", locked by ", file.holder) + format_peer(", the other end of ", file.peer));
 	}
 	std::string operator()(const SocketResource &socket) const {
 		std::string text = printable(socket.protocol);
@@ -89,15 +93,15 @@ struct FormatResource {
 		if (!process.pid) {
 			return "any child";
 		}
-		return process.comm ? fmt::format("child {} (pid {})", printable(*process.comm), *process.pid)
+		return process.comm ? fmt::format("child {} (pid {})", printable(called(process)), *process.pid)
 		                    : fmt::format("child pid {}", *process.pid);
 	}
 	std::string operator()(const FdsResource &several) const {
-		std::string text = plural(several.fds.size(), "descriptor");
+		std::string text = plural(total_of(several), "descriptor");
 		for (std::size_t i = 0; i < std::min(several.fds.size(), max_descriptors); i++) {
 			text += (i == 0 ? ": " : "; ") + std::visit(*this, several.fds[i].is);
 		}
-		return several.fds.size() > max_descriptors ? text + "; …" : text;
+		return total_of(several) > max_descriptors ? text + "; …" : text;
 	}
 };
 
@@ -112,14 +116,16 @@ struct FormatTarget {
 	}
 	std::string operator()(const FutexResource &futex) const { return futex.lock == LockKind::gil ? "" : format_lock(futex); }
 	std::string operator()(const TimerResource & /*timer*/) const { return {}; }
-	std::string operator()(const ProcessResource &process) const { return process.comm.value_or(""); }
-	std::string operator()(const FdsResource &several) const { return fmt::format("{} descriptors", several.fds.size()); }
+	std::string operator()(const ProcessResource &process) const { return called(process); }
+	std::string operator()(const FdsResource &several) const { return fmt::format("{} descriptors", total_of(several)); }
 };
 
 } // namespace
 
+const std::string &format_name(const Peer &peer) { return peer.name.empty() ? peer.comm : peer.name; }
+
 std::string format_peer(std::string_view how, const std::optional<Peer> &peer) {
-	return peer ? fmt::format("{}{} (pid {})", how, peer->comm, peer->pid) : std::string();
+	return peer ? fmt::format("{}{} (pid {})", how, format_name(*peer), peer->pid) : std::string();
 }
 
 std::string format_thread(std::string_view name, std::uint32_t tid, std::string_view unnamed) {

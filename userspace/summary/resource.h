@@ -24,6 +24,8 @@ namespace loopsnoop::summary {
 [[nodiscard]] std::string format_target(const Resource &resource);
 // "a mutex", "Python's GIL", "logging.Handler.lock"; what is waited for, without its address.
 [[nodiscard]] std::string format_lock(const FutexResource &lock);
+// The script or program that it runs, or its comm.
+[[nodiscard]] const std::string &format_name(const Peer &peer);
 // " of postgres (pid 812)" for `how` " of "; empty without a peer.
 [[nodiscard]] std::string format_peer(std::string_view how, const std::optional<Peer> &peer);
 // "worker (tid 12)"; of a thread without a name `unnamed` stands there.

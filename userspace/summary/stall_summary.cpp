@@ -18,6 +18,9 @@
 #include "summary/circumstances.h"
 #include "summary/garbage.h"
 #include "summary/gil.h"
+#include "summary/limit.h"
+#include "summary/no_end.h"
+#include "summary/peer.h"
 #include "summary/place.h"
 #include "summary/pool.h"
 #include "summary/resource.h"
@@ -70,7 +73,8 @@ std::string throttled(const Stall &stall) {
 	if (!stall.throttled_ns || *stall.throttled_ns == 0 || *stall.throttled_ns * tenth < stall.duration_ns) {
 		return {};
 	}
-	return fmt::format(" (its cgroup was throttled for {})", format_duration(*stall.throttled_ns));
+	return fmt::format(" (its cgroup{} was throttled for {}{})", stall.limit ? " " + stall.limit->path : "",
+	                   format_duration(*stall.throttled_ns), stall.limit ? ": " + format_limit(*stall.limit) : "");
 }
 
 // Who holds the lock that is waited for, and what that thread waits for in turn, down to the last link; empty when that is not
@@ -148,6 +152,9 @@ std::string what(const Stall &stall) {
 	if (count > 1 && !analysis::is_database_wait(*wait)) { // how often it tried again says nothing
 		text += fmt::format(", {} times", count);
 	}
+	if (stall.cause == Cause::page_fault && stall.limit) {
+		text += fmt::format(" (its cgroup {} has {})", stall.limit->path, format_limit(*stall.limit));
+	}
 	const std::string woken = format_waker(stall, *wait);
 	return woken.empty() ? text : text + "," + woken + (has_place(stall) ? ";" : "");
 }
@@ -172,7 +179,7 @@ void summarize(Stall &stall) {
 	if (stall.cause != Cause::runqueue) {
 		summary += throttled(stall);
 	}
-	summary += format_garbage(stall);
+	summary += format_garbage(stall) + format_no_end(stall);
 	if (stall.clients && (stall.ongoing || stall.goes_on)) {
 		summary += "; " + format_clients(*stall.clients);
 	}
@@ -183,6 +190,8 @@ void summarize(Stall &stall) {
 		stall.advice = advice_for(stall);
 	}
 }
+
+std::string format_finding(const Stall &stall) { return gil_end(stall) + throttled(stall); }
 
 std::string format_headline(const Stall &stall) {
 	const std::string blocked = fmt::format("blocked {}{}", format_duration(stall.duration_ns), stall.ongoing ? " (still)" : "");

@@ -14,4 +14,8 @@ void summarize(Stall &stall);
 // and the culprit's line in any case.
 [[nodiscard]] std::string format_headline(const Stall &stall);
 
+// What a line that stands for many such stalls keeps of it: ", held by thread crunch (tid 71) in …", " (its cgroup was throttled
+// …)"; empty: nothing.
+[[nodiscard]] std::string format_finding(const Stall &stall);
+
 } // namespace loopsnoop::summary

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "base/duration.h"
+#include "summary/resource.h"
 
 namespace loopsnoop::summary {
 
@@ -46,7 +47,8 @@ std::string with_article(std::string_view type) {
 
 std::string format_socket(const SocketResource &socket) {
 	if (socket.remote) {
-		return socket.peer ? fmt::format("{} ({}, pid {})", *socket.remote, socket.peer->comm, socket.peer->pid) : *socket.remote;
+		return socket.peer ? fmt::format("{} ({}, pid {})", *socket.remote, format_name(*socket.peer), socket.peer->pid)
+		                   : *socket.remote;
 	}
 	return socket.path && !socket.path->empty() ? *socket.path : socket.protocol;
 }
@@ -120,7 +122,7 @@ std::string format_group(const Standstill &standstill, const TaskGroup &group) {
 
 std::string format_upstream(const SilentUpstream &upstream, bool over) {
 	const std::string who = upstream.peer
-	                            ? fmt::format("{} ({}, pid {})", upstream.remote, upstream.peer->comm, upstream.peer->pid)
+	                            ? fmt::format("{} ({}, pid {})", upstream.remote, format_name(*upstream.peer), upstream.peer->pid)
 	                            : upstream.remote;
 	return fmt::format("it {} {} {} for {}", over ? "had" : "has",
 	                   upstream.connecting ? "tried to connect to" : "waited for an answer from", who,

@@ -52,6 +52,12 @@ std::string describe(const FileResource &file, std::string_view call) {
 	if (call == "flock" || call == "fcntl") {
 		return fmt::format("waiting for a lock on {}{}", path, format_peer(" held by ", file.holder));
 	}
+	if (path.starts_with("/dev/pts/")) {
+		const bool writes = is_one_of(call, {"write", "writev"});
+		return fmt::format("{} terminal {}{}", writes ? "writing to" : "reading from", path,
+		                   file.peer ? (writes ? ", which is not read by " : ", whose other end is ") + format_peer("", file.peer)
+		                             : "");
+	}
 	return call.empty() ? fmt::format("waiting for {}", path) : fmt::format("in {}() of {}", call, path);
 }
 
@@ -88,7 +94,8 @@ std::string describe(const ProcessResource &process, std::string_view /*call*/) 
 	if (!process.pid) {
 		return "waiting for a child process";
 	}
-	return process.comm ? fmt::format("waiting for child process {} (pid {})", *process.comm, *process.pid)
+	return process.comm ? fmt::format("waiting for child process {} (pid {})",
+	                                  process.name.empty() ? *process.comm : process.name, *process.pid)
 	                    : fmt::format("waiting for child process {}", *process.pid);
 }
 

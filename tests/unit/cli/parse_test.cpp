@@ -162,9 +162,10 @@ TEST_CASE("addresses to listen on") {
 
 TEST_CASE("a wrong command line gets one line that says what is wrong") {
 	CHECK(wrong("-p") == "--pid needs a value");
-	for (const char *junk : {"abc", "0", "-5", "1x", "+1", "1.5", "4194305", "99999999999999999999", "1,", ",1", "1,,2"}) {
+	for (const char *junk : {"0", "-5", "1x", "+1", "1.5", "4194305", "99999999999999999999", "1,", ",1", "1,,2"}) {
 		CHECK(wrong(std::string("-p ") + junk).find("is not a process id (a number from 1 to 4194304)") != std::string::npos);
 	}
+	CHECK(follow("-p uvicorn -p 7 -p 4f2a9c01be77").names == std::vector<std::string>{"uvicorn", "4f2a9c01be77"});
 	CHECK(wrong("-t x -p 1") == "--tid: 'x' is not a thread id (a number from 1 to 4194304)");
 	CHECK(wrong("-p 5 -p 5") == "--pid: process 5 is named twice");
 	CHECK(wrong("-p 5 -- true") == "--pid and -- COMMAND exclude each other: follow what runs already, or start a program");
@@ -180,7 +181,15 @@ TEST_CASE("a wrong command line gets one line that says what is wrong") {
 		CHECK(wrong(std::string("--all --max-loops ") + junk).find("is not a number from 1 to 4096") != std::string::npos);
 	}
 	CHECK(wrong("--") == "-- is not followed by a command");
-	CHECK(wrong("uvicorn app:app") == "'uvicorn' is not expected here; put -- before a command that is to be started");
+	CHECK(wrong("uvicorn app:app") ==
+	      "'uvicorn' is not expected here; did you mean loopsnoop -p uvicorn (one that runs), or loopsnoop -- uvicorn (to start "
+	      "it)?");
+	CHECK(wrong("4711") == "'4711' is not expected here; did you mean loopsnoop -p 4711?");
+	CHECK(wrong("top") == "'top' is not expected here; loopsnoop --all follows every event loop of this host");
+	CHECK(wrong("dmup") == "'dmup' is not expected here; did you mean loopsnoop dump?");
+	CHECK(wrong("night.jsonl") == "'night.jsonl' is not expected here; did you mean loopsnoop report night.jsonl?");
+	CHECK(wrong("-p 5 uvicorn") == "'uvicorn' is not expected here; put -- before a command that is to be started");
+	CHECK(wrong("dump uvicorn") == "'uvicorn' is not expected here; did you mean loopsnoop dump -p uvicorn?");
 	CHECK(wrong("-p 1 -T 0") == "--threshold: 0 is out of range (1us to 1h)");
 	CHECK(wrong("-p 1 -T 2h") == "--threshold: 2h is out of range (1us to 1h)");
 	CHECK(wrong("-p 1 -T fast") ==
@@ -212,13 +221,14 @@ TEST_CASE("subcommands") {
 	CHECK(wrong("report") == "report needs a FILE, as --json wrote it (- for standard input)");
 	CHECK(wrong("report a b") == "'b' is not expected here; report reads one FILE");
 	CHECK(wrong("report -p 1 a") == "unknown option -p");
-	CHECK_FALSE(std::get<DoctorOptions>(parse_line("doctor")).pid.has_value());
-	CHECK(std::get<DoctorOptions>(parse_line("doctor -p 5")).pid == 5U);
-	CHECK(wrong("doctor 5") == "'5' is not expected here; give the process as -p PID");
+	CHECK_FALSE(std::get<DoctorOptions>(parse_line("doctor")).process.given());
+	CHECK(std::get<DoctorOptions>(parse_line("doctor -p 5")).process.pid == 5U);
+	CHECK(wrong("doctor 5") == "'5' is not expected here; did you mean loopsnoop doctor -p 5?");
 	CHECK(wrong("doctor -p 5 -p 6") == "--pid is given twice");
 	CHECK(wrong("doctor -p 5,6") == "--pid: one process at a time");
 	CHECK(wrong("-v report a") == "options of report go after it: loopsnoop report ...");
-	CHECK(std::get<DumpOptions>(parse_line("dump -p 5 --json")).pid == 5U);
+	CHECK(std::get<DumpOptions>(parse_line("dump -p 5 --json")).process.pid == 5U);
+	CHECK(std::get<DumpOptions>(parse_line("dump -p uvicorn")).process.name == "uvicorn");
 	CHECK(std::get<DumpOptions>(parse_line("dump -p 5 --json")).json);
 	CHECK_FALSE(std::get<DumpOptions>(parse_line("dump -p 5")).json);
 	CHECK(wrong("dump") == "dump needs a process: -p PID");

@@ -158,16 +158,22 @@ TEST_CASE("requests are for those that were named, each once, with the thread th
 	}
 	tree.process(11, "thread", 10);
 	const process::ProcFs proc(tree.root());
-	const auto both = discovery::requests_for({10, 20, 10}, {11}, true, proc);
+	std::vector<std::string> missing;
+	const auto both = discovery::requests_for({10, 20, 10}, {11}, true, proc, missing);
 	REQUIRE(both);
 	REQUIRE(both->size() == 2);
 	CHECK((*both)[0].forced_tid == 11);
 	CHECK((*both)[0].children);
 	CHECK_FALSE((*both)[1].forced_tid);
-	CHECK_FALSE(discovery::requests_for({20}, {11}, false, proc)); // of another process
-	CHECK_FALSE(discovery::requests_for({}, {99}, false, proc));
-	CHECK_FALSE(discovery::requests_for({11}, {}, false, proc)); // a thread, not a process
-	const auto by_thread = discovery::requests_for({}, {11}, false, proc);
+	CHECK_FALSE(discovery::requests_for({20}, {11}, false, proc, missing)); // of another process
+	CHECK_FALSE(discovery::requests_for({}, {99}, false, proc, missing));
+	CHECK_FALSE(discovery::requests_for({11}, {}, false, proc, missing)); // a thread, not a process
+	CHECK(missing.empty());
+	REQUIRE(discovery::requests_for({10, 98}, {}, false, proc, missing)); // one of several is gone
+	CHECK(missing ==
+	      std::vector<std::string>{"process 98, which was named: there is no such process (any more); the others are followed"});
+	CHECK_FALSE(discovery::requests_for({97, 98}, {}, false, proc, missing));
+	const auto by_thread = discovery::requests_for({}, {11}, false, proc, missing);
 	REQUIRE(by_thread);
 	CHECK(by_thread->front().pid == 10);
 }

@@ -270,6 +270,7 @@ TEST_CASE("the service label stays when a process is started again") {
 	MetricsState metrics("0.1.0", 100 * ms, s);
 	LoopFound loop = found(7);
 	loop.placement.unit = "web.service";
+	loop.name.service = "web";
 	metrics.write(loop);
 	metrics.write(found(8, "node"));
 	const auto now = metrics.families(10 * s, {idle(7), idle(8)}, {});

@@ -5,6 +5,7 @@
 #include "catch.h"
 #include "summary/circumstances.h"
 #include "summary/judged.h"
+#include "summary/peer.h"
 #include "summary/stall_summary.h"
 
 using namespace loopsnoop;

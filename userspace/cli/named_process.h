@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "cli/options.h"
+
+namespace loopsnoop::cli {
+
+// The pid of the one process that was chosen. The Error says that none goes by the name, or which ones do where they are several.
+[[nodiscard]] Result<std::uint32_t> pid_of(const ProcessChoice &process);
+
+} // namespace loopsnoop::cli
