@@ -209,8 +209,6 @@ struct Stall {
 	std::vector<PeerSnapshot> beyond;          // what that one waits for in turn, and so on
 	std::optional<NoEnd> no_end;               // of a stall that goes on: nothing that is there can end it
 	std::optional<CgroupLimit> limit;          // of the cgroup that held it back
-	std::vector<Peer> cpu_users;               // who had the CPU while it was ready to run, the busiest first
-	std::optional<std::uint64_t> callbacks;    // of one iteration that called thousands; unset: not counted
 	std::optional<StallTask> task;             // that ran; unset: none did, or it is not known. Read while the stall went on
 	std::optional<GcPart> gc;                  // unset: none was seen
 	std::optional<std::vector<ThreadView>> threads;

@@ -192,8 +192,6 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.optional("beyond", stall.beyond);
 	v.optional("no_end", stall.no_end);
 	v.optional("limit", stall.limit);
-	v.optional("cpu_users", stall.cpu_users);
-	v.optional("callbacks", stall.callbacks);
 	v.optional("task", stall.task);
 	v.optional("gc", stall.gc);
 	v.optional("threads", stall.threads);
