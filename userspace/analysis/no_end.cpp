@@ -44,9 +44,11 @@ const FutexResource *lock_of(const std::optional<Resource> &resource) {
 
 // What one thread locks and the same one lets go of.
 bool is_lock(const FutexResource &futex) {
+	if (!futex.type) {
+		return futex.lock != LockKind::unknown;
+	}
 	return futex.lock == LockKind::pthread_mutex || futex.type == "threading.Lock" || futex.type == "threading.RLock" ||
-	       futex.type == "logging.Handler.lock" || futex.type == "pthread rwlock" || futex.lock == LockKind::python_lock ||
-	       (futex.type && futex.type->starts_with("import lock"));
+	       futex.type == "logging.Handler.lock" || futex.type == "pthread rwlock" || futex.type->starts_with("import lock");
 }
 
 } // namespace
