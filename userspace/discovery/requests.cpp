@@ -159,7 +159,8 @@ std::vector<NotFollowed> follow_workers(std::vector<collector::FollowRequest> &n
 		if (!workers.empty()) {
 			request.children = true;
 			std::ranges::sort(workers);
-			all.push_back({request.pid, proc.comm(request.pid), std::move(workers)});
+			all.push_back({request.pid, proc.comm(request.pid), std::move(workers),
+			               process::name_of(process::program_facts(proc, request.pid)).service});
 		}
 	}
 	return all;
