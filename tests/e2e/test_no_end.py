@@ -116,7 +116,7 @@ def hang_of(folder, code):
         (JOINED, "each_other", "; each waits for the other: a deadlock, which no other thread can end"),
         (FORKED, "before_fork", "waiting for a threading.Lock in render ({}:17); held since before the fork, by a thread that does not exist in this process"),
         (FULL_PIPE, "each_other", ", which is in write() to a full pipe that only this process reads; in convert ({}:13); each waits for the other: a deadlock"),
-        (BUSY_POOL, None, "waiting for a threading.Event in subscribe"),
+        (BUSY_POOL, None, "waiting for a threading.Event"),
     ],
     ids=["own-result", "idle-pool", "joined", "forked", "full-pipe", "busy-pool"],
 )

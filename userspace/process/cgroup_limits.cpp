@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "process/cgroup_mounts.h"
 #include "process/pseudo_file.h"
@@ -16,9 +17,11 @@ namespace {
 constexpr std::uint64_t ns_per_us = 1000;
 constexpr std::size_t file_bytes = 256;
 
+std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
+
 std::optional<std::uint64_t> number_in(const std::string &path) {
 	const auto text = read_pseudo_file(path, file_bytes);
-	return text ? parse_number<std::uint64_t>(Words(*text).next()) : std::nullopt;
+	return text ? parse_number<std::uint64_t>(first_line(*text)) : std::nullopt;
 }
 
 // Calls `level` with the folder of each cgroup of that controller from the process's own upwards, and its path.
@@ -64,7 +67,7 @@ std::optional<CpuQuota> quota_of(const std::string &folder) {
 } // namespace
 
 std::optional<CpuQuota> parse_cpu_max(std::string_view text) {
-	Words words(text);
+	Words words(first_line(text));
 	const auto quota = parse_number<std::uint64_t>(words.next());
 	const auto period = parse_number<std::uint64_t>(words.next());
 	return quota && period && *period != 0 ? std::optional(CpuQuota{*quota, *period}) : std::nullopt;
