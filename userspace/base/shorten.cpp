@@ -30,8 +30,8 @@ std::vector<Span> bracketed(std::string_view text) {
 		const char open = text[i];
 		const char before = i > 0 ? text[i - 1] : ' ';
 		const char after = i + 1 < text.size() ? text[i + 1] : ' ';
-		const bool follows_name =
-		    (std::isalnum(static_cast<unsigned char>(before)) != 0) || before == '_' || before == '>' || before == ']';
+		const bool follows_name = (std::isalnum(static_cast<unsigned char>(before)) != 0) || before == '_' || before == '>' ||
+		                          before == ']' || before == ')';
 		if (!(open == '(' && follows_name) && !(open == '<' && after != ' ' && after != '=' && after != '<' && before != '<')) {
 			continue;
 		}
