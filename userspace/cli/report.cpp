@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "base/escape.h"
 #include "base/result.h"
@@ -20,21 +21,27 @@ namespace loopsnoop::cli {
 
 namespace {
 
-constexpr std::size_t max_line_bytes = std::size_t{64} << 20; // a record is 1 MiB at most, one of 65,536 tasks some 50
+constexpr std::size_t max_line_bytes = std::size_t{8} << 20;   // a record is 1 MiB at most, a dump 7
+constexpr std::size_t max_tasks_bytes = std::size_t{64} << 20; // one of 65,536 tasks has some 50
+
+std::size_t max_bytes_of(std::string_view begin) {
+	return begin.starts_with(R"({"type":"tasks")") ? max_tasks_bytes : max_line_bytes;
+}
 
 // Cuts a file into lines as it is read, so that a recording may be followed while it grows through a pipe.
 class Lines {
 public:
 	explicit Lines(int fd) : fd_(fd) {}
 
-	// nullopt at the end. Of a line longer than `max_line_bytes` nothing is kept, and was_too_long() holds.
+	// nullopt at the end. Of a line longer than a record of its type nothing is kept, and was_too_long() holds.
 	[[nodiscard]] Result<std::optional<std::string>> next() {
 		std::string line;
 		too_long_ = false;
 		while (true) {
 			const std::size_t end = buffer_.find('\n', begin_);
 			const std::size_t stop = end == std::string::npos ? buffer_.size() : end;
-			if (!too_long_ && line.size() + (stop - begin_) > max_line_bytes) {
+			const std::string_view piece = std::string_view(buffer_).substr(begin_, stop - begin_);
+			if (!too_long_ && line.size() + piece.size() > max_bytes_of(line.empty() ? piece : std::string_view(line))) {
 				too_long_ = true;
 				std::string().swap(line);
 			}

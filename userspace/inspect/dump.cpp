@@ -64,6 +64,12 @@ Result<Dump> dump(const DumpSettings &settings) {
 			snapshot.off_since_ns = 0; // nothing was attached that would know since when
 		}
 		dump.threads = inspector.views(looked_at, std::nullopt);
+		for (const ThreadView &view : dump.threads) {
+			if (view.frames_left_out > 0) {
+				dump.left_out = dump.left_out.value_or(LeftOut());
+				dump.left_out->frames += view.frames_left_out;
+			}
+		}
 		dump.deadlock = complete_views(inspector, programs, settings.pid, snapshots, dump.threads, settings.pid);
 		if (std::ranges::none_of(dump.threads, &ThreadView::moved) || monotonic_ns() - begin_ns > enough_ns) {
 			break;

@@ -147,9 +147,47 @@ RawWait Inspector::wait(const ThreadSnapshot &snapshot) const {
 	return wait;
 }
 
+namespace {
+
+// Of a hundred threads with a hundred frames of long names each, a report would hold hundreds of megabytes and be cut to one when
+// it is written. Beyond some megabytes of names a stack keeps its innermost frames; the rest is counted.
+void bound_stack(ThreadView &view, std::size_t &bytes_left) {
+	constexpr std::size_t kept = 8;
+	if (!view.stack) {
+		return;
+	}
+	const auto cut = [&](auto &frames) {
+		if (frames.size() > kept) {
+			view.frames_left_out += frames.size() - kept;
+			frames.resize(kept);
+		}
+	};
+	const auto bytes_of = [](const std::vector<SourceFrame> &frames) {
+		std::size_t bytes = 0;
+		for (const SourceFrame &frame : frames) {
+			bytes += frame.function.size() + frame.file.size();
+		}
+		return bytes;
+	};
+	std::size_t bytes = bytes_of(view.stack->python) + bytes_of(view.stack->javascript);
+	for (const NativeFrame &frame : view.stack->native) {
+		bytes += frame.function.value_or("").size() + frame.file.value_or("").size();
+	}
+	if (bytes > bytes_left) {
+		cut(view.stack->python);
+		cut(view.stack->javascript);
+		cut(view.stack->native);
+		view.stack->native_truncated = view.stack->native_truncated || view.frames_left_out > 0;
+	}
+	bytes_left -= std::min(bytes_left, bytes);
+}
+
+} // namespace
+
 std::vector<ThreadView> Inspector::views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own) {
 	constexpr std::size_t with_native_stack = 64;
 	constexpr std::size_t at_once = 32; // bounds what is held of their memory
+	std::size_t bytes_left = std::size_t{8} << 20;
 	std::vector<ThreadView> views;
 	views.reserve(snapshots.size());
 	while (!snapshots.empty()) {
@@ -162,7 +200,11 @@ std::vector<ThreadView> Inspector::views(std::span<const ThreadSnapshot> snapsho
 		prefetch_python(batch);
 		for (ThreadSnapshot &snapshot : batch) {
 			const bool native = !own || snapshot.tid == own || views.size() < with_native_stack;
+			const bool is_own = snapshot.tid == own;
 			views.push_back(view(std::move(snapshot), native));
+			if (!is_own) {
+				bound_stack(views.back(), bytes_left);
+			}
 		}
 		snapshots = snapshots.subspan(some.size());
 	}

@@ -79,6 +79,7 @@ struct ThreadView {
 	std::optional<Resource> resource;
 	std::optional<bool> holds_gil;
 	std::optional<Stack> stack;
+	std::uint64_t frames_left_out = 0; // of `stack`, the outermost: the names of all threads together took too much memory
 	bool moved = false; // it slept when it was looked at and has run since: what is told of it may be of several moments
 };
 

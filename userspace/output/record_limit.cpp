@@ -243,7 +243,7 @@ template <typename R> std::optional<Record> limited_one(const R &record) {
 		return std::nullopt;
 	}
 	R smaller = record;
-	LeftOut left_out;
+	LeftOut left_out = record.left_out.value_or(LeftOut());
 	if constexpr (once) {
 		cut(smaller, whole_dump, left_out);
 	}

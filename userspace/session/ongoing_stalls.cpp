@@ -124,6 +124,12 @@ std::optional<ThreadView> OngoingStalls::add_threads(const Loop &loop, Stall &st
 		own_view = std::move(*own);
 		views.erase(own);
 	}
+	for (const ThreadView &view : views) {
+		if (view.frames_left_out > 0) {
+			stall.left_out = stall.left_out.value_or(LeftOut());
+			stall.left_out->frames += view.frames_left_out;
+		}
+	}
 	stall.threads = std::move(views);
 	return own_view;
 }

@@ -245,7 +245,7 @@ private:
 // Frames of tasks_churn.py stand on lines of their own alone.
 std::size_t wrong_lines(const TaskSnapshot &snapshot) {
 	const std::map<std::string, std::set<int>> lines{
-	    {"leaf", {7, 8, 9}}, {"branch", {12, 13, 14}}, {"main", {22}}, {"<genexpr>", {22}}};
+	    {"leaf", {7, 8, 9}}, {"branch", {12, 13, 14}}, {"main", {19, 20, 21, 22}}, {"<genexpr>", {22}}};
 	std::size_t wrong = 0;
 	for (const TaskLoop &loop : snapshot.loops) {
 		for (const Task &task : loop.tasks) {
