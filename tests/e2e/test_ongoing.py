@@ -99,7 +99,7 @@ def test_threads_of_a_hang(folder):
 
 def test_each_that_is_told_of_ends_once(folder):
     """Stalls that end just when they are told of, the next already begun: each has its end, that of its own iteration."""
-    frozen = [places.SYSTEM_PYTHON, places.PYTHON_TARGETS / "freezes.py", 45, 60, LOOPS]
+    frozen = [places.SYSTEM_PYTHON, places.PYTHON_TARGETS / "freezes.py", 45, 120, LOOPS]
     with target.Target(frozen, folder) as loops:
         loops.hear("ready")
         for seconds in (1.5, 1.53, 1.56, 1.59):  # the end of the session, too, comes at any moment of a stall

@@ -162,8 +162,9 @@ void SessionTick::sample_python(Loop &loop, const LoopState &state, std::uint64_
 	if (known || state.iteration_start_ns == 0) {
 		return;
 	}
-	if (now_ns < std::max(first_ns, python.next_sample_ns)) {
-		due_at(std::max(first_ns, python.next_sample_ns));
+	const std::uint64_t next_ns = std::max({first_ns, python.next_sample_ns, python_rest_ns_});
+	if (now_ns < next_ns) {
+		due_at(next_ns);
 		return;
 	}
 	auto *interpreter = parts_.facts.programs.interpreter(state.pid);
@@ -181,6 +182,7 @@ void SessionTick::sample_python(Loop &loop, const LoopState &state, std::uint64_
 		return true;
 	};
 	const bool with_task = python.samples.iteration() != state.iteration || now_ns >= python.next_task_ns;
+	const std::uint64_t begin_ns = context_.now_ns();
 	// The collector first: the task takes longer, and a stall may end meanwhile.
 	bool there = asleep || add({true, false});
 	if (there && with_task) {
@@ -188,6 +190,8 @@ void SessionTick::sample_python(Loop &loop, const LoopState &state, std::uint64_
 	}
 	const std::uint64_t after_ns = context_.now_ns();
 	const std::uint64_t cost_pause_ns = (after_ns - now_ns) * thrift;
+	constexpr std::uint64_t thrift_of_all = 20; // of a hundred loops that stall all the time the events matter more
+	python_rest_ns_ = after_ns + (after_ns - begin_ns) * thrift_of_all;
 	const std::uint64_t age_ns = now_ns - start_ns;
 	if (with_task) {
 		constexpr std::uint64_t parts = 10;

@@ -59,6 +59,7 @@ private:
 	Parts parts_;
 	std::uint64_t next_rest_ns_ = 0; // of what is done every two seconds
 	std::uint64_t next_due_ns_ = ~0ULL;
+	std::uint64_t python_rest_ns_ = 0; // nothing is sampled until then, of no loop
 };
 
 } // namespace loopsnoop::session

@@ -290,21 +290,17 @@ std::vector<AddressRange> Interpreter::gil_ranges() const {
 
 std::optional<std::uint32_t> Interpreter::tid_of(const ThreadState &thread) const {
 	const std::uint64_t inner_tid = native_id(thread);
-	const auto in_own_namespace = [this](std::uint32_t tid) -> std::uint64_t {
-		const auto status = proc_.status(tid);
-		return status && !status->nspids.empty() ? status->nspids.back() : 0;
-	};
 	if (inner_tid == 0) {
 		return std::nullopt;
 	}
-	const auto tasks = proc_.threads(pid_);
 	// Mostly the target shares our PID namespace: one look instead of one a thread.
-	if (std::ranges::any_of(tasks, [&](const process::ThreadEntry &task) { return task.tid == inner_tid; }) &&
-	    in_own_namespace(static_cast<std::uint32_t>(inner_tid)) == inner_tid) {
-		return static_cast<std::uint32_t>(inner_tid);
+	const auto same = static_cast<std::uint32_t>(inner_tid);
+	if (const auto status = proc_.status(same); status && status->tgid == pid_ && status->nspids.back() == inner_tid) {
+		return same;
 	}
-	for (const process::ThreadEntry &task : tasks) {
-		if (in_own_namespace(task.tid) == inner_tid) {
+	for (const process::ThreadEntry &task : proc_.threads(pid_)) {
+		const auto status = proc_.status(task.tid);
+		if (status && status->nspids.back() == inner_tid) {
 			return task.tid;
 		}
 	}

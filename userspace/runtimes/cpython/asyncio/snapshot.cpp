@@ -449,12 +449,13 @@ std::optional<TaskReader::Running> TaskReader::running(Interpreter &python, std:
 		ObjectReader reader(cache, view.offsets);
 		current_tasks_ = find_current_tasks(reader, cache, view.runtime);
 	}
+	const auto state = python.thread_state(tid, 0);
 	const auto now = [&]() -> std::optional<Running> {
 		PageCache cache(view.memory);
 		ObjectReader reader(cache, view.offsets);
 		const Registry registry = read_running(reader, view.runtime, view.version.minor, debug_, current_tasks_);
 		for (const RunningLoop &running : registry.loops) {
-			if (running.task == 0 || python.tid_of(running.thread) != tid) {
+			if (running.task == 0 || running.thread.address != state) {
 				continue;
 			}
 			std::optional<FutureLayout> layout = future_layout(view.version.minor, reader, running.task, debug_);
