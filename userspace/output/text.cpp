@@ -298,8 +298,8 @@ void TextReport::add(const Stall &stall) {
 }
 
 // One line that is read at a glance; -v and JSON have it whole.
-std::string TextReport::headline(std::uint64_t at_ns, const std::string &whose, std::string_view text, bool alarming) const {
-	constexpr std::size_t max_columns = 200;
+std::string TextReport::headline(std::uint64_t at_ns, const std::string &whose, std::string_view text, bool alarming,
+                                 std::size_t max_columns) const {
 	const std::string time = clock_.time_of_day(at_ns);
 	const std::size_t before = columns_of(time) + 2 + columns_of(whose);
 	const std::string shown = options_.detail == Detail::everything
@@ -347,7 +347,9 @@ void TextReport::add(const Standstill &standstill) {
 	now_ns_ = std::max(now_ns_, end_ns);
 	const std::string text = printable(standstill.summary, shown_path_bytes * 4);
 	const bool shown = standstills_.contains(standstill.id);
-	line(headline(shown ? end_ns : standstill.start_ns, who(standstill), text, standstill.ongoing));
+	// Who waits, where, for what, and for whom that waits in turn: a sentence of some length.
+	constexpr std::size_t max_columns = 400;
+	line(headline(shown ? end_ns : standstill.start_ns, who(standstill), text, standstill.ongoing, max_columns));
 	if (!shown && options_.detail != Detail::headlines) {
 		pending_ += standstill_details(standstill, StallStyle{palette_, options_.detail == Detail::everything});
 	}

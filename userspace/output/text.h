@@ -86,7 +86,8 @@ private:
 	void add(const Standstill &standstill);
 	void add(const TaskSnapshot &snapshot);
 
-	[[nodiscard]] std::string headline(std::uint64_t at_ns, const std::string &whose, std::string_view text, bool alarming) const;
+	[[nodiscard]] std::string headline(std::uint64_t at_ns, const std::string &whose, std::string_view text, bool alarming,
+	                                   std::size_t max_columns = 200) const;
 	[[nodiscard]] bool like_another_process(const Stall &stall) const;
 	void tell_same_hangs(bool all);
 	void show_in_full(const Stall &stall);
