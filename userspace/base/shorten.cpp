@@ -63,6 +63,30 @@ std::string without_longest_brackets(std::string text, std::size_t columns) {
 	return text;
 }
 
+// "/srv/shop/pkg/api/orders.py:47" is "…/api/orders.py:47": who reads it knows the file by its end. The longest first.
+std::string with_short_paths(std::string text, std::size_t columns) {
+	constexpr int kept = 2; // components
+	while (columns_of(text) > columns) {
+		Span longest; // what is left out of one
+		for (std::size_t begin = text.find('/'); begin != std::string::npos;) {
+			const std::size_t end = std::min(text.find_first_of(" ,;()", begin), text.size());
+			std::size_t last = end;
+			for (int i = 0; i < kept && last != std::string::npos && last > begin; i++) {
+				last = text.rfind('/', last - 1);
+			}
+			if (last != std::string::npos && last > begin && last - begin > longest.size()) {
+				longest = {begin, last};
+			}
+			begin = text.find('/', end);
+		}
+		if (longest.size() < worth_it) {
+			break;
+		}
+		text.replace(longest.begin, longest.size(), dots);
+	}
+	return text;
+}
+
 std::string without_long_words(std::string text, std::size_t columns) {
 	constexpr std::size_t longest_word = 48;
 	while (columns_of(text) > columns) {
@@ -104,7 +128,8 @@ std::string shorten(std::string_view sentence, std::size_t columns) {
 	if (columns_of(sentence) <= columns) {
 		return std::string(sentence);
 	}
-	return cut_middle(without_long_words(without_longest_brackets(std::string(sentence), columns), columns), columns);
+	std::string text = with_short_paths(without_longest_brackets(std::string(sentence), columns), columns);
+	return cut_middle(without_long_words(std::move(text), columns), columns);
 }
 
 } // namespace loopsnoop

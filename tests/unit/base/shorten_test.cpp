@@ -39,3 +39,17 @@ TEST_CASE("a sentence is never longer than asked for, and keeps its end") {
 	CHECK(shorter.starts_with("blocked 1.00 s: "));
 	CHECK(shorter.ends_with("(app.cpp:12)"));
 }
+
+TEST_CASE("paths lose their beginnings before a sentence loses its middle") {
+	const std::string sentence =
+	    "blocked 1.35 s (still): waiting for a threading.Lock in add (/srv/releases/2026-11-29/shop/counters.py:8), held "
+	    "since before the fork by /srv/releases/2026-11-29/shop/jobs/export.py:13";
+	CHECK(shorten(sentence, columns_of(sentence)) == sentence);
+	CHECK(shorten(sentence, 165) ==
+	      "blocked 1.35 s (still): waiting for a threading.Lock in add (/srv/releases/2026-11-29/shop/counters.py:8), held "
+	      "since before the fork by …/jobs/export.py:13");
+	CHECK(shorten(sentence, 140) ==
+	      "blocked 1.35 s (still): waiting for a threading.Lock in add (…/shop/counters.py:8), held since before the fork by "
+	      "…/jobs/export.py:13");
+	CHECK(shorten("file_io on / and /x and //", 20).size() <= 22);
+}

@@ -7,6 +7,7 @@
 
 #include "catch.h"
 
+using namespace loopsnoop;
 using namespace loopsnoop::stacks;
 
 namespace {
