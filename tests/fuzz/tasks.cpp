@@ -34,9 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 		layout = asyncio::future_layout(version.minor, reader, runtime, debug);
 	}
 	const asyncio::Registry registry = asyncio::read_registry(reader, cache, runtime, version.minor, debug);
-	(void)asyncio::read_running(reader, runtime, version.minor, debug);
 	bool overtaken = false;
 	const std::array<std::uint64_t, 2> made_up{runtime, runtime + 256};
+	(void)asyncio::find_current_tasks(reader, cache, runtime);
+	(void)asyncio::read_running(reader, runtime, version.minor, debug, made_up);
 	(void)asyncio::read_tasks(reader, cache, layout,
 	                          std::span(registry.tasks).first(std::min<std::size_t>(registry.tasks.size(), 4)), overtaken);
 	(void)asyncio::read_tasks(reader, cache, layout, made_up, overtaken);

@@ -117,7 +117,7 @@ TEST_CASE("a stall of a process that is gone has nothing around it") {
 	Target target;
 	Stall stall;
 	stall.pid = stall.tid = pid;
-	CHECK_FALSE(inspect::add_circumstances(stall, std::nullopt, target.proc, target.inspector));
+	CHECK_FALSE(inspect::add_circumstances(stall, std::nullopt, target.proc, target.programs, target.resolver, target.inspector));
 	CHECK_FALSE(stall.startup);
 	CHECK_FALSE(stall.pool);
 	CHECK_FALSE(stall.peer);
