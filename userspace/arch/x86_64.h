@@ -22,6 +22,8 @@ inline constexpr std::size_t registers = 17;
 inline constexpr std::size_t frame_pointer = 6;
 inline constexpr std::size_t stack_pointer = 7;
 inline constexpr std::size_t instruction_pointer = 16;
+// Where a system call's arguments are (syscall(2)), by those numbers: rdi rsi rdx r10 r8 r9.
+inline constexpr std::size_t syscall_arguments[] = {5, 4, 1, 10, 8, 9};
 // rbx, rbp, r12 … r15: kept by a callee that says nothing about them (figure 3.4). Bit n: register n.
 inline constexpr std::uint32_t callee_saved = 1U << 3U | 1U << 6U | 0xfU << 12U;
 

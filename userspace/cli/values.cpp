@@ -126,7 +126,7 @@ std::optional<std::string> nearest(std::string_view text, const std::vector<std:
 	constexpr std::size_t too_far = 3;
 	constexpr std::size_t longest_option = 64; // what is longer is no misspelt option, and comparing it costs time
 	std::optional<std::string> best;
-	std::size_t least = std::min<std::size_t>(too_far, text.size() > 4 ? too_far : 2);
+	std::size_t least = std::min<std::size_t>(too_far, text.size() > 3 ? too_far : 2);
 	if (text.size() > longest_option) {
 		return best;
 	}

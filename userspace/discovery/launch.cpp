@@ -21,7 +21,8 @@ constexpr int patience_ms = 500; // a shell begins within a few
 // whose end would never come, and the BPF programs.
 void close_all_but(int one, int other) {
 	constexpr unsigned first = 3;
-	const auto [low, high] = std::minmax(static_cast<unsigned>(one), static_cast<unsigned>(other));
+	const auto low = static_cast<unsigned>(std::min(one, other));
+	const auto high = static_cast<unsigned>(std::max(one, other));
 	if (low > first) {
 		(void)::close_range(first, low - 1, 0);
 	}

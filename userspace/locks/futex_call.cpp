@@ -7,14 +7,11 @@
 #include <algorithm>
 #include <string_view>
 
+#include "arch/cpu.h"
+
 namespace loopsnoop::locks {
 
 namespace {
-
-// DWARF numbers, see UserRegisters; the kernel keeps the arguments of a system call in the saved registers.
-constexpr std::size_t rsi = 4;
-constexpr std::size_t rdi = 5;
-constexpr std::size_t r10 = 10;
 
 // "__GI___pthread_mutex_lock" → "pthread_mutex_lock", "do_futex_wait.constprop.0" → "do_futex_wait"
 std::string_view plain_name(std::string_view name) {
@@ -40,10 +37,12 @@ std::optional<FutexCall> futex_call(const RawStack &stack) {
 	if (!stack.have_registers) {
 		return std::nullopt;
 	}
+	// The kernel keeps the arguments of a system call in the saved registers.
+	const auto argument = [&](std::size_t i) { return stack.registers.r[arch::syscall_arguments[i]]; };
 	FutexCall call;
-	call.address = stack.registers.r[rdi];
-	call.within_process = (stack.registers.r[rsi] & FUTEX_PRIVATE_FLAG) != 0 && stack.registers.r[r10] == 0;
-	switch (static_cast<int>(stack.registers.r[rsi] & static_cast<unsigned>(FUTEX_CMD_MASK))) {
+	call.address = argument(0);
+	call.within_process = (argument(1) & FUTEX_PRIVATE_FLAG) != 0 && argument(3) == 0; // the fourth is the time-out
+	switch (static_cast<int>(argument(1) & static_cast<unsigned>(FUTEX_CMD_MASK))) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET: return call;
 	case FUTEX_LOCK_PI:

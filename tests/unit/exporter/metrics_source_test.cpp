@@ -35,7 +35,7 @@ TEST_CASE("healthy is a session that drains") {
 
 TEST_CASE("metrics have a session's age, and no loop before there are tables") {
 	MetricsSource source(settings());
-	CHECK_FALSE(has(source.answer("/metrics").body, "loopsnoop_"));
+	CHECK_FALSE(has(source.answer("/metrics").body, "loopsnoop_loop_"));
 	source.drained(monotonic_ns());
 	source.read_from([] { return Tables{monotonic_ns(), {}, {}}; });
 	const HttpAnswer answer = source.answer("/metrics");

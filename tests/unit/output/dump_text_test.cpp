@@ -80,7 +80,8 @@ TEST_CASE("a dump in words") {
 	          "\n"
 	          "4730 alone: sleeping in clock_nanosleep(), requested 5.00 s, ran on while it was looked at\n"
 	          "\n"
-	          "5 threads like this (4720 pool_0, 4721 pool_1, 4722 pool_2, 4723 pool_3, …): sleeping in futex() on lock 0x9000\n"
+	          "5 threads like this (4720 pool_0, 4721 pool_1, 4722 pool_2, 4723 pool_3, …): sleeping in futex() on queue.Queue "
+	          "0x9000\n"
 	          "    Queue.get  /usr/lib/python3.11/queue.py:171\n");
 }
 

@@ -165,7 +165,7 @@ Dump dump() {
 	};
 	for (std::uint32_t i = 0; i < 5; i++) {
 		ThreadView &idle = add(4720 + i, "pool_" + std::to_string(i), Cause::futex, "futex");
-		idle.resource = Resource{FutexResource{0x9000 + i, LockKind::unknown, std::nullopt}};
+		idle.resource = Resource{FutexResource{0x9000 + i, LockKind::unknown, std::nullopt, "queue.Queue"}};
 		idle.stack = Stack{{{"Queue.get", "/usr/lib/python3.11/queue.py", 171}}, {}, {}, {}, false};
 	}
 	add(4730, "alone", Cause::sleep, "clock_nanosleep").resource = Resource{TimerResource{5 * s}};

@@ -211,7 +211,7 @@ TEST_CASE("the comparison of schema and code finds what differs") {
 		const Peer peer;
 		fields(comparer, peer);
 	}
-	CHECK(differences == "peer.comm is not in the schema; peer.gone is in the schema only; ");
+	CHECK(differences == "peer.comm is not in the schema; peer.name is not in the schema; peer.gone is in the schema only; ");
 	differences.clear();
 	{
 		json schema = schema_file()["$defs"]["holder"];

@@ -10,7 +10,7 @@ using namespace loopsnoop::output;
 TEST_CASE("lines are broken at blanks, and what goes on is indented") {
 	CHECK(wrap_lines("short\n  also short\n", 80) == "short\n  also short\n");
 	CHECK(wrap_lines("  one two three four five six seven eight nine\nnext\n", 40) ==
-	      "  one two three four five six seven eight\n      nine\nnext\n");
+	      "  one two three four five six seven\n      eight nine\nnext\n");
 }
 
 TEST_CASE("a word that alone is too wide is broken, and no line is wider") {
