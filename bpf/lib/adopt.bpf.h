@@ -254,7 +254,7 @@ LS_FUNCTION u64 poll_set_of(struct ls_call *call)
 	barrier_var(bytes); /* the verifier is to see the bound of what is read */
 	if (bytes > sizeof(polled) || bpf_probe_read_user(polled, bytes, (void *)call->args[0]))
 		return 0;
-	set = call->args[1];
+	set = call->args[1] * 0x9e3779b97f4a7c15ULL; /* before the first number: one of 4 is not two of 7 and another */
 	for (u32 i = 0; i < POLL_SET_FDS; i++)
 		set = (set ^ (u32)polled[i].fd) * 0x9e3779b97f4a7c15ULL; /* those beyond the count are 0 each time */
 	return set;
