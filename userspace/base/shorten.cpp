@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/shorten.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 #include <vector>
@@ -87,6 +89,29 @@ std::string with_short_paths(std::string text, std::size_t columns) {
 	return text;
 }
 
+// "held by a, which waits for b, which sleeps; in f" is "held by a, …; in f": the last first. One that ";" does not end stays:
+// what comes after it is not known to be of it.
+std::string without_clauses(std::string text, std::size_t columns) {
+	while (columns_of(text) > columns) {
+		const std::size_t begin = text.rfind(", which ");
+		const std::size_t end = text.find("; ", begin);
+		if (begin == std::string::npos || end == std::string::npos) {
+			break;
+		}
+		text.replace(begin, end - begin, fmt::format(", {}", dots));
+	}
+	return text;
+}
+
+// What comes last, after a ";", unless it is the place.
+std::string without_last_part(std::string text, std::size_t columns) {
+	const std::size_t last = text.rfind("; ");
+	if (columns_of(text) > columns && last != std::string::npos && !text.substr(last).starts_with("; in ")) {
+		text.resize(last);
+	}
+	return text;
+}
+
 std::string without_long_words(std::string text, std::size_t columns) {
 	constexpr std::size_t longest_word = 48;
 	while (columns_of(text) > columns) {
@@ -105,23 +130,47 @@ std::string without_long_words(std::string text, std::size_t columns) {
 	return text;
 }
 
-} // namespace
+struct Ends {
+	std::string_view head;
+	std::string_view tail;
+};
 
-std::string cut_middle(std::string_view text, std::size_t columns) {
-	const std::size_t all = columns_of(text);
-	if (all <= columns || columns < 4) {
-		return std::string(text);
-	}
-	const std::size_t first = (columns - 1) / 2;
-	const std::size_t last = columns - 1 - first;
-	const std::string_view head = cut_to_columns(text, first);
+// The two ends of a text of more columns than that, which take at most so many.
+Ends ends_of(std::string_view text, std::size_t columns) {
+	const std::size_t first = columns / 2;
+	const std::size_t last = columns - first;
 	std::string_view tail = text;
-	for (std::size_t left = all; left > last && !tail.empty();) {
+	for (std::size_t left = columns_of(text); left > last && !tail.empty();) {
 		const std::string_view one = tail.substr(0, utf8::first_character(tail).bytes);
 		left -= std::min(left, columns_of(one));
 		tail.remove_prefix(one.size());
 	}
-	return std::string(head) + std::string(dots) + std::string(tail);
+	return {cut_to_columns(text, first), tail};
+}
+
+// Without the words in the middle. Words so long that little would be left are cut themselves.
+std::string without_middle_words(const std::string &text, std::size_t columns) {
+	constexpr std::size_t longest_loss = 30; // bytes on each side of the cut
+	if (columns_of(text) <= columns) {
+		return text;
+	}
+	const Ends ends = ends_of(text, columns - 3); // " … "
+	const std::size_t blank_before = ends.head.rfind(' ');
+	const std::size_t blank_after = ends.tail.find(' ');
+	if (blank_before == std::string_view::npos || ends.head.size() - blank_before > longest_loss || blank_after > longest_loss) {
+		return cut_middle(text, columns);
+	}
+	return fmt::format("{} {} {}", ends.head.substr(0, blank_before), dots, ends.tail.substr(blank_after + 1));
+}
+
+} // namespace
+
+std::string cut_middle(std::string_view text, std::size_t columns) {
+	if (columns_of(text) <= columns || columns < 4) {
+		return std::string(text);
+	}
+	const Ends ends = ends_of(text, columns - 1);
+	return fmt::format("{}{}{}", ends.head, dots, ends.tail);
 }
 
 std::string shorten(std::string_view sentence, std::size_t columns) {
@@ -129,7 +178,8 @@ std::string shorten(std::string_view sentence, std::size_t columns) {
 		return std::string(sentence);
 	}
 	std::string text = with_short_paths(without_longest_brackets(std::string(sentence), columns), columns);
-	return cut_middle(without_long_words(std::move(text), columns), columns);
+	text = without_last_part(without_clauses(std::move(text), columns), columns);
+	return without_middle_words(without_long_words(std::move(text), columns), columns);
 }
 
 } // namespace loopsnoop
