@@ -9,6 +9,7 @@
 #include "analysis/wait_graph.h"
 #include "base/escape.h"
 #include "summary/number.h"
+#include "summary/peer.h"
 #include "summary/place.h"
 #include "summary/resource.h"
 #include "summary/wait_chain.h"
@@ -77,6 +78,25 @@ std::string chain_lines(const std::vector<const ThreadView *> &links, std::strin
 	return out;
 }
 
+namespace {
+
+// What the processes do that the last thread waits for, a line each.
+std::string peer_lines(const Stall &stall, std::size_t threads) {
+	std::string out;
+	std::string indent(4 + 2 * std::min(threads, most_links), ' ');
+	for (const summary::PeerLink &link : summary::peer_chain(stall)) {
+		if (link.activity.empty()) {
+			break; // named where it is waited for
+		}
+		out += fmt::format("{}{}{}\n", indent, link.inferred ? "probably " : "",
+		                   printable(link.who + link.activity, shown_path_bytes));
+		indent += "  ";
+	}
+	return out;
+}
+
+} // namespace
+
 std::string deadlock_section(const std::vector<std::uint32_t> &circle, const std::vector<ThreadView> &threads,
                              const ThreadView *also, const Palette &palette) {
 	if (circle.empty()) {
@@ -101,8 +121,11 @@ std::string chain_section(const Stall &stall, const Palette &palette) {
 	    stall.deadlock && std::find(stall.deadlock->begin(), stall.deadlock->end(), stall.tid) != stall.deadlock->end();
 	std::string out;
 	if (!in_deadlock) {
-		const std::string chain = chain_lines(analysis::WaitGraph(*stall.threads, &self).chain(stall.tid), "    ");
-		out += chain.empty() ? chain : "  who holds it up\n" + chain;
+		const std::vector<const ThreadView *> threads = analysis::WaitGraph(*stall.threads, &self).chain(stall.tid);
+		const std::string chain = chain_lines(threads, "    ");
+		const bool processes = !chain.empty() || !stall.beyond.empty(); // one alone is in the headline
+		const std::string peers = processes ? peer_lines(stall, chain.empty() ? 0 : threads.size()) : std::string();
+		out += chain.empty() && peers.empty() ? chain : "  who holds it up\n" + chain + peers;
 	}
 	return stall.deadlock ? out + deadlock_section(*stall.deadlock, *stall.threads, &self, palette) : out;
 }

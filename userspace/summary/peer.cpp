@@ -81,24 +81,32 @@ std::string_view activity_in_title(std::string_view title) {
 	return {};
 }
 
-std::string format_peer_activity(const Stall &stall) {
+std::vector<PeerLink> peer_chain(const Stall &stall) {
 	const Resource *resource = analysis::last_resource(stall);
 	if (!stall.peer || resource == nullptr) {
 		return {};
 	}
-	std::string text = activity(*stall.peer, *resource);
-	for (const PeerSnapshot &one : text.empty() ? std::vector<PeerSnapshot>() : stall.beyond) {
-		if (!one.title.empty()) { // who holds a row lock is not to be seen from outside
-			text += fmt::format("; that is probably held up by {}, whose title says \"{}\"{}", called(one),
-			                    activity_in_title(one.title), one.waits_for_us ? " and whose client is this very process" : "");
-			return text;
-		}
-		const Resource none;
-		const std::string does = activity(one, none);
-		if (does.empty()) {
+	std::vector<PeerLink> links{{called(*stall.peer), activity(*stall.peer, *resource), false}};
+	for (const PeerSnapshot &one : stall.beyond) {
+		if (links.back().activity.empty()) {
 			break;
 		}
-		text += does;
+		if (!one.title.empty()) { // who holds a row lock is not to be seen from outside
+			links.push_back({called(one),
+			                 fmt::format(", whose title says \"{}\"{}", activity_in_title(one.title),
+			                             one.waits_for_us ? " and whose client is this very process" : ""),
+			                 true});
+			return links;
+		}
+		links.push_back({called(one), activity(one, {}), false});
+	}
+	return links;
+}
+
+std::string format_peer_activity(const Stall &stall) {
+	std::string text;
+	for (const PeerLink &link : peer_chain(stall)) {
+		text += link.inferred ? fmt::format("; that is probably held up by {}{}", link.who, link.activity) : link.activity;
 	}
 	return text;
 }

@@ -13,14 +13,13 @@ namespace loopsnoop::summary {
 
 std::string format_pool_wait(const Stall &stall) {
 	const PoolWait &pool = *stall.pool;
-	std::string text = fmt::format("waiting for {} to get one back", pool.pool);
+	std::string text = fmt::format("waiting for {}", pool.pool);
 	if (!pool.waiters.empty()) {
 		text += fmt::format(", as {} other thread{} do{}", pool.waiters.size(), pool.waiters.size() == 1 ? "" : "s",
 		                    pool.waiters.size() == 1 ? "es" : "");
 	}
 	if (pool.users.empty()) {
-		return text +
-		       ": no other thread of this process uses one now, so they leaked, or belong to what waits for this loop (inferred)";
+		return text + ": its connections leaked, or their users wait for this loop (inferred)";
 	}
 	text += ", probably from ";
 	constexpr std::size_t max_named = 3;

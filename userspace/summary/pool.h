@@ -7,8 +7,7 @@
 
 namespace loopsnoop::summary {
 
-// Of a stall with a `pool`: "waiting for SQLAlchemy's connection pool to get one back: no other thread of this process uses one
-// now, …".
+// Of a stall with a `pool`: "waiting for SQLAlchemy's connection pool: its connections leaked, or …".
 [[nodiscard]] std::string format_pool_wait(const Stall &stall);
 
 } // namespace loopsnoop::summary

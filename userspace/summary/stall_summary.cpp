@@ -145,7 +145,7 @@ std::string what(const Stall &stall) {
 	if (stall.pool) {
 		text = format_pool_wait(stall);
 	} else if (const std::string_view pool = wait->stack ? analysis::pool_of(*wait->stack) : std::string_view(); !pool.empty()) {
-		text = fmt::format("waiting for {} to get one back", pool);
+		text = fmt::format("waiting for {}", pool);
 	}
 	// Counted by the account: short waits that left no record are in it.
 	const std::uint64_t count = part_of(stall.breakdown, stall.cause).count;
