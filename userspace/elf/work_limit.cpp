@@ -2,7 +2,11 @@
 #include "elf/work_limit.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <ctime>
+#include <map>
+#include <string>
 
 #include "base/clock.h"
 #include "foreign/access.h"
@@ -11,18 +15,41 @@
 namespace loopsnoop::elf {
 namespace {
 
-#ifdef __OPTIMIZE__
-constexpr std::uint64_t slowness = 1;
-#else
-constexpr std::uint64_t slowness = 3;
-#endif
-
-std::uint64_t spent() {
+std::uint64_t thread_cpu_ns() {
 	constexpr std::uint64_t ns_per_s = 1'000'000'000;
 	timespec now{};
 	::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec) +
-	       foreign::access().time_of_questions_ns();
+	return static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+std::uint64_t spent() { return thread_cpu_ns() + foreign::access().time_of_questions_ns(); }
+
+// How many times slower this machine computes than one on which the limits do no harm: an emulated one, or a build without
+// optimization. From the quickest of a few runs of what readers of tables do most, names and calls: emulation makes those far
+// slower than arithmetic.
+double measure_slowness() {
+	constexpr double usual_ns = 500'000; // half as long again as it takes on a virtual CPU of 2020
+	constexpr double most = 20;
+	constexpr unsigned names = 2000;
+	std::uint64_t quickest_ns = ~0ULL;
+	for (int run = 0; run < 3; ++run) {
+		const std::uint64_t began_ns = thread_cpu_ns();
+		std::map<std::string, unsigned> table;
+		for (unsigned i = 0; i < names; ++i) {
+			table[std::to_string(i * 7919 % names)] += i;
+		}
+		volatile std::size_t kept = table.size();
+		static_cast<void>(kept);
+		quickest_ns = std::min(quickest_ns, thread_cpu_ns() - began_ns);
+	}
+	return std::clamp(static_cast<double>(quickest_ns) / usual_ns, 1.0, most);
+}
+
+std::uint64_t scaled(std::uint64_t usual_ns, double by) { return static_cast<std::uint64_t>(static_cast<double>(usual_ns) * by); }
+
+double slowness() {
+	static const double measured = measure_slowness();
+	return measured;
 }
 
 thread_local WorkLimit *in_force = nullptr;
@@ -34,14 +61,14 @@ WorkLimit::WorkLimit(std::uint32_t pid, std::uint64_t cpu) : pid_(pid), counts_(
 	if (counts_) {
 		in_force = this;
 		began_ns_ = spent();
-		end_ns_ = began_ns_ + std::min(cpu, budget.left_ns(pid, monotonic_ns())) * slowness;
+		end_ns_ = began_ns_ + scaled(std::min(cpu, budget.left_ns(pid, monotonic_ns())), slowness());
 	}
 }
 
 WorkLimit::~WorkLimit() {
 	if (counts_) {
 		in_force = nullptr;
-		budget.charge(pid_, (spent() - began_ns_) / slowness, monotonic_ns());
+		budget.charge(pid_, scaled(spent() - began_ns_, 1 / slowness()), monotonic_ns());
 	}
 }
 
@@ -66,7 +93,7 @@ void WorkLimit::count_bytes(std::size_t bytes) {
 	}
 }
 
-std::uint64_t WorkLimit::spent_ns() { return in_force == nullptr ? 0 : (spent() - in_force->began_ns_) / slowness; }
+std::uint64_t WorkLimit::spent_ns() { return in_force == nullptr ? 0 : scaled(spent() - in_force->began_ns_, 1 / slowness()); }
 
 void WorkLimit::refuse() {
 	if (in_force != nullptr) {

@@ -13,7 +13,8 @@ namespace loopsnoop::elf {
 //
 // CPU time of this thread, and the time that the helpers of foreign/ took for it, so that a busy machine does not cost names: 400
 // ms at once, and for a process 2 s, then a fifth of the time (foreign::TimeBudget, which counts likewise how long it keeps us
-// waiting). Builds without optimization take three times as long.
+// waiting). Where computing takes several times longer than usual (emulated machines, builds without optimization), that many
+// times as much.
 class WorkLimit {
 public:
 	static constexpr std::uint64_t max_cpu_ns = 400'000'000;
