@@ -52,7 +52,7 @@ def test_version_is_the_session_s(light, folder):
     [
         [],
         ["--nonsense", "-p", "1"],
-        ["-p", "x"],
+        ["-p", ""],
         ["-p", "-5"],
         ["-p", "1", "-T", "soon"],
         ["-p", "1", "-d"],

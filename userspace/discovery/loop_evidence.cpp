@@ -5,7 +5,6 @@
 #include <string>
 
 #include "process/pseudo_file.h"
-#include "process/serving_sockets.h"
 
 namespace loopsnoop::discovery {
 
@@ -41,18 +40,14 @@ bool has_event_queue(const process::ProcFs &proc, std::uint32_t pid) { return ha
 
 bool has_several_event_queues(const process::ProcFs &proc, std::uint32_t pid) { return has_event_queues(proc, pid, 2); }
 
-std::optional<int> interrupted_loop(const process::ProcFs &proc, std::uint32_t pid, int waits_on,
-                                    const std::set<int> &waited_on) {
-	const auto sockets = process::serving_sockets(proc, pid);
-	if (!sockets) {
-		return std::nullopt;
-	}
-	const auto own = std::ranges::find(sockets->queues, waits_on, &process::EventQueue::fd);
-	if (own == sockets->queues.end() || own->serves) {
+std::optional<int> interrupted_loop(const process::ProcFs &proc, std::uint32_t pid, const process::ServingSockets &sockets,
+                                    int waits_on, const std::set<int> &waited_on) {
+	const auto own = std::ranges::find(sockets.queues, waits_on, &process::EventQueue::fd);
+	if (own == sockets.queues.end() || own->serves) {
 		return std::nullopt;
 	}
 	const process::EventQueue *best = nullptr;
-	for (const process::EventQueue &queue : sockets->queues) {
+	for (const process::EventQueue &queue : sockets.queues) {
 		const bool nested = std::ranges::find(own->watches, queue.fd) != own->watches.end();
 		if (queue.serves && !waited_on.contains(queue.fd) && !nested && !is_inherited(proc, pid, queue) &&
 		    (best == nullptr || queue.watches.size() > best->watches.size())) {

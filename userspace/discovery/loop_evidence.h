@@ -6,6 +6,7 @@
 #include <set>
 
 #include "process/procfs.h"
+#include "process/serving_sockets.h"
 
 namespace loopsnoop::discovery {
 
@@ -17,8 +18,10 @@ namespace loopsnoop::discovery {
 
 // Runtimes run children in a loop that lives as long as the call (Node's execSync(), Bun's spawnSync()). Of a thread that sleeps
 // on the epoll descriptor `waits_on`: the descriptor of the application's own loop, which watches network sockets and on which no
-// thread waits; nullopt: the one that it waits on is as good as any. `waited_on`: those of all its threads.
-[[nodiscard]] std::optional<int> interrupted_loop(const process::ProcFs &proc, std::uint32_t pid, int waits_on,
+// thread waits; nullopt: the one that it waits on is as good as any. `waited_on`: those of all its threads; `sockets`: of the
+// process.
+[[nodiscard]] std::optional<int> interrupted_loop(const process::ProcFs &proc, std::uint32_t pid,
+                                                  const process::ServingSockets &sockets, int waits_on,
                                                   const std::set<int> &waited_on);
 
 } // namespace loopsnoop::discovery

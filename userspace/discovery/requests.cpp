@@ -45,13 +45,26 @@ std::string why(const Error &error) {
 	                           : error.advice + "; the others are followed";
 }
 
-// Whose command line has that somewhere, although it does not go by it: a shell, say.
+bool in_a_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+// Whether the text has the name, and not as a part of a longer word.
+bool has_word(const std::string &text, const std::string &name) {
+	for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1)) {
+		const std::size_t end = at + name.size();
+		if ((at == 0 || !in_a_word(text[at - 1])) && (end == text.size() || !in_a_word(text[end]))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+// Whose command line has that as a word, although it does not go by it: a shell, say.
 std::string hint_for(const std::string &name, const std::vector<std::uint32_t> &pids, const process::ProcFs &proc) {
 	for (const std::uint32_t pid : pids) {
 		const process::ProgramFacts facts = process::program_facts(proc, pid);
 		const ProcessName called = process::name_of(facts);
 		if (pid != static_cast<std::uint32_t>(getpid()) && facts.program != "loopsnoop" && facts.program != "sudo" &&
-		    called.command.find(name) != std::string::npos) {
+		    has_word(called.command, name)) {
 			return "it is in the command line of " + called.service + ": -p " + std::to_string(pid);
 		}
 	}
@@ -70,7 +83,7 @@ Result<std::vector<std::uint32_t>> pids_named(const std::string &name, const pro
 		}
 	}
 	if (found.empty()) {
-		return make_error("find", name, "no process goes by that name; " + hint_for(name, pids, proc));
+		return make_error("find a process that goes by '" + name + "'", {}, hint_for(name, pids, proc));
 	}
 	return found;
 }

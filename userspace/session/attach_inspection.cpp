@@ -82,8 +82,12 @@ void AttachInspection::correct_private_polls(std::uint32_t pid) {
 			waited_on.insert(static_cast<int>(snapshot.args[0]));
 		}
 	}
+	const auto sockets = process::serving_sockets(context_.proc, pid); // once: a process may have a hundred thousand descriptors
+	if (!sockets) {
+		return;
+	}
 	for (const auto &[tid, fd] : waits) {
-		if (const auto loop = discovery::interrupted_loop(context_.proc, pid, fd, waited_on)) {
+		if (const auto loop = discovery::interrupted_loop(context_.proc, pid, *sockets, fd, waited_on)) {
 			process->private_polls.emplace(tid, fd);
 			context_.collector.correct_poll(pid, tid, *loop);
 			waited_on.insert(*loop); // it is one thread's

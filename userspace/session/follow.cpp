@@ -52,14 +52,15 @@ Result<FollowEnd> follow(const FollowSettings &asked, const Outputs &outputs) {
 			return named.error();
 		}
 		if (!named) {
-			prepared.missing.push_back("'" + name + "', which was named: " + named.error().advice);
+			prepared.missing.push_back("'" + name + "', which was named: no process goes by that; " + named.error().advice);
 			continue;
 		}
 		std::ranges::copy_if(*named, std::back_inserter(pids),
 		                     [&](std::uint32_t pid) { return std::ranges::find(pids, pid) == pids.end(); });
 	}
 	if (pids.empty() && !settings.names.empty()) {
-		return make_error("find", settings.names.front(), "no process goes by that name, nor by another one that was given");
+		return make_error("find a process that goes by '" + settings.names.front() + "'", {},
+		                  "nor by another name that was given");
 	}
 	auto requests = discovery::requests_for(pids, settings.tids, settings.children, prepared.proc, prepared.missing);
 	if (!requests) {

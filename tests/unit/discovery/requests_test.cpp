@@ -75,10 +75,11 @@ TEST_CASE("a loop that waits for a child in a private queue is on the queue that
 	          "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 	          "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000001 00:00000000 00000000     0        0 77 1 0\n");
 	const process::ProcFs proc(tree.root());
+	const auto sockets = [&] { return process::serving_sockets(proc, 10).value(); };
 	CHECK(discovery::has_several_event_queues(proc, 10));
-	CHECK(discovery::interrupted_loop(proc, 10, 7, {7}) == 5);
-	CHECK_FALSE(discovery::interrupted_loop(proc, 10, 5, {5}));    // it sleeps in its own
-	CHECK_FALSE(discovery::interrupted_loop(proc, 10, 7, {5, 7})); // another thread waits on that
+	CHECK(discovery::interrupted_loop(proc, 10, sockets(), 7, {7}) == 5);
+	CHECK_FALSE(discovery::interrupted_loop(proc, 10, sockets(), 5, {5}));    // it sleeps in its own
+	CHECK_FALSE(discovery::interrupted_loop(proc, 10, sockets(), 7, {5, 7})); // another thread waits on that
 	tree.file("10/fdinfo/7", "pos:\t0\nflags:\t02\ntfd:        5 events:       19 data: 5  pos:0 ino:9 sdev:8\n");
-	CHECK_FALSE(discovery::interrupted_loop(proc, 10, 7, {7})); // one in the other
+	CHECK_FALSE(discovery::interrupted_loop(proc, 10, sockets(), 7, {7})); // one in the other
 }
