@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/clock.h"
 #include "process/pseudo_file.h"
 #include "process/stand_in.h"
 #include "process/text.h"
@@ -177,13 +178,37 @@ std::vector<std::string> ProcFs::cmdline(std::uint32_t pid) const {
 	return arguments;
 }
 
+namespace {
+
+// The map of one process that took long to read: whoever begins to follow a process asks for it five times.
+struct SlowMaps {
+	std::string path;
+	std::uint64_t reusable_until_ns = 0;
+	std::vector<Mapping> maps;
+};
+thread_local SlowMaps slow_maps;
+
+} // namespace
+
 Result<std::vector<Mapping>> ProcFs::maps(std::uint32_t pid) const {
+	constexpr std::uint64_t slow_ns = 20'000'000; // 5,000 mappings or so
+	constexpr std::uint64_t reused_for = 5;       // times as long as it took
+	const std::uint64_t began_ns = monotonic_ns();
+	if (began_ns >= slow_maps.reusable_until_ns) {
+		slow_maps = {};
+	} else if (slow_maps.path == path_of(pid, "maps")) {
+		return slow_maps.maps;
+	}
 	const auto text = foreign::access().text(own_file(pid, "maps"), maps_bytes);
 	if (!text) {
 		return Error{"read the memory map of process " + std::to_string(pid), path_of(pid, "maps"), text.error().code,
 		             text.error().advice};
 	}
-	return parse_maps(*text);
+	auto maps = parse_maps(*text);
+	if (const std::uint64_t took_ns = monotonic_ns() - began_ns; took_ns >= slow_ns) {
+		slow_maps = {path_of(pid, "maps"), monotonic_ns() + reused_for * took_ns, maps};
+	}
+	return maps;
 }
 
 foreign::FileName ProcFs::own_file(std::uint32_t pid, std::string_view name) const {

@@ -61,7 +61,8 @@ public:
 	[[nodiscard]] std::string known_path(std::uint32_t pid, const Executable &program) const;
 	// The arguments, 256 KiB of them at most; empty ones at the end are dropped (programs pad a changed title with NULs).
 	[[nodiscard]] std::vector<std::string> cmdline(std::uint32_t pid) const;
-	[[nodiscard]] Result<std::vector<Mapping>> maps(std::uint32_t pid) const; // empty: zombie or kernel thread
+	// Empty: zombie or kernel thread. Of one that took 20 ms and more to read, as it was five times as long ago at most.
+	[[nodiscard]] Result<std::vector<Mapping>> maps(std::uint32_t pid) const;
 
 	// Files of the target, for foreign::access(): by the target's path, symbolic links resolved inside its root (a relative one
 	// is below its working directory); the one that is mapped, deleted ones too; and the program that runs. A path that cannot be
