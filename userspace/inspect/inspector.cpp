@@ -4,8 +4,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <utility>
+#include <variant>
 
+#include "base/clock.h"
 #include "collector/live_call.h"
 #include "process/memory.h"
 
@@ -65,10 +68,11 @@ const Inspector::Look *Inspector::look_at(std::uint32_t pid) {
 }
 
 // Reads the stacks of these threads in a few questions in place of one for each.
-void Inspector::read_stacks(std::span<ThreadSnapshot> snapshots) const {
+void Inspector::read_stacks(std::span<ThreadSnapshot> snapshots,
+                            const std::function<bool(const ThreadSnapshot &)> &wanted) const {
 	std::vector<process::Memory::Piece> pieces;
 	for (ThreadSnapshot &snapshot : snapshots) {
-		if (!is_asleep(snapshot) || !snapshot.stack.stack_bytes.empty()) {
+		if (!wanted(snapshot) || !is_asleep(snapshot) || !snapshot.stack.stack_bytes.empty()) {
 			continue;
 		}
 		RawStack &stack = snapshot.stack;
@@ -129,6 +133,22 @@ void Inspector::read_python(ThreadSnapshot &snapshot) {
 	}
 }
 
+std::vector<std::vector<SourceFrame>> Inspector::moments(const ThreadSnapshot &of, std::size_t most, std::uint64_t budget_ns) {
+	std::vector<std::vector<SourceFrame>> found;
+	const std::uint64_t until_ns = monotonic_ns() + budget_ns;
+	for (std::size_t i = 0; i < most && monotonic_ns() < until_ns; i++) {
+		look_.reset();
+		ThreadSnapshot moment = of;
+		moment.stack.python.clear();
+		read_python(moment);
+		if (!moment.stack.python.empty()) {
+			found.push_back(resolver_.stack(moment.stack).python);
+		}
+	}
+	look_.reset();
+	return found;
+}
+
 RawWait Inspector::wait(const ThreadSnapshot &snapshot) const {
 	RawWait wait;
 	wait.pid = snapshot.pid;
@@ -149,66 +169,141 @@ RawWait Inspector::wait(const ThreadSnapshot &snapshot) const {
 
 namespace {
 
-// Of a hundred threads with a hundred frames of long names each, a report would hold hundreds of megabytes and be cut to one when
-// it is written. Beyond some megabytes of names a stack keeps its innermost frames; the rest is counted.
-void bound_stack(ThreadView &view, std::size_t &bytes_left) {
-	constexpr std::size_t kept = 8;
-	if (!view.stack) {
-		return;
-	}
-	const auto cut = [&](auto &frames) {
-		if (frames.size() > kept) {
-			view.frames_left_out += frames.size() - kept;
-			frames.resize(kept);
-		}
-	};
-	const auto bytes_of = [](const std::vector<SourceFrame> &frames) {
-		std::size_t bytes = 0;
-		for (const SourceFrame &frame : frames) {
-			bytes += frame.function.size() + frame.file.size();
-		}
-		return bytes;
-	};
-	std::size_t bytes = bytes_of(view.stack->python) + bytes_of(view.stack->javascript);
-	for (const NativeFrame &frame : view.stack->native) {
-		bytes += frame.function.value_or("").size() + frame.file.value_or("").size();
-	}
-	if (bytes > bytes_left) {
-		cut(view.stack->python);
-		cut(view.stack->javascript);
-		cut(view.stack->native);
-		view.stack->native_truncated = view.stack->native_truncated || view.frames_left_out > 0;
-	}
-	bytes_left -= std::min(bytes_left, bytes);
+// What a name takes in a record: JSON has six bytes for a control character.
+std::size_t bytes_in_json(std::string_view name) {
+	const auto control = std::ranges::count_if(name, [](char c) { return static_cast<unsigned char>(c) < ' '; });
+	return name.size() + 5 * static_cast<std::size_t>(control);
 }
+
+std::size_t bytes_in_json(const Stack &stack) {
+	std::size_t bytes = 0;
+	for (const auto *frames : {&stack.python, &stack.javascript}) {
+		for (const SourceFrame &frame : *frames) {
+			bytes += bytes_in_json(frame.function) + bytes_in_json(frame.file);
+		}
+	}
+	for (const NativeFrame &frame : stack.native) {
+		bytes += frame.function ? bytes_in_json(*frame.function) : 0;
+		bytes += frame.file ? bytes_in_json(*frame.file) : 0;
+	}
+	return bytes;
+}
+
+void keep_innermost(ThreadView &view, std::size_t most) {
+	const auto cut = [&](auto &frames) {
+		if (frames.size() > most) {
+			view.frames_left_out += frames.size() - most;
+			frames.resize(most);
+		}
+	};
+	view.stack->native_truncated = view.stack->native_truncated || view.stack->native.size() > most;
+	cut(view.stack->python);
+	cut(view.stack->javascript);
+	cut(view.stack->native);
+}
+
+// Of a hundred threads with a hundred frames of long names each, a report would hold hundreds of megabytes and be cut to one when
+// it is written. Beyond some megabytes of names a stack keeps its innermost frames, beyond some more the innermost one; the rest
+// is counted.
+struct NamesBudget {
+	std::size_t whole = std::size_t{8} << 20; // bytes
+	std::size_t few = std::size_t{4} << 20;
+
+	void bound(ThreadView &view) {
+		if (!view.stack) {
+			return;
+		}
+		const std::size_t bytes = bytes_in_json(*view.stack);
+		if (bytes <= whole) {
+			whole -= bytes;
+			return;
+		}
+		whole = 0;
+		keep_innermost(view, 8);
+		const std::size_t left = bytes_in_json(*view.stack);
+		if (left > few) {
+			keep_innermost(view, 1);
+		}
+		few -= std::min(few, left);
+	}
+};
 
 } // namespace
 
 std::vector<ThreadView> Inspector::views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own) {
 	constexpr std::size_t with_native_stack = 64;
-	constexpr std::size_t at_once = 32; // bounds what is held of their memory
-	std::size_t bytes_left = std::size_t{8} << 20;
+	constexpr std::size_t always_whole = 256;           // as many as a record has
+	constexpr std::uint64_t whole_for_ns = 200'000'000; // ten thousand threads take a second and more
+	constexpr std::size_t at_once = 32;                 // bounds what is held of their memory
+	NamesBudget names;
 	std::vector<ThreadView> views;
 	views.reserve(snapshots.size());
-	while (!snapshots.empty()) {
-		const auto some = snapshots.first(std::min(snapshots.size(), at_once));
+	const std::uint64_t until_ns = monotonic_ns() + whole_for_ns;
+	std::vector<std::size_t> brief; // where in `snapshots`, in order
+	for (std::size_t begin = 0; begin < snapshots.size(); begin += at_once) {
+		const auto some = snapshots.subspan(begin, std::min(snapshots.size() - begin, at_once));
+		if (begin >= always_whole && monotonic_ns() > until_ns) {
+			for (std::size_t i = 0; i < some.size(); ++i) {
+				brief.push_back(begin + i);
+				views.push_back(brief_view(some[i]));
+			}
+			continue;
+		}
 		std::vector<ThreadSnapshot> batch(some.begin(), some.end());
-		if (look_ != nullptr && views.size() > 0) {
+		if (look_ != nullptr && !views.empty()) {
 			look_->pages.clear();
 		}
-		read_stacks(batch);
+		const auto is_native = [&](const ThreadSnapshot &snapshot) {
+			const std::size_t index = begin + static_cast<std::size_t>(&snapshot - batch.data());
+			return !own || snapshot.tid == own || index < with_native_stack;
+		};
+		read_stacks(batch, is_native);
 		prefetch_python(batch);
 		for (ThreadSnapshot &snapshot : batch) {
-			const bool native = !own || snapshot.tid == own || views.size() < with_native_stack;
+			const bool native = is_native(snapshot);
 			const bool is_own = snapshot.tid == own;
 			views.push_back(view(std::move(snapshot), native));
 			if (!is_own) {
-				bound_stack(views.back(), bytes_left);
+				names.bound(views.back());
 			}
 		}
-		snapshots = snapshots.subspan(some.size());
 	}
+	complete_chain(snapshots, views, brief, own);
 	return views;
+}
+
+// The threads that count most, the loop's and those that hold it up one after the other, are whole wherever they come.
+void Inspector::complete_chain(std::span<const ThreadSnapshot> snapshots, std::vector<ThreadView> &views,
+                               const std::vector<std::size_t> &brief, std::optional<std::uint32_t> own) {
+	constexpr std::size_t most = 16;
+	std::optional<std::uint32_t> next = own;
+	for (std::size_t i = 0; i < most && next && !brief.empty(); ++i) {
+		const auto at = std::ranges::find(views, *next, &ThreadView::tid);
+		if (at == views.end()) {
+			return;
+		}
+		const auto index = static_cast<std::size_t>(at - views.begin());
+		if (std::ranges::binary_search(brief, index)) {
+			*at = view(snapshots[index], true);
+		}
+		const auto *lock = at->resource ? std::get_if<FutexResource>(&at->resource->is) : nullptr;
+		next = lock != nullptr && lock->holder ? std::optional(lock->holder->tid) : std::nullopt;
+	}
+}
+
+// What the kernel told of it, without a look at its memory.
+ThreadView Inspector::brief_view(const ThreadSnapshot &snapshot) {
+	ThreadView view;
+	view.tid = snapshot.tid;
+	view.state = snapshot.state;
+	view.thread = snapshot.thread;
+	if (is_asleep(snapshot)) {
+		if (snapshot.off_since_ns != 0 && snapshot.now_ns >= snapshot.off_since_ns) {
+			view.waited_ns = snapshot.now_ns - snapshot.off_since_ns;
+		}
+		view.syscall = Resolver::syscall_text(snapshot.syscall);
+	}
+	return view;
 }
 
 ThreadView Inspector::view(ThreadSnapshot snapshot, bool with_native_stack) {
@@ -223,7 +318,11 @@ ThreadView Inspector::view(ThreadSnapshot snapshot, bool with_native_stack) {
 	if (snapshot.off_since_ns != 0 && snapshot.now_ns >= snapshot.off_since_ns) {
 		view.waited_ns = snapshot.now_ns - snapshot.off_since_ns;
 	}
-	read_stack(snapshot);
+	if (with_native_stack) {
+		read_stack(snapshot);
+	} else {
+		read_python(snapshot);
+	}
 	view.thread = snapshot.thread;
 	const RawWait raw = wait(snapshot);
 	Cause cause = raw.cause;
