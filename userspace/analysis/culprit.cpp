@@ -70,6 +70,35 @@ std::optional<SourceFrame> culprit_of(const Stack &stack) {
 	return std::nullopt;
 }
 
+std::optional<SourceFrame> callback_of(std::vector<std::vector<SourceFrame>> moments) {
+	// A stack that changed while it was read may have lost its outer frames: those that begin as most do are kept.
+	std::map<std::pair<std::string, std::string>, std::size_t> begins;
+	std::erase_if(moments, [](const auto &frames) { return frames.empty(); });
+	for (const auto &frames : moments) {
+		begins[{frames.back().file, frames.back().function}]++;
+	}
+	const auto usual = std::ranges::max_element(begins, {}, [](const auto &begin) { return begin.second; });
+	std::erase_if(moments,
+	              [&](const auto &frames) { return std::pair(frames.back().file, frames.back().function) != usual->first; });
+	const auto same = [](const SourceFrame &one, const SourceFrame &other) {
+		return one.function == other.function && one.file == other.file;
+	};
+	std::size_t common = moments.empty() ? 0 : moments.front().size(); // outer frames
+	for (const auto &frames : moments) {
+		const auto outer =
+		    std::ranges::mismatch(frames.rbegin(), frames.rend(), moments.front().rbegin(), moments.front().rend(), same);
+		common = std::min(common, static_cast<std::size_t>(outer.in1 - frames.rbegin()));
+	}
+	std::vector<std::pair<SourceFrame, std::uint64_t>> weighed;
+	for (auto &inner : moments) {
+		inner.resize(inner.size() - common);
+		if (const SourceFrame *frame = innermost_application_frame(inner)) {
+			weighed.emplace_back(*frame, 1);
+		}
+	}
+	return heaviest(weighed);
+}
+
 const Wait *main_wait(const Stall &stall) {
 	const Wait *best = nullptr;
 	for (const Wait &wait : stall.waits) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "model/stall.h"
 
@@ -12,6 +13,11 @@ namespace loopsnoop::analysis {
 
 // The application's innermost line of a stack. Native frames count only in stacks without interpreter frames.
 [[nodiscard]] std::optional<SourceFrame> culprit_of(const Stack &stack);
+
+// What a loop that goes round without sleeping calls: of the stacks that its thread had at several moments (innermost frame
+// first), the application's line that lies further in than what they all have in common, the most frequent one. nullopt: none
+// was met in a callback.
+[[nodiscard]] std::optional<SourceFrame> callback_of(std::vector<std::vector<SourceFrame>> moments);
 
 // The application's own line that the stall's cause comes down to; nullopt when no stack of it has one. Native frames count
 // only in stacks without interpreter frames. For `cpu` it is the line with most samples.

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -37,12 +38,17 @@ public:
 	static void complete_stack(RawStack &stack);
 	// The interpreter's frames and the name only.
 	void read_python(ThreadSnapshot &snapshot);
+	// The interpreter's frames (innermost first) that a running thread has at so many moments, or as many as that time allows.
+	// They move while they are read: what did not fit together is not among them.
+	[[nodiscard]] std::vector<std::vector<SourceFrame>> moments(const ThreadSnapshot &of, std::size_t most,
+	                                                            std::uint64_t budget_ns);
 	// What it waits for now, as a wait of a loop. The stack must have been read.
 	[[nodiscard]] RawWait wait(const ThreadSnapshot &snapshot) const;
 	// For people: state, what it waits for, its stack (with names).
 	[[nodiscard]] ThreadView view(ThreadSnapshot snapshot, bool with_native_stack);
 	// The same of many threads of one process, in their order. With `own`: native stacks of that thread and of the first 64 only,
-	// of the others those of the interpreter and the kernel, to keep the look short.
+	// of the others those of the interpreter and the kernel, to keep the look short. Beyond the first 256 the memory of a thread
+	// is looked at only while the look has taken less than 200 ms, or if it is `own` or holds that up.
 	[[nodiscard]] std::vector<ThreadView> views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own);
 
 private:
@@ -57,7 +63,10 @@ private:
 	};
 	// The interpreter's threads, walked once. nullptr: no CPython.
 	[[nodiscard]] const Look *look_at(std::uint32_t pid);
-	void read_stacks(std::span<ThreadSnapshot> snapshots) const;
+	[[nodiscard]] static ThreadView brief_view(const ThreadSnapshot &snapshot);
+	void complete_chain(std::span<const ThreadSnapshot> snapshots, std::vector<ThreadView> &views,
+	                    const std::vector<std::size_t> &brief, std::optional<std::uint32_t> own);
+	void read_stacks(std::span<ThreadSnapshot> snapshots, const std::function<bool(const ThreadSnapshot &)> &wanted) const;
 	void prefetch_python(std::span<const ThreadSnapshot> snapshots);
 
 	collector::Collector &collector_;

@@ -32,6 +32,11 @@ public:
 	};
 	[[nodiscard]] PythonSample sample(std::uint32_t pid, std::uint32_t tid, runtimes::cpython::Interpreter &python,
 	                                  Wanted wanted);
+	// What a loop of a snapshot calls when a descriptor is ready: TaskReader::called_for.
+	[[nodiscard]] static std::optional<SourceFrame> called_for(runtimes::cpython::Interpreter &python, std::uint64_t loop,
+	                                                           int fd) {
+		return runtimes::cpython::asyncio::TaskReader::called_for(python, loop, fd);
+	}
 	// After an exec, or when the process is gone.
 	void forget(std::uint32_t pid) { readers_.erase(pid); }
 

@@ -73,6 +73,9 @@ private:
 	[[nodiscard]] Standstill record(const Watched &watched, const LoopState &state, const analysis::LoopSituation &situation,
 	                                const analysis::StandstillVerdict &verdict);
 	void add_threads(Standstill &standstill);
+	// What a loop that goes round without sleeping calls.
+	[[nodiscard]] std::optional<SourceFrame> callback(const Watched &watched, const LoopState &state,
+	                                                  const analysis::LoopSituation &situation);
 	void report(Watched &watched, const LoopState &state, const analysis::LoopSituation &situation,
 	            const analysis::StandstillVerdict &verdict);
 	void end(Watched &watched, Truncated how, std::uint64_t now_ns);

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "analysis/culprit.h"
 #include "base/clock.h"
@@ -85,6 +86,30 @@ bool Standstills::pool_stuck(const LoopState &state) {
 	return views.threads && summary::find_stuck_pool(*views.threads);
 }
 
+std::optional<SourceFrame> Standstills::callback(const Watched &watched, const LoopState &state,
+                                                 const analysis::LoopSituation &situation) {
+	if (watched.ongoing && watched.ongoing->last.kind == StandstillKind::spin && watched.ongoing->last.culprit) {
+		return watched.ongoing->last.culprit;
+	}
+	auto *python = facts_.programs.interpreter(state.pid);
+	if (python == nullptr) {
+		return std::nullopt;
+	}
+	const auto *socket = situation.always_ready && situation.always_ready->resource
+	                         ? std::get_if<SocketResource>(&situation.always_ready->resource->is)
+	                         : nullptr;
+	if (socket != nullptr && socket->fd && situation.tasks != nullptr) {
+		if (auto known = inspect::TaskInspector::called_for(*python, situation.tasks->address, *socket->fd)) {
+			return known;
+		}
+	}
+	constexpr std::size_t most_moments = 100;
+	constexpr std::uint64_t budget_ns = 100'000'000;
+	const std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(state.pid);
+	const auto own = std::ranges::find(snapshots, state.tid, &ThreadSnapshot::tid);
+	return own != snapshots.end() ? analysis::callback_of(inspector_.moments(*own, most_moments, budget_ns)) : std::nullopt;
+}
+
 void Standstills::add_threads(Standstill &standstill) {
 	const std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(standstill.pid);
 	std::vector<ThreadView> views = inspector_.views(snapshots, standstill.tid);
@@ -129,16 +154,10 @@ Standstill Standstills::record(const Watched &watched, const LoopState &state, c
 		    Spin{situation.iterations_per_s, situation.always_ready ? situation.always_ready->resource : std::nullopt};
 	}
 	add_threads(standstill);
-	if (verdict.kind == StandstillKind::spin) {
-		const auto own = std::ranges::find(*standstill.threads, state.tid, &ThreadView::tid);
-		if (own != standstill.threads->end() && own->stack) {
-			standstill.culprit = analysis::culprit_of(*own->stack);
-		}
-	}
 	std::erase_if(*standstill.threads, [&](const ThreadView &view) { return view.tid == state.tid; });
-	if (!standstill.culprit) {
-		standstill.culprit = summary::culprit_of(standstill);
-	}
+	// Where a task waits says nothing of what a loop does that goes round.
+	standstill.culprit =
+	    verdict.kind == StandstillKind::spin ? callback(watched, state, situation) : summary::culprit_of(standstill);
 	standstill.advice = summary::advice_for(standstill);
 	return standstill;
 }

@@ -63,3 +63,15 @@ TEST_CASE("no waits, no culprit") {
 	CHECK_FALSE(find_culprit(stall).has_value());
 	CHECK(main_wait(stall) == nullptr);
 }
+
+TEST_CASE("a loop that goes round calls what lies further in than what it always has") {
+	const SourceFrame main{"<module>", "/srv/app.py", 90}, run{"run", "/usr/lib/python3.11/asyncio/runners.py", 190};
+	const SourceFrame select{"select", "/usr/lib/python3.11/selectors.py", 468}, ready{"ready", "/srv/app.py", 12};
+	const SourceFrame seldom{"tick", "/srv/app.py", 30};
+	CHECK_FALSE(callback_of({}).has_value());
+	CHECK_FALSE(callback_of({{run, main}, {select, run, main}, {}}).has_value());
+	const auto found = callback_of(
+	    {{run, main}, {select, run, main}, {ready, run, main}, {seldom, run, main}, {ready, run, main}, {select}, {seldom}});
+	REQUIRE(found.has_value());
+	CHECK(found->function == "ready");
+}

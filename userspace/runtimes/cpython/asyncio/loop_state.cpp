@@ -107,4 +107,27 @@ LoopState read_loop_state(ObjectReader &reader, const PageCache &cache, Futures 
 	return state;
 }
 
+std::vector<std::uint64_t> codes_called_for(ObjectReader &reader, std::uint64_t loop, int fd) {
+	constexpr std::size_t max_descriptors = 65'536;
+	constexpr std::size_t data_of_key = 3; // fileobj, fd, events, data
+	std::vector<std::uint64_t> codes;
+	const auto keys = reader.attribute(loop, "_selector", "_fd_to_key");
+	for (const DictEntry &entry : reader.entries(keys.value_or(0), max_descriptors)) {
+		if (reader.integer(entry.key) != static_cast<std::uint64_t>(fd)) {
+			continue;
+		}
+		const auto key = reader.items(entry.value, data_of_key + 1);
+		if (key.size() <= data_of_key) {
+			return codes;
+		}
+		constexpr std::size_t handles = 2;
+		for (const std::uint64_t handle : reader.items(key[data_of_key], handles)) {
+			if (const std::uint64_t code = reader.code_of(reader.attribute(handle, "_callback").value_or(0))) {
+				codes.push_back(code);
+			}
+		}
+	}
+	return codes;
+}
+
 } // namespace loopsnoop::runtimes::cpython::asyncio

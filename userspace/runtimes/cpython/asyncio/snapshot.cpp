@@ -62,6 +62,13 @@ private:
 	std::map<std::uint64_t, LoopState> states_;
 };
 
+// Where a function begins.
+SourceFrame begin_of(const Interpreter::View &view, const process::Memory &memory, std::uint64_t code) {
+	constexpr std::uint64_t first_unit = 0;
+	const bool index = view.offsets.frames.instruction_is_index;
+	return view.codes.resolve(memory, {code, index ? first_unit : code + view.offsets.code_instructions.value_or(0)});
+}
+
 Registry Reading::list() {
 	constexpr int tries = 4;
 	Registry registry;
@@ -174,10 +181,7 @@ void Reading::add_callbacks(TaskLoop &loop, const LoopState &state) {
 		if (callback.task != 0) {
 			ready.task = callback.task;
 		} else if (callback.code != 0) {
-			constexpr std::uint64_t first_unit = 0;
-			const bool index = view_.offsets.frames.instruction_is_index;
-			const std::uint64_t at = index ? first_unit : callback.code + view_.offsets.code_instructions.value_or(0);
-			ready.callback = view_.codes.resolve(cache_, {callback.code, at});
+			ready.callback = begin_of(view_, cache_, callback.code);
 		}
 		loop.callbacks.push_back(std::move(ready));
 	}
@@ -438,6 +442,19 @@ void TaskReader::find_lists(Interpreter &python) {
 void TaskReader::read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets) {
 	find_lists(python);
 	Reading(python, debug_, into).read(greenlets);
+}
+
+std::optional<SourceFrame> TaskReader::called_for(Interpreter &python, std::uint64_t loop, int fd) {
+	const auto view = python.view();
+	const PageCache cache(view.memory);
+	ObjectReader reader(cache, view.offsets);
+	for (const std::uint64_t code : codes_called_for(reader, loop, fd)) {
+		const std::vector<SourceFrame> begin{begin_of(view, cache, code)};
+		if (innermost_application_frame(begin) != nullptr) {
+			return begin.front();
+		}
+	}
+	return std::nullopt;
 }
 
 std::optional<TaskReader::Running> TaskReader::running(Interpreter &python, std::uint32_t tid) {

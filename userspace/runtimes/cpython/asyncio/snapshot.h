@@ -35,6 +35,10 @@ public:
 	};
 	[[nodiscard]] std::optional<Running> running(Interpreter &python, std::uint32_t tid);
 
+	// Where what a loop (TaskLoop.address) calls when a descriptor is ready begins. nullopt: that is no function of the
+	// application's, or not known.
+	[[nodiscard]] static std::optional<SourceFrame> called_for(Interpreter &python, std::uint64_t loop, int fd);
+
 private:
 	void find_lists(Interpreter &python);
 
