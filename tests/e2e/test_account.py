@@ -42,7 +42,8 @@ def test_cpu_limit_of_the_cgroup(folder):
         assert stall["throttled_ns"] <= match.part(stall, "runqueue")
         told += stall["throttled_ns"]
         assert stall["cause"] == "runqueue", stall["breakdown"]
-        assert "its cgroup was throttled for" in stall["summary"], stall["summary"]
+        assert f"its cgroup /{cgroup.name} was throttled for" in stall["summary"], stall["summary"]
+        assert "20 ms of CPU in each 100 ms" in stall["summary"], stall["summary"]
         assert stall["throttled_ns"] >= 0.5 * match.part(stall, "runqueue"), (stall["throttled_ns"], stall["breakdown"])
     # Each stall may have a period that began before it.
     assert told <= throttled + len(stalls) * 100 * MS

@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 import sys
 
-from harness import places, schema
+from harness import places, schema, waiting
 
 SCRIPT = pathlib.Path(__file__).parents[1] / "unit/runtimes/python/tasks.py"
 PYTHON = "/usr/bin/python3"
@@ -39,6 +39,7 @@ def switches(pid):
 
 def test_every_task_is_told_as_it_is():
     with running([PYTHON, "-B", SCRIPT]) as (process, truth):
+        waiting.until(lambda: waiting.sleeps_in(process.pid, process.pid, 232), "the target in epoll_wait()")
         before = switches(process.pid)
         result = loopsnoop("tasks", "-p", process.pid, "--json")
         assert result.returncode == 0, result.stderr

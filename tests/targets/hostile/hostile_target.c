@@ -4,7 +4,7 @@
 //   stack FILE               its stack runs on into pages that are mapped from FILE: who copies it reads that file
 //   threads N                among N sleeping threads whose names are control characters
 //   loops N                  N threads are loops that stall
-//   descriptors N            with N pipes and sockets open
+//   descriptors N            with N pipes and sockets open, or as many as its limit allows
 //   mappings N FILE          with N mappings of FILE, every second one executable
 //   forks, execs             while a child forks all the time, and its children end, or run this program again, at once
 //   leaderless               its main thread has ended; another one is the loop
@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096, MAX_FRAMES = 250, SMALL_STACK = 65536, STALL_MS = 300, PAUSE_MS = 200, FORKS_AT_ONCE = 20 };
+enum { PAGE = 4096, MAX_FRAMES = 250, SMALL_STACK = 65536, STALL_MS = 300, PAUSE_MS = 200, FORKS_AT_ONCE = 20, SPARE = 100 };
 
 static void fail(const char *what) {
 	(void)fprintf(stderr, "%s: %s\n", what, strerror(errno));
@@ -120,7 +120,11 @@ static void start_threads(long count, int loops) {
 
 static void open_descriptors(long count) {
 	struct rlimit limit = {1048576, 1048576};
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) == 0) { // without CAP_SYS_RESOURCE
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+		count = count < (long)limit.rlim_max - SPARE ? count : (long)limit.rlim_max - SPARE;
+	}
 	int pair[2];
 	for (long made = 0; made < count; made += 2) {
 		if (made % 4 ? pipe(pair) : socketpair(AF_UNIX, SOCK_STREAM, 0, pair)) {
