@@ -102,5 +102,5 @@ TEST_CASE("names come from .gnu_debugdata") {
 	// A packed file that unfolds to more than anyone needs: no names, and no memory.
 	workshop.run("head -c 100000000 /dev/zero | xz >bomb && objcopy --strip-all --add-section .gnu_debugdata=bomb $P program");
 	CHECK(block_in(stack_of(workshop.file("program"))) == nullptr);
-	CHECK(resident_kib() < 400 * 1024L);
+	CHECK_MEMORY(resident_kib() < 400 * 1024L);
 }
