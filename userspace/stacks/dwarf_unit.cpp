@@ -102,10 +102,29 @@ bool DwarfUnit::read_abbreviations(bool whole) {
 	const std::uint64_t first = header_.first_entry - header_.begin;
 	ByteCursor own(std::span<const std::uint8_t>(bytes_).subspan(std::min<std::uint64_t>(first, bytes_.size())));
 	const std::uint64_t wanted = own.uleb();
-	const auto table = sections_->abbreviations.read_up_to(header_.abbreviations, max_abbreviation_bytes);
+	// In growing pieces: most of the thousands of units of a large file need a few hundred bytes.
+	constexpr std::uint64_t growth = 16;
+	for (std::uint64_t bytes = whole ? 16384 : 1024;; bytes *= growth) {
+		const auto table = sections_->abbreviations.read_up_to(header_.abbreviations, std::min(bytes, max_abbreviation_bytes));
+		abbreviations_.clear();
+		other_abbreviations_.clear();
+		const Parsed parsed = parse_abbreviations(table, whole ? std::nullopt : std::optional(wanted));
+		if (parsed == Parsed::too_large) {
+			return false;
+		}
+		if (parsed == Parsed::all || bytes >= max_abbreviation_bytes || table.size() < bytes) {
+			return !abbreviations_.empty() || !other_abbreviations_.empty();
+		}
+	}
+}
+
+DwarfUnit::Parsed DwarfUnit::parse_abbreviations(std::span<const std::uint8_t> table, std::optional<std::uint64_t> wanted) {
 	ByteCursor cursor(table);
 	while (abbreviations_.size() + other_abbreviations_.size() < max_abbreviations) {
 		const std::uint64_t code = cursor.uleb();
+		if (code == 0) {
+			return cursor.ok() ? Parsed::all : Parsed::cut;
+		}
 		Abbreviation abbreviation;
 		abbreviation.tag = cursor.uleb();
 		abbreviation.has_children = cursor.fixed<std::uint8_t>() != 0;
@@ -120,17 +139,17 @@ bool DwarfUnit::read_abbreviations(bool whole) {
 				break;
 			}
 			if (abbreviation.attributes.size() == max_attributes) {
-				return false;
+				return Parsed::too_large;
 			}
 			abbreviation.attributes.push_back(attribute);
 		}
-		if (code == 0 || !cursor.ok()) {
-			break;
+		if (!cursor.ok()) {
+			return Parsed::cut;
 		}
-		if (!whole) {
-			if (code == wanted) {
+		if (wanted) {
+			if (code == *wanted) {
 				other_abbreviations_.emplace(code, std::move(abbreviation));
-				break;
+				return Parsed::all;
 			}
 		} else if (code == abbreviations_.size() + 1) {
 			abbreviations_.push_back(std::move(abbreviation));
@@ -138,7 +157,7 @@ bool DwarfUnit::read_abbreviations(bool whole) {
 			other_abbreviations_.emplace(code, std::move(abbreviation));
 		}
 	}
-	return !abbreviations_.empty() || !other_abbreviations_.empty();
+	return Parsed::all;
 }
 
 const DwarfUnit::Abbreviation *DwarfUnit::abbreviation(std::uint64_t code) const {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -96,6 +97,9 @@ private:
 
 	DwarfUnit(const DwarfSections &sections, const Header &header) : sections_(&sections), header_(header) {}
 	[[nodiscard]] bool read_abbreviations(bool whole);
+	enum class Parsed : std::uint8_t { all, cut, too_large };
+	// Until the one that is wanted, or all.
+	[[nodiscard]] Parsed parse_abbreviations(std::span<const std::uint8_t> table, std::optional<std::uint64_t> wanted);
 	[[nodiscard]] const Abbreviation *abbreviation(std::uint64_t code) const;
 	void set(DebugEntry &entry, const Attribute &attribute, const DwarfValue &value) const;
 	[[nodiscard]] std::optional<std::uint64_t> address(const DwarfValue &value) const;

@@ -111,7 +111,7 @@ TEST_CASE("a table of 8 GiB takes little memory and little time") {
 	Table table{SHT_DYNSYM, {symbol(1, 0x10)}, std::string("\0_PyRuntime", 12)};
 	table.claimed_symbols = (8ULL << 30U) / sizeof(Elf64_Sym);
 	table.claimed_names = 4ULL << 30U;
-	const long before = resident_kib();
+	[[maybe_unused]] const long before = resident_kib();
 	const elf::WorkLimit limit(1);
 	const std::uint64_t began = monotonic_ns();
 	CHECK(find(table).front() == 0x10);
