@@ -282,7 +282,7 @@ bool DwarfUnit::covers(const DebugEntry &entry, std::uint64_t address) const {
 void DwarfUnit::each_range(const DebugEntry &entry, const EachRange &range) const {
 	if (entry.ranges.kind != Kind::none) {
 		if (header_.version < 5) {
-			each_listed_before_5(entry.ranges.value, range);
+			each_of_list(sections_->ranges, entry.ranges.value, &DwarfUnit::parse_list_before_5, range);
 			return;
 		}
 		std::uint64_t offset = entry.ranges.value;
@@ -297,7 +297,7 @@ void DwarfUnit::each_range(const DebugEntry &entry, const EachRange &range) cons
 			}
 			offset = base + *distance;
 		}
-		each_listed(offset, range);
+		each_of_list(sections_->range_lists, offset, &DwarfUnit::parse_list, range);
 		return;
 	}
 	const auto low = address(entry.low);
@@ -311,27 +311,43 @@ void DwarfUnit::each_range(const DebugEntry &entry, const EachRange &range) cons
 	}
 }
 
-void DwarfUnit::each_listed_before_5(std::uint64_t offset, const EachRange &range) const {
-	const auto bytes = sections_->ranges.read_up_to(offset, max_list_bytes);
-	ByteCursor cursor(bytes);
-	std::uint64_t base = base_;
-	while (!cursor.at_end()) {
-		const auto low = cursor.fixed<std::uint64_t>();
-		const auto high = cursor.fixed<std::uint64_t>();
-		if (!cursor.ok() || (low == 0 && high == 0)) {
-			return;
-		}
-		if (low == ~0ULL) {
-			base = high;
-		} else if (!range({base + low, base + high})) {
+// Reads a list of ranges in growing pieces: there are thousands in a large file, and most take some bytes.
+void DwarfUnit::each_of_list(const DebugSection &section, std::uint64_t offset, ParseList parse, const EachRange &range) const {
+	constexpr std::uint64_t growth = 16;
+	for (std::uint64_t bytes = 1024;; bytes *= growth) {
+		const auto list = section.read_up_to(offset, std::min(bytes, max_list_bytes));
+		std::vector<CodeRange> found;
+		const bool whole = (this->*parse)(list, found);
+		if (whole || bytes >= max_list_bytes || list.size() < bytes) {
+			static_cast<void>(std::ranges::all_of(found, range));
 			return;
 		}
 	}
 }
 
-void DwarfUnit::each_listed(std::uint64_t offset, const EachRange &range) const {
-	const auto bytes = sections_->range_lists.read_up_to(offset, max_list_bytes);
-	ByteCursor cursor(bytes);
+bool DwarfUnit::parse_list_before_5(std::span<const std::uint8_t> list, std::vector<CodeRange> &found) const {
+	ByteCursor cursor(list);
+	std::uint64_t base = base_;
+	while (!cursor.at_end()) {
+		const auto low = cursor.fixed<std::uint64_t>();
+		const auto high = cursor.fixed<std::uint64_t>();
+		if (!cursor.ok()) {
+			return false;
+		}
+		if (low == 0 && high == 0) {
+			return true;
+		}
+		if (low == ~0ULL) {
+			base = high;
+		} else {
+			found.push_back({base + low, base + high});
+		}
+	}
+	return false;
+}
+
+bool DwarfUnit::parse_list(std::span<const std::uint8_t> list, std::vector<CodeRange> &found) const {
+	ByteCursor cursor(list);
 	std::uint64_t base = base_;
 	while (!cursor.at_end()) {
 		CodeRange next;
@@ -358,12 +374,14 @@ void DwarfUnit::each_listed(std::uint64_t offset, const EachRange &range) const 
 			next.low = cursor.fixed<std::uint64_t>();
 			next.high = next.low + cursor.uleb();
 			break;
-		default: return; // the end, or no such kind
+		default: return true; // the end, or no such kind
 		}
-		if (!cursor.ok() || !range(next)) {
-			return;
+		if (!cursor.ok()) {
+			return false;
 		}
+		found.push_back(next);
 	}
+	return false;
 }
 
 } // namespace loopsnoop::stacks

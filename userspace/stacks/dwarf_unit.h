@@ -105,8 +105,11 @@ private:
 	[[nodiscard]] std::optional<std::uint64_t> address(const DwarfValue &value) const;
 	[[nodiscard]] std::optional<std::uint64_t> indexed_address(std::uint64_t index) const;
 	void each_range(const DebugEntry &entry, const EachRange &range) const;
-	void each_listed_before_5(std::uint64_t offset, const EachRange &range) const;
-	void each_listed(std::uint64_t offset, const EachRange &range) const;
+	// False: the list goes on behind what was read of it.
+	using ParseList = bool (DwarfUnit::*)(std::span<const std::uint8_t> list, std::vector<CodeRange> &found) const;
+	[[nodiscard]] bool parse_list_before_5(std::span<const std::uint8_t> list, std::vector<CodeRange> &found) const;
+	[[nodiscard]] bool parse_list(std::span<const std::uint8_t> list, std::vector<CodeRange> &found) const;
+	void each_of_list(const DebugSection &section, std::uint64_t offset, ParseList parse, const EachRange &range) const;
 
 	const DwarfSections *sections_;
 	Header header_;
