@@ -30,6 +30,10 @@ void PythonSamples::add(std::uint64_t iteration, std::uint64_t start_ns, PythonS
 	if (!sample.asked) {
 		return;
 	}
+	if (sample.queued_callbacks) {
+		most_queued_ = std::max(most_queued_, *sample.queued_callbacks);
+		callbacks_run_ = std::max(callbacks_run_, most_queued_ - *sample.queued_callbacks);
+	}
 	const std::uint64_t ns = sample.time_ns - std::min(sample.time_ns, last_ns_);
 	last_ns_ = std::max(last_ns_, sample.time_ns);
 	const auto find = [&] { return std::ranges::find_if(parts_, [&](const Part &one) { return same(one.task, sample.task); }); };
@@ -55,6 +59,7 @@ void PythonSamples::recall(std::uint64_t iteration, Stall &stall) const {
 	if (parts_.empty()) {
 		return;
 	}
+	constexpr std::uint64_t worth_telling = 20; // callbacks
 	const std::uint64_t end_ns = stall.start_ns + stall.duration_ns;
 	const std::uint64_t rest_ns = end_ns - std::min(end_ns, last_ns_);
 	std::uint64_t all_ns = rest_ns;
@@ -66,6 +71,8 @@ void PythonSamples::recall(std::uint64_t iteration, Stall &stall) const {
 	}
 	if (parts_[longest].task && time(longest) * 2 >= all_ns) {
 		stall.task = parts_[longest].task;
+	} else if (callbacks_run_ >= worth_telling) {
+		stall.callbacks = callbacks_run_;
 	}
 }
 

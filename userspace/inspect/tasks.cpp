@@ -30,8 +30,13 @@ PythonSample TaskInspector::sample(std::uint32_t pid, std::uint32_t tid, Interpr
 		sample.collecting = collection.has_value();
 		sample.generation = collection ? collection->generation : std::nullopt;
 	}
-	if (auto running = wanted.task ? reader(pid).running(python, tid) : std::nullopt) {
-		sample.task = StallTask{running->id, std::move(running->name), std::move(running->coroutine)};
+	if (!wanted.task) {
+		return sample;
+	}
+	auto step = reader(pid).step(python, tid);
+	sample.queued_callbacks = step.queued_callbacks;
+	if (step.task) {
+		sample.task = StallTask{step.task->id, std::move(step.task->name), std::move(step.task->coroutine)};
 	}
 	return sample;
 }

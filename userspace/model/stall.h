@@ -211,6 +211,7 @@ struct Stall {
 	std::optional<NoEnd> no_end;               // of a stall that goes on: nothing that is there can end it
 	std::optional<CgroupLimit> limit;          // of the cgroup that held it back
 	std::optional<StallTask> task;             // that ran; unset: none did, or it is not known. Read while the stall went on
+	std::optional<std::uint64_t> callbacks;    // that it came to, at least; unset: one was most of it, or it is not known
 	std::optional<GcPart> gc;                  // unset: none was seen
 	std::optional<std::vector<ThreadView>> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;

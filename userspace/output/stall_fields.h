@@ -193,6 +193,7 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.optional("no_end", stall.no_end);
 	v.optional("limit", stall.limit);
 	v.optional("task", stall.task);
+	v.optional("callbacks", stall.callbacks);
 	v.optional("gc", stall.gc);
 	v.optional("threads", stall.threads);
 	v.optional("deadlock", stall.deadlock);

@@ -165,6 +165,9 @@ std::optional<std::string> advice_for(const Stall &stall) {
 	if (!runtime) {
 		return std::nullopt;
 	}
+	if (stall.callbacks && computes) {
+		return "many callbacks were ready at once: let fewer tasks run side by side (a semaphore, a queue with some workers)";
+	}
 	if (!analysis::pool_of(stack).empty()) {
 		return "a connection pool is waited for on the event loop: give back each connection on every path (with …:), and wait "
 		       "for one in "

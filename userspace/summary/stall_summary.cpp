@@ -20,6 +20,7 @@
 #include "summary/gil.h"
 #include "summary/limit.h"
 #include "summary/no_end.h"
+#include "summary/number.h"
 #include "summary/peer.h"
 #include "summary/place.h"
 #include "summary/pool.h"
@@ -33,14 +34,16 @@ namespace loopsnoop::summary {
 
 namespace {
 
-bool has_place(const Stall &stall) { return stall.culprit || stall.task; }
+bool has_place(const Stall &stall) { return stall.culprit || stall.task || stall.callbacks; }
 
-// " in audit (audit.py:57), in task orders-7"
+// " in audit (audit.py:57), in task orders-7", or "…, in 2,600 or more callbacks of one iteration"
 std::string in_culprit(const Stall &stall) {
 	constexpr std::size_t longest_name = 64;
 	std::string text = stall.culprit ? " in " + format_source(*stall.culprit) : std::string();
 	if (stall.task && !stall.task->name.empty() && stall.task->name != "?") {
 		text += fmt::format("{} in task {}", text.empty() ? "" : ",", printable(stall.task->name, longest_name));
+	} else if (stall.callbacks) {
+		text += fmt::format("{} in {} or more callbacks of one iteration", text.empty() ? "" : ",", thousands(*stall.callbacks));
 	}
 	return text;
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A loop that is blocked by tasks with names, by a callback that is no task's, and by the garbage collector. Prints "ready", goes when a
-line comes in, prints for each block "kind TAB name of the task or - TAB line", and "done"."""
+"""A loop that is blocked by tasks with names, by a callback that is no task's, by thousands of tasks, and by the
+garbage collector. Prints "ready", goes when a line comes in, prints for each block "kind TAB name of the task or - TAB line", and "done"."""
 
 import asyncio
 import gc
@@ -9,6 +9,7 @@ import sys
 import time
 
 BLOCK_S = 0.5
+MANY = 3000
 
 
 def line_of(function, text):
@@ -30,6 +31,10 @@ def refresh():
     time.sleep(BLOCK_S)
 
 
+async def price(number):
+    sum(each * number % 7 for each in range(2500))
+
+
 async def load():
     gc.collect()
 
@@ -45,12 +50,15 @@ async def main():
     await asyncio.sleep(0.02)
     asyncio.get_running_loop().call_soon(refresh)
     await asyncio.sleep(0.02)
+    await asyncio.gather(*(price(number) for number in range(MANY)))
+    await asyncio.sleep(0.02)
     await asyncio.gather(asyncio.create_task(load(), name="load-1"))
     await asyncio.sleep(0.02)
     del kept
     print("sleep", "orders-7", line_of(take_order, "time.sleep"), sep="\t")
     print("cpu", "report-3", "-", sep="\t")
     print("callback", "-", line_of(refresh, "time.sleep"), sep="\t")
+    print("many", "-", line_of(price, "sum("), sep="\t")
     print("gc", "load-1", line_of(load, "gc.collect"), sep="\t")
     print("done", flush=True)
     await asyncio.sleep(3600)

@@ -74,6 +74,41 @@ TEST_CASE("a stall is of the task that most of it was a step of") {
 	}
 }
 
+TEST_CASE("an iteration of many callbacks is told by the queue that grows shorter") {
+	PythonSamples samples;
+	const auto add = [&](std::uint64_t time_ns, const std::string &task, std::optional<std::uint64_t> queued) {
+		PythonSample sample = in_task(time_ns, task);
+		sample.queued_callbacks = queued;
+		samples.add(3, 0, std::move(sample));
+	};
+	add(50 * ms, "a", 2900);
+	add(250 * ms, "b", std::nullopt);
+	add(450 * ms, "c", 1500);
+	add(650 * ms, "d", 700);
+	Stall stall = stall_of(850 * ms);
+	samples.recall(3, stall);
+	CHECK(stall.callbacks == 2200U);
+	SECTION("one whose task had most of it has been held up by that") {
+		add(2000 * ms, "e", 100);
+		stall = stall_of(2100 * ms);
+		stall.callbacks.reset();
+		samples.recall(3, stall);
+		CHECK_FALSE(stall.callbacks);
+	}
+	SECTION("one whose queue only grows has come to none that is known") {
+		PythonSamples grows;
+		for (const std::uint64_t queued : {10U, 500U, 900U}) {
+			PythonSample sample = in_task(queued * ms, std::to_string(queued));
+			sample.queued_callbacks = queued;
+			grows.add(3, 0, std::move(sample));
+		}
+		stall = stall_of(1000 * ms);
+		stall.callbacks.reset();
+		grows.recall(3, stall);
+		CHECK_FALSE(stall.callbacks);
+	}
+}
+
 TEST_CASE("the collector's part of the CPU time, by the samples that ran") {
 	PythonSamples samples;
 	PythonSample collecting = in_task(50 * ms, "load");

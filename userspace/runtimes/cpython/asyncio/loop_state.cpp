@@ -47,15 +47,19 @@ LoopState::Callback callback_of(ObjectReader &reader, Futures &futures, std::uin
 	return {};
 }
 
+// 0: none that is one.
+std::uint64_t ready_queue(ObjectReader &reader, std::uint64_t loop) {
+	const auto known = reader.attribute(loop, "_ready");
+	const std::uint64_t queue = known ? *known : deque_in(reader, loop);
+	return reader.is_a(queue, "collections.deque") ? queue : 0;
+}
+
 void read_ready(ObjectReader &reader, const PageCache &cache, Futures &futures, std::uint64_t loop, LoopState &state) {
-	auto ready = reader.attribute(loop, "_ready");
-	if (!ready) {
-		ready = deque_in(reader, loop);
-	}
-	if (!reader.is_a(*ready, "collections.deque")) {
+	const std::uint64_t ready = ready_queue(reader, loop);
+	if (ready == 0) {
 		return;
 	}
-	const auto handles = reader.items(*ready, max_ready);
+	const auto handles = reader.items(ready, max_ready);
 	cache.prefetch(handles, handle_bytes);
 	std::uint64_t cancelled = 0;
 	for (const std::uint64_t handle : handles) {
@@ -65,7 +69,7 @@ void read_ready(ObjectReader &reader, const PageCache &cache, Futures &futures, 
 		}
 		state.callbacks.push_back(callback_of(reader, futures, handle));
 	}
-	state.ready = reader.size(*ready).value_or(0) - cancelled;
+	state.ready = reader.size(ready).value_or(0) - cancelled;
 }
 
 void read_timer(ObjectReader &reader, std::uint64_t handle, LoopState &state) {
@@ -105,6 +109,11 @@ LoopState read_loop_state(ObjectReader &reader, const PageCache &cache, Futures 
 		}
 	}
 	return state;
+}
+
+std::optional<std::uint64_t> queued_callbacks(ObjectReader &reader, std::uint64_t loop) {
+	const std::uint64_t ready = ready_queue(reader, loop);
+	return ready != 0 ? reader.size(ready) : std::nullopt;
 }
 
 std::vector<std::uint64_t> codes_called_for(ObjectReader &reader, std::uint64_t loop, int fd) {

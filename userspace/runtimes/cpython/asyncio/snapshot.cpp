@@ -457,7 +457,7 @@ std::optional<SourceFrame> TaskReader::called_for(Interpreter &python, std::uint
 	return std::nullopt;
 }
 
-std::optional<TaskReader::Running> TaskReader::running(Interpreter &python, std::uint32_t tid) {
+TaskReader::Step TaskReader::step(Interpreter &python, std::uint32_t tid) {
 	find_lists(python);
 	const auto view = python.view();
 	constexpr std::uint8_t first_with_section = 14; // which has the running task, too
@@ -467,22 +467,30 @@ std::optional<TaskReader::Running> TaskReader::running(Interpreter &python, std:
 		current_tasks_ = find_current_tasks(reader, cache, view.runtime);
 	}
 	const auto state = python.thread_state(tid, 0);
-	const auto now = [&]() -> std::optional<Running> {
+	const auto now = [&]() -> Step {
 		PageCache cache(view.memory);
 		ObjectReader reader(cache, view.offsets);
 		const Registry registry = read_running(reader, view.runtime, view.version.minor, debug_, current_tasks_);
 		for (const RunningLoop &running : registry.loops) {
-			if (running.task == 0 || running.thread.address != state) {
+			if (running.thread.address != state) {
 				continue;
+			}
+			Step step{std::nullopt, queued_callbacks(reader, running.loop)};
+			if (running.task == 0) {
+				return step;
 			}
 			std::optional<FutureLayout> layout = future_layout(view.version.minor, reader, running.task, debug_);
 			const auto head = Futures(reader, layout).head(running.task);
-			return head ? std::optional(Running{running.task, head->name, head->coroutine}) : std::nullopt;
+			step.task = head ? std::optional(Running{running.task, head->name, head->coroutine}) : std::nullopt;
+			return step;
 		}
-		return std::nullopt;
+		return {};
 	};
-	const auto first = now();
-	return first && now() == first ? first : std::nullopt;
+	Step first = now();
+	if (first.task && now().task != first.task) {
+		first.task.reset();
+	}
+	return first;
 }
 
 } // namespace loopsnoop::runtimes::cpython::asyncio

@@ -26,15 +26,18 @@ public:
 	// what tasks wait for by number only. About 0.1 s for 10,000 tasks; 10 s at most, whatever the memory holds.
 	void read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets = Greenlets::no);
 
-	// The task that a thread makes a step of at this moment. nullopt: none, or not known.
+	// What the loop of a thread is at, at this moment.
 	struct Running {
 		TaskId id = 0;
 		std::string name;
 		std::string coroutine;
 		bool operator==(const Running &) const = default;
 	};
-	[[nodiscard]] std::optional<Running> running(Interpreter &python, std::uint32_t tid);
-
+	struct Step {
+		std::optional<Running> task;                   // that it makes a step of; unset: none, or not known
+		std::optional<std::uint64_t> queued_callbacks; // see loop_state.h
+	};
+	[[nodiscard]] Step step(Interpreter &python, std::uint32_t tid);
 	// Where what a loop (TaskLoop.address) calls when a descriptor is ready begins. nullopt: that is no function of the
 	// application's, or not known.
 	[[nodiscard]] static std::optional<SourceFrame> called_for(Interpreter &python, std::uint64_t loop, int fd);
