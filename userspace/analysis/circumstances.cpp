@@ -77,4 +77,26 @@ const Peer *last_peer(const Stall &stall) {
 	return pipe != nullptr && pipe->peer ? &*pipe->peer : nullptr;
 }
 
+bool is_paging(const Stall &stall) {
+	constexpr std::uint64_t hundreds = 100;
+	const CausePart &faults = part_of(stall.breakdown, Cause::page_fault);
+	const CausePart &queued = part_of(stall.breakdown, Cause::runqueue);
+	constexpr std::uint64_t others = 4; // at most a quarter of its turns on the run queue came from elsewhere
+	const bool of_faults = queued.count <= faults.count + faults.count / others;
+	return faults.count >= hundreds && (faults.ns + (of_faults ? queued.ns : 0)) * 2 >= stall.duration_ns;
+}
+
+const FileResource *paged_file(const Stall &stall) {
+	const FileResource *file = nullptr;
+	std::uint64_t longest_ns = 0;
+	for (const Wait &wait : stall.waits) {
+		const auto *one = wait.resource ? std::get_if<FileResource>(&wait.resource->is) : nullptr;
+		if (wait.cause == Cause::page_fault && one != nullptr && one->path && wait.duration_ns >= longest_ns) {
+			file = one;
+			longest_ns = wait.duration_ns;
+		}
+	}
+	return file;
+}
+
 } // namespace loopsnoop::analysis

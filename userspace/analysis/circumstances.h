@@ -37,4 +37,11 @@ struct ServingSigns {
 // The process at the other end of that; nullptr: none is known.
 [[nodiscard]] const Peer *last_peer(const Stall &stall);
 
+// Whether a stall is hundreds of page faults and little else: each puts the thread to sleep until the page has been read, and
+// then makes it wait for a CPU, so that no single class of waiting may have most of the time.
+[[nodiscard]] bool is_paging(const Stall &stall);
+
+// The file whose pages took longest; nullptr: memory of no file, or not known.
+[[nodiscard]] const FileResource *paged_file(const Stall &stall);
+
 } // namespace loopsnoop::analysis

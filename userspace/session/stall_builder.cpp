@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "analysis/circumstances.h"
 #include "analysis/gil_holders.h"
 #include "analysis/judge.h"
 #include "analysis/waits.h"
@@ -98,7 +99,8 @@ void StallBuilder::add_limit(Stall &stall) const {
 	constexpr std::uint64_t tenth = 10;
 	if (stall.throttled_ns.value_or(0) * tenth >= std::max<std::uint64_t>(stall.duration_ns, 1)) {
 		stall.limit = process::cpu_limit(context_.proc, stall.pid);
-	} else if (part_of(stall.breakdown, Cause::page_fault).ns * 2 >= std::max<std::uint64_t>(stall.duration_ns, 1)) {
+	} else if (analysis::is_paging(stall) ||
+	           part_of(stall.breakdown, Cause::page_fault).ns * 2 >= std::max<std::uint64_t>(stall.duration_ns, 1)) {
 		stall.limit = process::memory_limit(context_.proc, stall.pid);
 	}
 }

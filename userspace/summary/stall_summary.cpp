@@ -7,6 +7,7 @@
 #include <map>
 #include <string_view>
 
+#include "analysis/circumstances.h"
 #include "analysis/culprit.h"
 #include "analysis/database_wait.h"
 #include "analysis/kernel_frames.h"
@@ -127,12 +128,26 @@ std::string computing(const Stall &stall) {
 	                                                     : "computing";
 }
 
+// "1,812 page faults on /srv/weights (its cgroup /shop has a memory limit of 40 MiB)"
+std::string paging(const Stall &stall) {
+	const FileResource *file = analysis::paged_file(stall);
+	return plural(part_of(stall.breakdown, Cause::page_fault).count, "page fault") +
+	       (file != nullptr ? " on " + printable(*file->path, shown_path_bytes) : std::string()) +
+	       (stall.limit && stall.limit->memory_bytes
+	            ? fmt::format(" (its cgroup {} has {})", stall.limit->path, format_limit(*stall.limit))
+	            : std::string()) +
+	       (stall.cause == Cause::runqueue ? throttled(stall) : std::string());
+}
+
 std::string what(const Stall &stall) {
 	if (stall.cause != Cause::gil && is_garbage_collection(stall)) {
 		return format_garbage_collection(stall);
 	}
 	if (stall.cause == Cause::gil && stall.gil) {
 		return of_gil(stall);
+	}
+	if (analysis::is_paging(stall)) {
+		return paging(stall);
 	}
 	if (stall.cause == Cause::cpu) {
 		return computing(stall);
@@ -190,7 +205,11 @@ void summarize(Stall &stall) {
 	stall.summary = printable(summary, summary.size());
 	stall.advice = garbage_advice(stall);
 	if (!stall.advice) {
-		stall.advice = advice_for(stall);
+		stall.advice =
+		    analysis::is_paging(stall)
+		        ? "pages that were not in memory are touched on the event loop, and read one by one: give it more memory, "
+		          "or touch them in a thread"
+		        : advice_for(stall);
 	}
 }
 

@@ -39,6 +39,28 @@ TEST_CASE("a socket wait names both the end and its process, and the line") {
 	CHECK_FALSE(stall.advice.has_value());
 }
 
+TEST_CASE("hundreds of page faults are told as such, whatever each of them waited for") {
+	Wait fault = wait(Cause::page_fault, "", 1, 200'000'000, {application(14)});
+	fault.resource = Resource{FileResource{std::nullopt, "/srv/weights"}};
+	Stall stall = stall_with(std::move(fault));
+	stall.duration_ns = 805'000'000;
+	stall.breakdown = {};
+	part_of(stall.breakdown, Cause::runqueue) = {426'000'000, 1830};
+	part_of(stall.breakdown, Cause::cpu) = {232'000'000, 0};
+	part_of(stall.breakdown, Cause::page_fault) = {147'000'000, 1812};
+	stall.limit = CgroupLimit{"/shop", std::nullopt, std::nullopt, 40ULL << 20U};
+	judge_and_summarize(stall);
+	CHECK(stall.cause == Cause::runqueue);
+	CHECK(
+	    stall.summary.starts_with("blocked 805 ms: 1,812 page faults on /srv/weights (its cgroup /shop has a memory limit of 40 "
+	                              "MiB)"));
+	SECTION("not where something else made it wait for a CPU") {
+		part_of(stall.breakdown, Cause::runqueue).count = 4000;
+		judge_and_summarize(stall);
+		CHECK(stall.summary.find("given no CPU") != std::string::npos);
+	}
+}
+
 TEST_CASE("the task whose step it was, by name") {
 	Stall stall = stall_with(wait(Cause::file_io, "fsync", 0, 320'000'000, {library(), application(57)}));
 	stall.task = StallTask{0x7f00, "orders-7", "take_order"};
