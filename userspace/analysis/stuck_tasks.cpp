@@ -244,9 +244,13 @@ std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, s
 	for (auto &[key, entry] : groups) {
 		sorted.push_back(std::move(entry));
 	}
-	std::ranges::stable_sort(sorted, [](const Entry &a, const Entry &b) {
-		return std::tuple(a.first, a.group.count) > std::tuple(b.first, b.group.count);
-	});
+	// Whoever waits for other tasks is held up by what those wait for: a server's task for each connection, say.
+	const auto rank = [](const Entry &entry) {
+		const bool waits_for_tasks = entry.group.waits_for && (entry.group.waits_for->kind == WaitsForKind::task ||
+		                                                       entry.group.waits_for->kind == WaitsForKind::tasks);
+		return std::tuple(entry.first, !waits_for_tasks, entry.group.count);
+	};
+	std::ranges::stable_sort(sorted, [&](const Entry &a, const Entry &b) { return rank(a) > rank(b); });
 	std::vector<TaskGroup> out;
 	for (Entry &entry : sorted) {
 		if (out.size() < most) {

@@ -47,7 +47,8 @@ private:
 	std::map<TaskId, Seen> seen_;
 };
 
-// Most first, those that `first` names before all others; `most` at most.
+// Most first, those that `first` names before all others, and of these whoever waits for another task after what that waits for;
+// `most` at most.
 [[nodiscard]] std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, std::uint64_t now_ns,
                                                  const std::set<TaskId> &first, std::size_t most);
 [[nodiscard]] LoopInShort in_short(const TaskLoop &loop);

@@ -428,6 +428,19 @@ TEST_CASE("groups of tasks: by place and by what they wait for") {
 	CHECK(groups.at(1).names.size() == 8);
 	CHECK(groups.at(1).waited_ns == 8 * second);
 	CHECK(group_tasks(loop, ages, now, {}, 1).size() == 1);
+	// A server's tasks of connections wait for those that wait for the lock.
+	TaskLoop served = loop;
+	std::set<TaskId> stuck;
+	for (TaskId id = 1; id <= 12; id++) {
+		stuck.insert({id, 100 + id});
+		served.tasks.push_back(task(100 + id, WaitsForKind::task, "/srv/app.py", 70));
+	}
+	served.tasks.push_back(task(200, WaitsForKind::task, "/srv/app.py", 70));
+	stuck.insert(200);
+	const auto ends_first = group_tasks(served, ages, now, stuck, 16);
+	CHECK(ends_first.at(0).waits_for->kind == WaitsForKind::lock);
+	CHECK(ends_first.at(0).count == 12);
+	CHECK(ends_first.at(1).count == 13);
 	TaskLoop moved = loop;
 	moved.tasks.front().stack.front().line = 11;
 	ages.add(moved, now - second);
