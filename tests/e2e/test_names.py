@@ -30,6 +30,15 @@ def app():
 if __name__ == "__main__":
     app()
 """
+IN_A_THREAD = """
+import asyncio, threading, time
+async def agent():
+    while True:
+        await asyncio.sleep(0.1)
+        time.sleep(0.3)
+threading.Thread(target=lambda: asyncio.run(agent()), name="agent-loop").start()
+print("ready", flush=True)
+"""
 # As setproctitle does it: the arguments are written over.
 TITLED = """
 import ctypes, sys
@@ -130,3 +139,13 @@ def test_lines_fit_the_terminal(columns, shop):
     assert not [line for line in lines if len(line) > columns]
     text = "\n".join(lines)
     assert "shop.py:8" in re.sub(r"\s+", "", text) and "sleeping" in text
+
+
+def test_a_loop_in_a_thread_goes_by_the_name_that_python_has(folder):
+    script = folder / "shop.py"
+    script.write_text(IN_A_THREAD, encoding="utf-8")
+    with running(places.SYSTEM_PYTHON, script) as server:
+        with snoop.Snoop("-p", server.pid, "-d", "1500ms", folder=folder) as snooping:
+            recording = snooping.finish()
+    assert [loop["thread"] for loop in recording.of("loop")] == ["agent-loop"]
+    assert recording.stalls() and {stall["thread"] for stall in recording.stalls()} == {"agent-loop"}

@@ -122,6 +122,9 @@ void LoopRegistry::accept(Loop &loop, const LoopAppeared &event) {
 
 void LoopRegistry::announce(Loop &loop, const LoopAppeared *event) {
 	loop.announced = true;
+	if (loop.totals.tid != loop.totals.pid) { // a main thread goes by its process's name
+		loop.thread = facts_.programs.thread_name(loop.totals.pid, loop.totals.tid, loop.thread);
+	}
 	LoopFound found;
 	found.pid = loop.totals.pid;
 	found.tid = loop.totals.tid;
