@@ -82,6 +82,11 @@ std::string plain_lock_type(const std::vector<SourceFrame> &frames) {
 	if (!is(0, "/threading.py", "Condition.wait") && !is(0, "/threading.py", "wait")) {
 		return "threading.Lock";
 	}
+	// ApplyResult.wait(), which waits for an event of its own (Lib/multiprocessing/pool.py).
+	constexpr std::size_t of_event = 2;
+	if (is(of_event, "/multiprocessing/pool.py", "ApplyResult.wait") || is(of_event, "/multiprocessing/pool.py", "wait")) {
+		return "result of a multiprocessing.Pool";
+	}
 	struct Caller {
 		std::string_view file, function, type;
 	};

@@ -77,6 +77,9 @@ constexpr std::array rows{
     Row{Runtime::asyncio, of_peer | of_file, In::python_file, "/logging/", logging},
     Row{Runtime::asyncio, bit(Cause::futex), In::lock, "concurrent.futures.Future",
         "a thread's result is waited for on the event loop: await asyncio.wrap_future(future)"},
+    Row{Runtime::asyncio, bit(Cause::futex), In::lock, "result of a multiprocessing.Pool",
+        "a process's result is waited for on the event loop; it never comes when that worker was killed: use "
+        "loop.run_in_executor with a ProcessPoolExecutor, which raises then"},
     Row{Runtime::asyncio, bit(Cause::futex), In::lock, "threading.Thread",
         "a thread's end is waited for on the event loop: await asyncio.to_thread(thread.join)"},
     Row{Runtime::asyncio, bit(Cause::futex), In::lock, "queue.Queue",

@@ -139,7 +139,7 @@ std::string format_lock(const FutexResource &lock) {
 	// The kinds of mutexes differ in nothing that the one who waits would do about them.
 	if (lock.type && lock.lock != LockKind::gil && lock.lock != LockKind::pthread_mutex) {
 		const bool is_name = lock.type->starts_with("logging.");
-		const bool is_only = lock.type->starts_with("import lock");
+		const bool is_only = lock.type->starts_with("import lock") || lock.type->starts_with("result of ");
 		return (is_name ? "" : is_only ? "the " : "a ") + *lock.type;
 	}
 	switch (lock.lock) {

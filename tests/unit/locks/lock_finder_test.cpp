@@ -228,6 +228,8 @@ TEST_CASE("an import lock has an owner, a condition has none") {
 		stack.python = {{"Condition.wait", "/usr/lib/python3.11/threading.py", 320},
 		                {"Event.wait", "/usr/lib/python3.11/threading.py", 622}};
 		CHECK(view_lock(raw, stack, scene).type == "threading.Event");
+		stack.python.push_back({"ApplyResult.wait", "/usr/lib/python3.11/multiprocessing/pool.py", 765});
+		CHECK(view_lock(raw, stack, scene).type == "result of a multiprocessing.Pool");
 	}
 	SECTION("a condition of CPython 3.9, whose functions have no qualified names") {
 		stack.python = {{"wait", "/usr/lib/python3.9/threading.py", 312}, {"get", "/usr/lib/python3.9/queue.py", 171}};
