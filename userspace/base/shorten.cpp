@@ -93,21 +93,31 @@ std::string with_short_paths(std::string text, std::size_t columns) {
 // what comes after it is not known to be of it.
 std::string without_clauses(std::string text, std::size_t columns) {
 	while (columns_of(text) > columns) {
-		const std::size_t begin = text.rfind(", which ");
-		const std::size_t end = text.find("; ", begin);
-		if (begin == std::string::npos || end == std::string::npos) {
+		const std::size_t last_end = text.rfind("; ");
+		const std::size_t begin = last_end != std::string::npos ? text.rfind(", which ", last_end) : last_end;
+		if (begin == std::string::npos) {
 			break;
 		}
-		text.replace(begin, end - begin, fmt::format(", {}", dots));
+		text.replace(begin, text.find("; ", begin) - begin, fmt::format(", {}", dots));
 	}
 	return text;
 }
 
-// What comes last, after a ";", unless it is the place.
-std::string without_last_part(std::string text, std::size_t columns) {
+// "…; 3 customers wait, the oldest for 2 s": what comes last and begins with a number.
+std::string without_last_count(std::string text, std::size_t columns) {
 	const std::size_t last = text.rfind("; ");
-	if (columns_of(text) > columns && last != std::string::npos && !text.substr(last).starts_with("; in ")) {
+	if (columns_of(text) > columns && last != std::string::npos && last + 2 < text.size() &&
+	    std::isdigit(static_cast<unsigned char>(text[last + 2])) != 0) {
 		text.resize(last);
+	}
+	return text;
+}
+
+// Its line says more than a task's name.
+std::string without_task(std::string text, std::size_t columns) {
+	const std::size_t begin = text.rfind(", in task ");
+	if (columns_of(text) > columns && begin != std::string::npos) {
+		text.erase(begin, std::min(text.find(';', begin), text.size()) - begin);
 	}
 	return text;
 }
@@ -178,7 +188,7 @@ std::string shorten(std::string_view sentence, std::size_t columns) {
 		return std::string(sentence);
 	}
 	std::string text = with_short_paths(without_longest_brackets(std::string(sentence), columns), columns);
-	text = without_last_part(without_clauses(std::move(text), columns), columns);
+	text = without_task(without_clauses(without_last_count(std::move(text), columns), columns), columns);
 	return without_middle_words(without_long_words(std::move(text), columns), columns);
 }
 

@@ -7,6 +7,7 @@
 
 #include "analysis/culprit.h"
 #include "analysis/wait_graph.h"
+#include "base/columns.h"
 #include "base/escape.h"
 #include "summary/number.h"
 #include "summary/peer.h"
@@ -123,7 +124,9 @@ std::string chain_section(const Stall &stall, const Palette &palette) {
 	if (!in_deadlock) {
 		const std::vector<const ThreadView *> threads = analysis::WaitGraph(*stall.threads, &self).chain(stall.tid);
 		const std::string chain = chain_lines(threads, "    ");
-		const bool processes = !chain.empty() || !stall.beyond.empty(); // one alone is in the headline
+		// What one process does is in the headline, unless that is too long for it.
+		constexpr std::size_t of_headline = 170;
+		const bool processes = !chain.empty() || !stall.beyond.empty() || columns_of(stall.summary) > of_headline;
 		const std::string peers = processes ? peer_lines(stall, chain.empty() ? 0 : threads.size()) : std::string();
 		out += chain.empty() && peers.empty() ? chain : "  who holds it up\n" + chain + peers;
 	}

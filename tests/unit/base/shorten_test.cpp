@@ -66,6 +66,10 @@ TEST_CASE("the ends of a chain go before what it begins with, and before the pla
 	CHECK(shorten(sentence, 95) == "held by exporter, which is in write() to a pipe of b (pid 8), …; in f (app.py:3)");
 	CHECK(shorten(sentence, 60) == "held by exporter, …; in f (app.py:3)");
 	CHECK(shorten("waiting for a lock in f (app.py:3); 2 customers wait, for 3 s", 40) == "waiting for a lock in f (app.py:3)");
+	CHECK(shorten("waits for b, which writes to a full pipe; in f (a.py:3); a deadlock, which nothing here ends", 75) ==
+	      "waits for b, …; in f (a.py:3); a deadlock, which nothing here ends");
+	CHECK(shorten("waiting for a lock in f (app.py:3), in task Task-1077; held since before the fork", 75) ==
+	      "waiting for a lock in f (app.py:3); held since before the fork");
 	// Without ";" nobody knows where a clause ends.
 	CHECK(shorten("held by a thread, which computes in some place (app.py:3)", 50).ends_with("(app.py:3)"));
 }
