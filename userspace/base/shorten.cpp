@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <vector>
 
@@ -92,13 +93,25 @@ std::string with_short_paths(std::string text, std::size_t columns) {
 // "held by a, which waits for b, which sleeps; in f" is "held by a, …; in f": the last first. One that ";" does not end stays:
 // what comes after it is not known to be of it.
 std::string without_clauses(std::string text, std::size_t columns) {
+	constexpr std::array<std::string_view, 3> begins{", which ", ", whose ", "; that is "};
 	while (columns_of(text) > columns) {
 		const std::size_t last_end = text.rfind("; ");
-		const std::size_t begin = last_end != std::string::npos ? text.rfind(", which ", last_end) : last_end;
+		std::size_t begin = std::string::npos;
+		for (const std::string_view word : begins) {
+			const std::size_t at =
+			    last_end != std::string::npos && last_end > 0 ? text.rfind(word, last_end - 1) : std::string::npos;
+			begin = begin == std::string::npos || (at != std::string::npos && at > begin) ? at : begin;
+		}
 		if (begin == std::string::npos) {
 			break;
 		}
-		text.replace(begin, text.find("; ", begin) - begin, fmt::format(", {}", dots));
+		text.replace(begin, text.find("; ", begin + 1) - begin, fmt::format(", {}", dots));
+	}
+	// What comes last: "; each waits for the other: a deadlock, which nothing here ends".
+	const std::size_t last = text.rfind(", which ");
+	if (columns_of(text) > columns && last != std::string::npos && text.rfind("; ", last) != std::string::npos &&
+	    text.find("; ", last) == std::string::npos) {
+		text.resize(last);
 	}
 	return text;
 }
