@@ -232,9 +232,10 @@ struct NamesBudget {
 
 std::vector<ThreadView> Inspector::views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own) {
 	constexpr std::size_t with_native_stack = 64;
-	constexpr std::size_t always_whole = 256;           // as many as a record has
-	constexpr std::uint64_t whole_for_ns = 200'000'000; // ten thousand threads take a second and more
-	constexpr std::size_t at_once = 32;                 // bounds what is held of their memory
+	constexpr std::size_t always_whole = 256; // as many as a record has
+	// Ten thousand threads take a second and more: a session has other loops to look after.
+	const std::uint64_t whole_for_ns = own ? 200'000'000 : 3'000'000'000;
+	constexpr std::size_t at_once = 32; // bounds what is held of their memory
 	NamesBudget names;
 	std::vector<ThreadView> views;
 	views.reserve(snapshots.size());

@@ -48,7 +48,7 @@ public:
 	[[nodiscard]] ThreadView view(ThreadSnapshot snapshot, bool with_native_stack);
 	// The same of many threads of one process, in their order. With `own`: native stacks of that thread and of the first 64 only,
 	// of the others those of the interpreter and the kernel, to keep the look short. Beyond the first 256 the memory of a thread
-	// is looked at only while the look has taken less than 200 ms, or if it is `own` or holds that up.
+	// is looked at only while the look has taken less than 200 ms (without `own` 3 s), or if it is `own` or holds that up.
 	[[nodiscard]] std::vector<ThreadView> views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own);
 
 private:
