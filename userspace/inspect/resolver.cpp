@@ -47,9 +47,11 @@ std::optional<std::string> Resolver::syscall_text(std::optional<long> number) {
 }
 
 Stack Resolver::stack(const RawStack &raw) {
+	// First what may be gone soon: the code of a module is freed when it has run. Symbols of a large file take their time.
+	std::vector<SourceFrame> python_frames = python(raw);
 	std::vector<std::uint64_t> frame_pointers;
 	Stack stack = symbolizer_.native_and_kernel(raw, frame_pointers);
-	stack.python = python(raw);
+	stack.python = std::move(python_frames);
 	// More than a perf map has: what is interpreted, and what was compiled before somebody asked for the map.
 	if (auto frames = javascript(raw, stack.native, frame_pointers); !frames.empty()) {
 		stack.javascript = std::move(frames);
