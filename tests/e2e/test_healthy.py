@@ -131,7 +131,8 @@ print("ready", flush=True)
 for _ in range(25):
     selector.select(0.15)
 print("done", flush=True)
-sys.stdin.readline()
+while True:
+    selector.select(0.15)
 """
 
 

@@ -104,14 +104,23 @@ def test_chroot(folder):
         assert stall["waits"][0]["resource"]["path"].startswith("/var/truth"), "as the target sees it"
 
 
+FREEZES = """
+import asyncio, time
+async def main():
+    await asyncio.sleep(0.5)
+    time.sleep(1)
+asyncio.run(main())
+"""
+
+
 def test_loopsnoop_in_a_pid_namespace(folder):
     """It and what it follows have ids of their own there, as in a container without the host's."""
     recorded = folder / "recorded"
-    command = ["unshare", "-pmf", "--mount-proc", places.LOOPSNOOP, "-q", "--hang-after", "300ms", "-j", recorded, "--", "sleep", "1"]
+    command = ["unshare", "-pmf", "--mount-proc", places.LOOPSNOOP, "-q", "--hang-after", "300ms", "-j", recorded, "--", places.SYSTEM_PYTHON, "-c", FREEZES]
     done = subprocess.run(command, capture_output=True, text=True, timeout=waiting.PATIENCE_S)
     assert done.returncode == 0, done.stderr
     recording = snoop.read_recording(recorded)
     (stall,) = recording.stalls()
-    assert stall["pid"] < 10 and stall["comm"] == "sleep" and stall["cause"] == "sleep", stall
+    assert stall["pid"] < 10 and stall["comm"] == "python3" and stall["cause"] == "sleep", stall
     assert stall["waits"][0]["syscall"] == "clock_nanosleep" and stall["duration_ns"] >= 900_000_000
     assert recording.stalls("ongoing")

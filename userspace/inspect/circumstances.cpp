@@ -18,7 +18,9 @@ bool add_circumstances(Stall &stall, const std::optional<analysis::ServingSigns>
 	const bool peers = follow_peers(stall, proc, programs, resolver, inspector);
 	stall.no_end = analysis::find_no_end(stall, is_forked_copy(proc, stall.pid));
 	const auto waits_for_us = [](const PeerSnapshot &one) { return one.waits_for_us; };
-	const bool circle = peers && (waits_for_us(*stall.peer) || std::ranges::any_of(stall.beyond, waits_for_us));
+	const bool ends_by_itself = stall.cause == Cause::sleep; // a lock of SQLite, say, that is tried again and again for some time
+	const bool circle =
+	    peers && !ends_by_itself && (waits_for_us(*stall.peer) || std::ranges::any_of(stall.beyond, waits_for_us));
 	if (circle && !stall.no_end && analysis::others_wait_for_work(stall)) {
 		stall.no_end = NoEnd::each_other;
 	}
