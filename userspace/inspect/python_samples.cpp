@@ -30,12 +30,16 @@ void PythonSamples::add(std::uint64_t iteration, std::uint64_t start_ns, PythonS
 	if (!sample.asked) {
 		return;
 	}
+	const std::uint64_t ns = sample.time_ns - std::min(sample.time_ns, last_ns_);
+	last_ns_ = std::max(last_ns_, sample.time_ns);
 	if (sample.queued_callbacks) {
+		if (last_queued_ && *sample.queued_callbacks + 1 < *last_queued_) {
+			sample.task.reset(); // the time since the last sample was of several
+		}
+		last_queued_ = sample.queued_callbacks;
 		most_queued_ = std::max(most_queued_, *sample.queued_callbacks);
 		callbacks_run_ = std::max(callbacks_run_, most_queued_ - *sample.queued_callbacks);
 	}
-	const std::uint64_t ns = sample.time_ns - std::min(sample.time_ns, last_ns_);
-	last_ns_ = std::max(last_ns_, sample.time_ns);
 	const auto find = [&] { return std::ranges::find_if(parts_, [&](const Part &one) { return same(one.task, sample.task); }); };
 	auto part = find();
 	if (part == parts_.end() && parts_.size() == most) {

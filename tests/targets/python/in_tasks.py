@@ -9,7 +9,7 @@ import sys
 import time
 
 BLOCK_S = 0.5
-MANY = 3000
+MANY = 12_000
 
 
 def line_of(function, text):

@@ -89,7 +89,7 @@ TEST_CASE("an iteration of many callbacks is told by the queue that grows shorte
 	samples.recall(3, stall);
 	CHECK(stall.callbacks == 2200U);
 	SECTION("one whose task had most of it has been held up by that") {
-		add(2000 * ms, "e", 100);
+		add(2000 * ms, "e", 700);
 		stall = stall_of(2100 * ms);
 		stall.callbacks.reset();
 		samples.recall(3, stall);
