@@ -13,18 +13,18 @@ from _pytest.runner import runtestprotocol
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import places, servers, snoop, waiting  # noqa: E402
+from harness import again, places, servers, snoop, waiting  # noqa: E402
 
 ALLOW_SKIP = os.environ.get("LOOPSNOOP_ALLOW_SKIP") == "1"
 EMULATED = os.environ.get("LOOPSNOOP_EMULATED") == "1"
-AGAIN = []
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
     """A measurement during which the hypervisor took CPUs away from this machine, or hid switches to the very thread from tracing
-    (then times are only as near as README says), says nothing when it fails, and neither does one in an emulated machine, which
-    shares a CPU with what it measures: it is taken once more, or twice, and the summary tells of it. What fails on a machine that was left alone, or each time, has failed."""
+    (then times are only as near as README says), says nothing when it fails, and neither does one in an emulated machine, which shares
+    a CPU with what it measures: it is taken once more, or twice, and the summary tells of it. What fails on a machine that was left
+    alone, or each time, has failed."""
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for more in (True, True, False):
         stolen_ns, hidden = waiting.stolen_ns(), snoop.hidden_switches
@@ -35,7 +35,7 @@ def pytest_runtest_protocol(item, nextitem):
             break
         lines = str(failed.longrepr).splitlines() or [""]
         why = next((line for line in lines if line.startswith("E ")), lines[-1])
-        AGAIN.append(f"{item.nodeid}: {stolen_ns // 1_000_000} ms of CPU were stolen, {hidden} switches hidden; {why[:300]}")
+        again.LINES.append(f"{item.nodeid}: {stolen_ns // 1_000_000} ms of CPU were stolen, {hidden} switches hidden; {why[:300]}")
         item._initrequest()
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
@@ -44,9 +44,9 @@ def pytest_runtest_protocol(item, nextitem):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if AGAIN:
-        terminalreporter.section("run again")
-        for line in AGAIN:
+    if again.LINES:
+        terminalreporter.section(again.TITLE)
+        for line in again.LINES:
             terminalreporter.write_line(line)
 
 

@@ -8,7 +8,7 @@ import shlex
 
 import pytest
 
-from harness import emulated, places
+from harness import again, emulated, places
 
 # What depends on the kernel: each hook and iterator, what is read of its structures, perf events.
 TESTS = [
@@ -62,6 +62,7 @@ def machine(request):
 def test_another_kernel(suite, machine):
     status, said = machine(suite)
     print(said)
+    again.LINES.extend(f"{suite}: {line}" for line in again.told_by(said))
     # What failed comes first: of a test that is run again, only the beginning is told.
     failed = "; ".join(line for line in said.splitlines() if line.startswith(("FAILED", "ERROR", "E ")))
     assert status == 0 and f"{len(TESTS)} passed" in said, failed or said

@@ -113,7 +113,7 @@ def hang_of(folder, code):
     [
         (OWN_RESULT, "only_thread", "waiting for a concurrent.futures.Future in subscribe ({}:12); no other thread can end this: the process has only this one"),
         (IDLE_POOL, "others_idle", "; no other thread can end this: all 2 others wait for work"),
-        (JOINED, "each_other", "; each waits for the other: a deadlock, which no other thread can end"),
+        (JOINED, "each_other", "; each waits for the other: a deadlock"),
         (FORKED, "before_fork", "waiting for a threading.Lock in render ({}:17); held since before the fork, by a thread that does not exist in this process"),
         (FULL_PIPE, "each_other", ", which is in write() to a full pipe that only this process reads; in convert ({}:13); each waits for the other: a deadlock"),
         (BUSY_POOL, None, "waiting for a threading.Event"),

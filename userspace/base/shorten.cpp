@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <vector>
 
@@ -90,51 +89,6 @@ std::string with_short_paths(std::string text, std::size_t columns) {
 	return text;
 }
 
-// "held by a, which waits for b, which sleeps; in f" is "held by a, …; in f": the last first. One that ";" does not end stays:
-// what comes after it is not known to be of it.
-std::string without_clauses(std::string text, std::size_t columns) {
-	constexpr std::array<std::string_view, 3> begins{", which ", ", whose ", "; that is "};
-	while (columns_of(text) > columns) {
-		const std::size_t last_end = text.rfind("; ");
-		std::size_t begin = std::string::npos;
-		for (const std::string_view word : begins) {
-			const std::size_t at =
-			    last_end != std::string::npos && last_end > 0 ? text.rfind(word, last_end - 1) : std::string::npos;
-			begin = begin == std::string::npos || (at != std::string::npos && at > begin) ? at : begin;
-		}
-		if (begin == std::string::npos) {
-			break;
-		}
-		text.replace(begin, text.find("; ", begin + 1) - begin, fmt::format(", {}", dots));
-	}
-	// What comes last: "; each waits for the other: a deadlock, which nothing here ends".
-	const std::size_t last = text.rfind(", which ");
-	if (columns_of(text) > columns && last != std::string::npos && text.rfind("; ", last) != std::string::npos &&
-	    text.find("; ", last) == std::string::npos) {
-		text.resize(last);
-	}
-	return text;
-}
-
-// "…; 3 customers wait, the oldest for 2 s": what comes last and begins with a number.
-std::string without_last_count(std::string text, std::size_t columns) {
-	const std::size_t last = text.rfind("; ");
-	if (columns_of(text) > columns && last != std::string::npos && last + 2 < text.size() &&
-	    std::isdigit(static_cast<unsigned char>(text[last + 2])) != 0) {
-		text.resize(last);
-	}
-	return text;
-}
-
-// Its line says more than a task's name.
-std::string without_task(std::string text, std::size_t columns) {
-	const std::size_t begin = text.rfind(", in task ");
-	if (columns_of(text) > columns && begin != std::string::npos) {
-		text.erase(begin, std::min(text.find(';', begin), text.size()) - begin);
-	}
-	return text;
-}
-
 std::string without_long_words(std::string text, std::size_t columns) {
 	constexpr std::size_t longest_word = 48;
 	while (columns_of(text) > columns) {
@@ -151,6 +105,10 @@ std::string without_long_words(std::string text, std::size_t columns) {
 		text.replace(longest.begin, longest.size(), shorter);
 	}
 	return text;
+}
+
+std::string with_short_names(std::string_view sentence, std::size_t columns) {
+	return with_short_paths(without_longest_brackets(std::string(sentence), columns), columns);
 }
 
 struct Ends {
@@ -196,13 +154,15 @@ std::string cut_middle(std::string_view text, std::size_t columns) {
 	return fmt::format("{}{}{}", ends.head, dots, ends.tail);
 }
 
+bool fits_with_short_names(std::string_view sentence, std::size_t columns) {
+	return columns_of(sentence) <= columns || columns_of(with_short_names(sentence, columns)) <= columns;
+}
+
 std::string shorten(std::string_view sentence, std::size_t columns) {
 	if (columns_of(sentence) <= columns) {
 		return std::string(sentence);
 	}
-	std::string text = with_short_paths(without_longest_brackets(std::string(sentence), columns), columns);
-	text = without_task(without_clauses(without_last_count(std::move(text), columns), columns), columns);
-	return without_middle_words(without_long_words(std::move(text), columns), columns);
+	return without_middle_words(without_long_words(with_short_names(sentence, columns), columns), columns);
 }
 
 } // namespace loopsnoop

@@ -11,9 +11,10 @@ namespace loopsnoop {
 [[nodiscard]] std::string cut_middle(std::string_view text, std::size_t columns);
 
 // A sentence with names of C++ and Rust in it, short enough: first their template arguments and parameter lists go, the longest
-// first ("Table<…>::find(…)"), then the folders of paths ("…/shop/counters.py:8"), then a count at the end ("; 3 customers
-// wait"), then its last clauses with ", which", then the middles of long words, then words in the middle of the sentence. Each
-// only as far as it has to be. A name of a task (", in task Task-7") goes before words do.
+// first ("Table<…>::find(…)"), then the folders of paths ("…/shop/counters.py:8"), then the middles of long words, then words in
+// the middle of the sentence. Each only as far as it has to be. Whoever makes the sentence knows better what to leave out of it:
+// fits_with_short_names() tells whether the first two are enough.
 [[nodiscard]] std::string shorten(std::string_view sentence, std::size_t columns);
+[[nodiscard]] bool fits_with_short_names(std::string_view sentence, std::size_t columns);
 
 } // namespace loopsnoop

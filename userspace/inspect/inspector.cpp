@@ -67,15 +67,16 @@ const Inspector::Look *Inspector::look_at(std::uint32_t pid) {
 	return look_.get();
 }
 
-// Reads the stacks of these threads in a few questions in place of one for each.
-void Inspector::read_stacks(std::span<ThreadSnapshot> snapshots,
-                            const std::function<bool(const ThreadSnapshot &)> &wanted) const {
+// Reads the stacks of these threads of one process in a few questions in place of one for each.
+void Inspector::read_stacks(std::span<ThreadSnapshot *const> snapshots) const {
 	std::vector<process::Memory::Piece> pieces;
-	for (ThreadSnapshot &snapshot : snapshots) {
-		if (!wanted(snapshot) || !is_asleep(snapshot) || !snapshot.stack.stack_bytes.empty()) {
+	std::vector<RawStack *> stacks;
+	for (ThreadSnapshot *snapshot : snapshots) {
+		RawStack &stack = snapshot->stack;
+		if (!is_asleep(*snapshot) || !stack.stack_bytes.empty()) {
 			continue;
 		}
-		RawStack &stack = snapshot.stack;
+		stacks.push_back(&stack);
 		stack.stack_address = stack.registers.sp();
 		stack.stack_bytes.resize(stack_bytes_ + page_bytes - stack.stack_address % page_bytes);
 		std::span left = std::as_writable_bytes(std::span(stack.stack_bytes));
@@ -86,21 +87,22 @@ void Inspector::read_stacks(std::span<ThreadSnapshot> snapshots,
 			at += bytes;
 		}
 	}
-	process::TargetMemory(snapshots.front().pid).read_many(pieces);
+	if (stacks.empty()) {
+		return;
+	}
+	process::TargetMemory(stacks.front()->pid).read_many(pieces);
 	std::span read = pieces;
-	for (ThreadSnapshot &snapshot : snapshots) {
-		RawStack &stack = snapshot.stack;
-		if (read.empty() || read.front().into.data() != std::as_writable_bytes(std::span(stack.stack_bytes)).data()) {
-			continue; // it was read before
-		}
+	for (RawStack *stack : stacks) {
 		std::size_t whole = 0; // up to the first page that could not be read: what lies behind it is another's
-		for (bool all = true; !read.empty() && read.front().address - stack.stack_address < stack.stack_bytes.size();
-		     read = read.subspan(1)) {
+		const std::size_t wanted = stack->stack_bytes.size();
+		bool all = true;
+		for (std::size_t bytes = 0; bytes < wanted; read = read.subspan(1)) {
+			bytes += read.front().into.size();
 			all = all && read.front().read;
 			whole += all ? read.front().into.size() : 0;
 		}
-		stack.stack_bytes.resize(whole);
-		stack.stack_bytes.shrink_to_fit();
+		stack->stack_bytes.resize(whole);
+		stack->stack_bytes.shrink_to_fit();
 	}
 }
 
@@ -133,19 +135,17 @@ void Inspector::read_python(ThreadSnapshot &snapshot) {
 	}
 }
 
-std::vector<std::vector<SourceFrame>> Inspector::moments(const ThreadSnapshot &of, std::size_t most, std::uint64_t budget_ns) {
+std::vector<std::vector<SourceFrame>> Inspector::moments(std::uint32_t pid, std::uint32_t tid, std::size_t most,
+                                                         std::uint64_t budget_ns) {
 	std::vector<std::vector<SourceFrame>> found;
+	auto *interpreter = programs_.interpreter(pid);
+	const auto state = interpreter != nullptr ? interpreter->thread_state(tid, 0) : std::nullopt;
 	const std::uint64_t until_ns = monotonic_ns() + budget_ns;
-	for (std::size_t i = 0; i < most && monotonic_ns() < until_ns; i++) {
-		look_.reset();
-		ThreadSnapshot moment = of;
-		moment.stack.python.clear();
-		read_python(moment);
-		if (!moment.stack.python.empty()) {
-			found.push_back(resolver_.stack(moment.stack).python);
+	for (std::size_t i = 0; state && i < most && monotonic_ns() < until_ns; i++) {
+		if (const auto frames = interpreter->frames(*state); !frames.empty()) {
+			found.push_back(interpreter->resolve(frames));
 		}
 	}
-	look_.reset();
 	return found;
 }
 
@@ -240,51 +240,51 @@ std::vector<ThreadView> Inspector::views(std::span<const ThreadSnapshot> snapsho
 	std::vector<ThreadView> views;
 	views.reserve(snapshots.size());
 	const std::uint64_t until_ns = monotonic_ns() + whole_for_ns;
-	std::vector<std::size_t> brief; // where in `snapshots`, in order
-	for (std::size_t begin = 0; begin < snapshots.size(); begin += at_once) {
-		const auto some = snapshots.subspan(begin, std::min(snapshots.size() - begin, at_once));
-		if (begin >= always_whole && monotonic_ns() > until_ns) {
-			for (std::size_t i = 0; i < some.size(); ++i) {
-				brief.push_back(begin + i);
-				views.push_back(brief_view(some[i]));
-			}
-			continue;
-		}
+	std::size_t whole = 0; // so many, from the first on; the others are brief
+	for (bool all = true; all && whole < snapshots.size(); all = whole < always_whole || monotonic_ns() < until_ns) {
+		const auto some = snapshots.subspan(whole, std::min(snapshots.size() - whole, at_once));
 		std::vector<ThreadSnapshot> batch(some.begin(), some.end());
 		if (look_ != nullptr && !views.empty()) {
 			look_->pages.clear();
 		}
-		const auto is_native = [&](const ThreadSnapshot &snapshot) {
-			const std::size_t index = begin + static_cast<std::size_t>(&snapshot - batch.data());
-			return !own || snapshot.tid == own || index < with_native_stack;
-		};
-		read_stacks(batch, is_native);
+		std::vector<ThreadSnapshot *> native;
+		for (ThreadSnapshot &snapshot : batch) {
+			if (!own || snapshot.tid == own || whole < with_native_stack) { // which is a multiple of a batch
+				native.push_back(&snapshot);
+			}
+		}
+		read_stacks(native);
 		prefetch_python(batch);
 		for (ThreadSnapshot &snapshot : batch) {
-			const bool native = is_native(snapshot);
+			const bool with_native = std::ranges::find(native, &snapshot) != native.end();
 			const bool is_own = snapshot.tid == own;
-			views.push_back(view(std::move(snapshot), native));
+			views.push_back(view(std::move(snapshot), with_native));
 			if (!is_own) {
 				names.bound(views.back());
 			}
 		}
+		whole += some.size();
 	}
-	complete_chain(snapshots, views, brief, own);
+	for (const ThreadSnapshot &snapshot : snapshots.subspan(whole)) {
+		views.push_back(brief_view(snapshot));
+	}
+	if (whole < snapshots.size()) {
+		complete_chain(snapshots, views, whole, own);
+	}
 	return views;
 }
 
 // The threads that count most, the loop's and those that hold it up one after the other, are whole wherever they come.
-void Inspector::complete_chain(std::span<const ThreadSnapshot> snapshots, std::vector<ThreadView> &views,
-                               const std::vector<std::size_t> &brief, std::optional<std::uint32_t> own) {
+void Inspector::complete_chain(std::span<const ThreadSnapshot> snapshots, std::vector<ThreadView> &views, std::size_t whole,
+                               std::optional<std::uint32_t> own) {
 	constexpr std::size_t most = 16;
 	std::optional<std::uint32_t> next = own;
-	for (std::size_t i = 0; i < most && next && !brief.empty(); ++i) {
+	for (std::size_t i = 0; i < most && next; ++i) {
 		const auto at = std::ranges::find(views, *next, &ThreadView::tid);
 		if (at == views.end()) {
 			return;
 		}
-		const auto index = static_cast<std::size_t>(at - views.begin());
-		if (std::ranges::binary_search(brief, index)) {
+		if (const auto index = static_cast<std::size_t>(at - views.begin()); index >= whole) {
 			*at = view(snapshots[index], true);
 		}
 		const auto *lock = at->resource ? std::get_if<FutexResource>(&at->resource->is) : nullptr;

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -40,7 +39,7 @@ public:
 	void read_python(ThreadSnapshot &snapshot);
 	// The interpreter's frames (innermost first) that a running thread has at so many moments, or as many as that time allows.
 	// They move while they are read: what did not fit together is not among them.
-	[[nodiscard]] std::vector<std::vector<SourceFrame>> moments(const ThreadSnapshot &of, std::size_t most,
+	[[nodiscard]] std::vector<std::vector<SourceFrame>> moments(std::uint32_t pid, std::uint32_t tid, std::size_t most,
 	                                                            std::uint64_t budget_ns);
 	// What it waits for now, as a wait of a loop. The stack must have been read.
 	[[nodiscard]] RawWait wait(const ThreadSnapshot &snapshot) const;
@@ -64,9 +63,9 @@ private:
 	// The interpreter's threads, walked once. nullptr: no CPython.
 	[[nodiscard]] const Look *look_at(std::uint32_t pid);
 	[[nodiscard]] static ThreadView brief_view(const ThreadSnapshot &snapshot);
-	void complete_chain(std::span<const ThreadSnapshot> snapshots, std::vector<ThreadView> &views,
-	                    const std::vector<std::size_t> &brief, std::optional<std::uint32_t> own);
-	void read_stacks(std::span<ThreadSnapshot> snapshots, const std::function<bool(const ThreadSnapshot &)> &wanted) const;
+	void complete_chain(std::span<const ThreadSnapshot> snapshots, std::vector<ThreadView> &views, std::size_t whole,
+	                    std::optional<std::uint32_t> own);
+	void read_stacks(std::span<ThreadSnapshot *const> snapshots) const;
 	void prefetch_python(std::span<const ThreadSnapshot> snapshots);
 
 	collector::Collector &collector_;

@@ -7,7 +7,6 @@
 
 #include "analysis/culprit.h"
 #include "analysis/wait_graph.h"
-#include "base/columns.h"
 #include "base/escape.h"
 #include "summary/number.h"
 #include "summary/peer.h"
@@ -113,7 +112,7 @@ std::string deadlock_section(const std::vector<std::uint32_t> &circle, const std
 	       chain_lines(analysis::WaitGraph(threads, also).chain(circle.front()), "    ");
 }
 
-std::string chain_section(const Stall &stall, const Palette &palette) {
+std::string chain_section(const Stall &stall, const StallStyle &style) {
 	if (!stall.threads) {
 		return {};
 	}
@@ -124,13 +123,12 @@ std::string chain_section(const Stall &stall, const Palette &palette) {
 	if (!in_deadlock) {
 		const std::vector<const ThreadView *> threads = analysis::WaitGraph(*stall.threads, &self).chain(stall.tid);
 		const std::string chain = chain_lines(threads, "    ");
-		// What one process does is in the headline, unless that is too long for it.
-		constexpr std::size_t of_headline = 170;
-		const bool processes = !chain.empty() || !stall.beyond.empty() || columns_of(stall.summary) > of_headline;
+		// What one process does is in the headline, unless there was no room for it.
+		const bool processes = !chain.empty() || !stall.beyond.empty() || !style.after_headline;
 		const std::string peers = processes ? peer_lines(stall, chain.empty() ? 0 : threads.size()) : std::string();
 		out += chain.empty() && peers.empty() ? chain : "  who holds it up\n" + chain + peers;
 	}
-	return stall.deadlock ? out + deadlock_section(*stall.deadlock, *stall.threads, &self, palette) : out;
+	return stall.deadlock ? out + deadlock_section(*stall.deadlock, *stall.threads, &self, style.palette) : out;
 }
 
 } // namespace loopsnoop::output

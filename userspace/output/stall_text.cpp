@@ -269,7 +269,7 @@ std::string stall_details(const Stall &stall, const StallStyle &style) {
 	out += wait_section(stall, style, stacks);
 	out += gil_section(stall, style, stacks);
 	out += cpu_section(stall, style, stacks);
-	out += chain_section(stall, style.palette);
+	out += chain_section(stall, style);
 	if (stall.threads) {
 		out += thread_section(*stall.threads, style);
 	}

@@ -11,7 +11,8 @@ namespace loopsnoop::output {
 
 struct StallStyle {
 	Palette palette;
-	bool everything = false; // all waits and frames, wakers' stacks
+	bool everything = false;    // all waits and frames, wakers' stacks
+	bool after_headline = true; // which said all that the summary says
 };
 
 // What follows a stall's headline: breakdown, advice, the waits that matter with their stacks, on-CPU stacks, and for hangs the

@@ -297,21 +297,25 @@ void TextReport::add(const Stall &stall) {
 	tell_repeats(false);
 }
 
-// One line that is read at a glance; -v and JSON have it whole.
+// What a line that is read at a glance has left for its text; -v and JSON have it whole.
+std::size_t TextReport::room(std::uint64_t at_ns, const std::string &whose, std::size_t max_columns) const {
+	const std::size_t before = columns_of(clock_.time_of_day(at_ns)) + 2 + columns_of(whose);
+	return options_.detail == Detail::everything ? std::string::npos : max_columns - std::min(before, max_columns / 2);
+}
+
 std::string TextReport::headline(std::uint64_t at_ns, const std::string &whose, std::string_view text, bool alarming,
                                  std::size_t max_columns) const {
-	const std::string time = clock_.time_of_day(at_ns);
-	const std::size_t before = columns_of(time) + 2 + columns_of(whose);
-	const std::string shown = options_.detail == Detail::everything
-	                              ? std::string(text)
-	                              : shorten(text, max_columns - std::min(before, max_columns / 2));
-	return fmt::format("{}  {}{}", palette_.faint(time), whose, alarming ? palette_.alarm(shown) : palette_.strong(shown));
+	const std::string shown = shorten(text, room(at_ns, whose, max_columns));
+	return fmt::format("{}  {}{}", palette_.faint(clock_.time_of_day(at_ns)), whose,
+	                   alarming ? palette_.alarm(shown) : palette_.strong(shown));
 }
 
 void TextReport::show_in_full(const Stall &stall) {
-	line(headline(stall.start_ns, who(stall), summary::format_headline(stall), stall.ongoing));
+	const std::string whose = who(stall);
+	const summary::Headline text = summary::format_headline(stall, room(stall.start_ns, whose));
+	line(headline(stall.start_ns, whose, text.text, stall.ongoing));
 	if (options_.detail != Detail::headlines) {
-		pending_ += stall_details(stall, StallStyle{palette_, options_.detail == Detail::everything});
+		pending_ += stall_details(stall, StallStyle{palette_, options_.detail == Detail::everything, text.whole});
 	}
 }
 

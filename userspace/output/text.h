@@ -86,8 +86,10 @@ private:
 	void add(const Standstill &standstill);
 	void add(const TaskSnapshot &snapshot);
 
+	static constexpr std::size_t usual_columns = 200; // of a headline, the terminal's width or not
+	[[nodiscard]] std::size_t room(std::uint64_t at_ns, const std::string &whose, std::size_t max_columns = usual_columns) const;
 	[[nodiscard]] std::string headline(std::uint64_t at_ns, const std::string &whose, std::string_view text, bool alarming,
-	                                   std::size_t max_columns = 200) const;
+	                                   std::size_t max_columns = usual_columns) const;
 	[[nodiscard]] bool like_another_process(const Stall &stall) const;
 	void tell_same_hangs(bool all);
 	void show_in_full(const Stall &stall);

@@ -105,9 +105,7 @@ std::optional<SourceFrame> Standstills::callback(const Watched &watched, const L
 	}
 	constexpr std::size_t most_moments = 100;
 	constexpr std::uint64_t budget_ns = 100'000'000;
-	const std::vector<ThreadSnapshot> snapshots = inspector_.snapshot(state.pid);
-	const auto own = std::ranges::find(snapshots, state.tid, &ThreadSnapshot::tid);
-	return own != snapshots.end() ? analysis::callback_of(inspector_.moments(*own, most_moments, budget_ns)) : std::nullopt;
+	return analysis::callback_of(inspector_.moments(state.pid, state.tid, most_moments, budget_ns));
 }
 
 void Standstills::add_threads(Standstill &standstill) {

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "analysis/circumstances.h"
 #include "analysis/culprit.h"
 #include "analysis/pool_wait.h"
 #include "model/application.h"
@@ -153,6 +154,10 @@ std::optional<std::string> about_sleep(const Stall &stall, const Stack &stack) {
 } // namespace
 
 std::optional<std::string> advice_for(const Stall &stall) {
+	if (analysis::is_paging(stall)) {
+		return "pages that were not in memory are touched on the event loop, and read one by one: give it more memory, or touch "
+		       "them in a thread";
+	}
 	const Wait *wait = analysis::main_wait(stall);
 	const bool computes = stall.cause == Cause::cpu;
 	if (stall.no_loop_yet || (!computes && (wait == nullptr || wait->cause != stall.cause || !wait->stack))) {

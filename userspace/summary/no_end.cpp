@@ -12,7 +12,7 @@ std::string format_no_end(const Stall &stall) {
 	switch (*stall.no_end) {
 	case NoEnd::before_fork:
 		return "; held since before the fork, by a thread that does not exist in this process: no other thread can end this";
-	case NoEnd::each_other: return "; each waits for the other: a deadlock, which no other thread can end";
+	case NoEnd::each_other: return "; each waits for the other: a deadlock";
 	case NoEnd::others_idle: {
 		const std::size_t others = stall.threads ? stall.threads->size() : 0;
 		return others == 1 ? std::string("; no other thread can end this: the only other one waits for work")

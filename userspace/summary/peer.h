@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +22,8 @@ struct PeerLink {
 [[nodiscard]] std::vector<PeerLink> peer_chain(const Stall &stall);
 
 // ", which itself waits for an answer from this process at other.py:12", and so on down the chain of processes; empty: it is
-// idle, or not known.
-[[nodiscard]] std::string format_peer_activity(const Stall &stall);
+// idle, or not known. Of more than `most` processes the others are ", …".
+[[nodiscard]] std::string format_peer_activity(const Stall &stall, std::size_t most = std::numeric_limits<std::size_t>::max());
 
 // What a backend of PostgreSQL says in its title that it does: "UPDATE waiting", "idle in transaction"; empty: it is none.
 [[nodiscard]] std::string_view activity_in_title(std::string_view title);

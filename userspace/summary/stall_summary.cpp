@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <string_view>
 
@@ -15,6 +16,7 @@
 #include "analysis/wait_graph.h"
 #include "base/duration.h"
 #include "base/escape.h"
+#include "base/shorten.h"
 #include "summary/advice.h"
 #include "summary/circumstances.h"
 #include "summary/garbage.h"
@@ -38,10 +40,10 @@ namespace {
 bool has_place(const Stall &stall) { return stall.culprit || stall.task || stall.callbacks; }
 
 // " in audit (audit.py:57), in task orders-7", or "…, in 2,600 or more callbacks of one iteration"
-std::string in_culprit(const Stall &stall) {
+std::string in_culprit(const Stall &stall, bool with_task) {
 	constexpr std::size_t longest_name = 64;
 	std::string text = stall.culprit ? " in " + format_source(*stall.culprit) : std::string();
-	if (stall.task && !stall.task->name.empty() && stall.task->name != "?") {
+	if (with_task && stall.task && !stall.task->name.empty() && stall.task->name != "?") {
 		text += fmt::format("{} in task {}", text.empty() ? "" : ",", printable(stall.task->name, longest_name));
 	} else if (stall.callbacks) {
 		text += fmt::format("{} in {} or more callbacks of one iteration", text.empty() ? "" : ",", thousands(*stall.callbacks));
@@ -83,7 +85,7 @@ std::string throttled(const Stall &stall) {
 
 // Who holds the lock that is waited for, and what that thread waits for in turn, down to the last link; empty when that is not
 // known. The other threads were looked at while the stall ran: the chain is said only of a wait that went on then.
-std::string held_up_by(const Stall &stall) {
+std::string held_up_by(const Stall &stall, std::size_t links_said) {
 	const Wait *wait = analysis::main_wait(stall);
 	if (wait == nullptr || wait->cause != stall.cause || !wait->ongoing || !stall.threads) {
 		return {};
@@ -99,7 +101,7 @@ std::string held_up_by(const Stall &stall) {
 	    links.back()->state != ThreadView::State::disk_sleep) {
 		return {};
 	}
-	std::string chain = format_wait_chain(links);
+	std::string chain = format_wait_chain(links, links_said);
 	if (chain.empty() || !stall.deadlock) {
 		return chain;
 	}
@@ -128,14 +130,17 @@ std::string computing(const Stall &stall) {
 	                                                     : "computing";
 }
 
+std::string memory_limit(const Stall &stall) {
+	return stall.limit && stall.limit->memory_bytes
+	           ? fmt::format(" (its cgroup {} has {})", stall.limit->path, format_limit(*stall.limit))
+	           : std::string();
+}
+
 // "1,812 page faults on /srv/weights (its cgroup /shop has a memory limit of 40 MiB)"
 std::string paging(const Stall &stall) {
 	const FileResource *file = analysis::paged_file(stall);
 	return plural(part_of(stall.breakdown, Cause::page_fault).count, "page fault") +
-	       (file != nullptr ? " on " + printable(*file->path, shown_path_bytes) : std::string()) +
-	       (stall.limit && stall.limit->memory_bytes
-	            ? fmt::format(" (its cgroup {} has {})", stall.limit->path, format_limit(*stall.limit))
-	            : std::string()) +
+	       (file != nullptr ? " on " + printable(*file->path, shown_path_bytes) : std::string()) + memory_limit(stall) +
 	       (stall.cause == Cause::runqueue ? throttled(stall) : std::string());
 }
 
@@ -170,9 +175,7 @@ std::string what(const Stall &stall) {
 	if (count > 1 && !analysis::is_database_wait(*wait)) { // how often it tried again says nothing
 		text += fmt::format(", {} times", count);
 	}
-	if (stall.cause == Cause::page_fault && stall.limit) {
-		text += fmt::format(" (its cgroup {} has {})", stall.limit->path, format_limit(*stall.limit));
-	}
+	text += stall.cause == Cause::page_fault ? memory_limit(stall) : std::string();
 	const std::string woken = format_waker(stall, *wait);
 	return woken.empty() ? text : text + "," + woken + (has_place(stall) ? ";" : "");
 }
@@ -183,39 +186,53 @@ std::string short_place(const SourceFrame &frame) {
 	return frame.line ? fmt::format("{}:{}", name, *frame.line) : name;
 }
 
-} // namespace
+// What of a stall a sentence says.
+struct Said {
+	static constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+	bool clients = true;
+	std::size_t peers = all; // processes behind the last thread
+	std::size_t links = all; // threads, the loop's included
+	bool task = true;
+};
 
-void summarize(Stall &stall) {
-	std::string summary = fmt::format("blocked {}{}: ", format_duration(stall.duration_ns), stall.ongoing ? " (still)" : "");
-	summary += format_startup(stall);
-	const std::string chain = held_up_by(stall);
+std::string sentence(const Stall &stall, const Said &said) {
+	std::string text = fmt::format("blocked {}{}: ", format_duration(stall.duration_ns), stall.ongoing ? " (still)" : "");
+	text += format_startup(stall);
+	const std::string chain = held_up_by(stall, said.links);
 	// "; in": the place is the loop's, not that of the last thread named.
-	const std::string peer = format_peer_activity(stall);
-	summary += chain.empty()
-	               ? what(stall) + peer + (peer.empty() || !has_place(stall) ? "" : ";") + in_culprit(stall) + gil_end(stall)
-	               : chain + peer + (has_place(stall) ? ";" : "") + in_culprit(stall);
+	const std::string peer = chain.ends_with("…") ? std::string() : format_peer_activity(stall, said.peers);
+	const std::string place = in_culprit(stall, said.task);
+	text += chain.empty() ? what(stall) + peer + (peer.empty() || !has_place(stall) ? "" : ";") + place + gil_end(stall)
+	                      : chain + peer + (has_place(stall) ? ";" : "") + place;
 	if (stall.cause != Cause::runqueue) {
-		summary += throttled(stall);
+		text += throttled(stall);
 	}
-	summary += format_garbage(stall) + format_no_end(stall);
-	if (stall.clients && (stall.ongoing || stall.goes_on)) {
-		summary += "; " + format_clients(*stall.clients);
+	text += format_garbage(stall) + format_no_end(stall);
+	if (said.clients && stall.clients && (stall.ongoing || stall.goes_on)) {
+		text += "; " + format_clients(*stall.clients);
 	}
 	// Names come from the target: none of them may break the line or drive a terminal.
-	stall.summary = printable(summary, summary.size());
-	stall.advice = garbage_advice(stall);
-	if (!stall.advice) {
-		stall.advice =
-		    analysis::is_paging(stall)
-		        ? "pages that were not in memory are touched on the event loop, and read one by one: give it more memory, "
-		          "or touch them in a thread"
-		        : advice_for(stall);
-	}
+	return printable(text, text.size());
 }
 
-std::string format_finding(const Stall &stall) { return gil_end(stall) + throttled(stall); }
+// What the lines below a headline tell, too, goes first; the loop's own line stays. False: nothing more can go.
+bool say_less(Said &said) {
+	constexpr std::size_t some = 3; // longer chains than that never fit
+	if (said.clients) {
+		said.clients = false;
+	} else if (said.peers > 0) {
+		said.peers = std::min(said.peers - 1, some);
+	} else if (said.links > 1) {
+		said.links = std::min(said.links - 1, some);
+	} else if (said.task) {
+		said.task = false;
+	} else {
+		return false;
+	}
+	return true;
+}
 
-std::string format_headline(const Stall &stall) {
+std::string whole_headline(const Stall &stall) {
 	const std::string blocked = fmt::format("blocked {}{}", format_duration(stall.duration_ns), stall.ongoing ? " (still)" : "");
 	std::string text;
 	if (stall.summary.empty()) {
@@ -236,6 +253,28 @@ std::string format_headline(const Stall &stall) {
 		text += at.empty() ? at : ", in " + at;
 	}
 	return text;
+}
+
+} // namespace
+
+void summarize(Stall &stall) {
+	stall.summary = sentence(stall, {});
+	stall.advice = garbage_advice(stall);
+	if (!stall.advice) {
+		stall.advice = advice_for(stall);
+	}
+}
+
+std::string format_finding(const Stall &stall) { return gil_end(stall) + throttled(stall); }
+
+Headline format_headline(const Stall &stall, std::size_t columns) {
+	Headline headline{whole_headline(stall), true};
+	Said said;
+	while (!stall.summary.empty() && !fits_with_short_names(headline.text, columns) && say_less(said)) {
+		headline = {sentence(stall, said), false};
+	}
+	headline.text = shorten(headline.text, columns);
+	return headline;
 }
 
 } // namespace loopsnoop::summary

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <limits>
 #include <string>
 
 #include "model/stall.h"
@@ -11,8 +13,13 @@ namespace loopsnoop::summary {
 void summarize(Stall &stall);
 
 // What a stall says in its headline: its summary, or, where it has none, the same from its other fields. It names the duration
-// and the culprit's line in any case.
-[[nodiscard]] std::string format_headline(const Stall &stall);
+// and the culprit's line in any case. In fewer columns than that takes it says less: what customers wait, then the ends of
+// chains, then the task go; names are shortened before that, and words are left out only when all of it was not enough.
+struct Headline {
+	std::string text;
+	bool whole = true; // it says all that the summary says
+};
+[[nodiscard]] Headline format_headline(const Stall &stall, std::size_t columns = std::numeric_limits<std::size_t>::max());
 
 // What a line that stands for many such stalls keeps of it: ", held by thread crunch (tid 71) in …", " (its cgroup was throttled
 // …)"; empty: nothing.

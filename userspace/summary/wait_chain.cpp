@@ -56,7 +56,7 @@ std::string format_activity(const ThreadView &thread) {
 	return "is " + format_wait(wait);
 }
 
-std::string format_wait_chain(const std::vector<const ThreadView *> &links) {
+std::string format_wait_chain(const std::vector<const ThreadView *> &links, std::size_t most) {
 	if (links.empty() || analysis::held_lock(*links.front()) == nullptr) {
 		return {};
 	}
@@ -66,6 +66,9 @@ std::string format_wait_chain(const std::vector<const ThreadView *> &links) {
 	std::string text;
 	const std::size_t cut = links.size() > max_links ? links.size() - max_links : 0;
 	for (std::size_t i = 0; i < links.size(); i++) {
+		if (i == most) {
+			return text + ", …";
+		}
 		constexpr std::size_t shown_first = max_links / 2;
 		if (cut > 0 && i >= shown_first && i < shown_first + cut) {
 			text += i == shown_first ? fmt::format(", which waits, over {} more threads, for one that", cut) : "";

@@ -59,17 +59,3 @@ TEST_CASE("what is left out of the middle of a sentence are whole words") {
 	CHECK(shorten(sentence, 70) == "blocked 503 ms: waiting for a … to what waits for this loop");
 	CHECK(shorten(std::string(200, 'a') + " b", 40) == std::string(19, 'a') + "…" + std::string(18, 'a') + " b");
 }
-
-TEST_CASE("the ends of a chain go before what it begins with, and before the place") {
-	const std::string sentence =
-	    "held by exporter, which is in write() to a pipe of b (pid 8), which waits for c; in f (app.py:3)";
-	CHECK(shorten(sentence, 95) == "held by exporter, which is in write() to a pipe of b (pid 8), …; in f (app.py:3)");
-	CHECK(shorten(sentence, 60) == "held by exporter, …; in f (app.py:3)");
-	CHECK(shorten("waiting for a lock in f (app.py:3); 2 customers wait, for 3 s", 40) == "waiting for a lock in f (app.py:3)");
-	CHECK(shorten("waits for b, which writes to a full pipe; in f (a.py:3); a deadlock, which nothing here ends", 75) ==
-	      "waits for b, …; in f (a.py:3); a deadlock, which nothing here ends");
-	CHECK(shorten("waiting for a lock in f (app.py:3), in task Task-1077; held since before the fork", 75) ==
-	      "waiting for a lock in f (app.py:3); held since before the fork");
-	// Without ";" nobody knows where a clause ends.
-	CHECK(shorten("held by a thread, which computes in some place (app.py:3)", 50).ends_with("(app.py:3)"));
-}

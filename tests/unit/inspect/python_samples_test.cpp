@@ -20,6 +20,12 @@ PythonSample in_task(std::uint64_t time_ns, const std::string &name) {
 	return sample;
 }
 
+void add(PythonSamples &samples, std::uint64_t time_ns, const std::string &task, std::optional<std::uint64_t> queued) {
+	PythonSample sample = in_task(time_ns, task);
+	sample.queued_callbacks = queued;
+	samples.add(3, 0, std::move(sample));
+}
+
 Stall stall_of(std::uint64_t ns) {
 	Stall stall;
 	stall.duration_ns = ns;
@@ -76,20 +82,15 @@ TEST_CASE("a stall is of the task that most of it was a step of") {
 
 TEST_CASE("an iteration of many callbacks is told by the queue that grows shorter") {
 	PythonSamples samples;
-	const auto add = [&](std::uint64_t time_ns, const std::string &task, std::optional<std::uint64_t> queued) {
-		PythonSample sample = in_task(time_ns, task);
-		sample.queued_callbacks = queued;
-		samples.add(3, 0, std::move(sample));
-	};
-	add(50 * ms, "a", 2900);
-	add(250 * ms, "b", std::nullopt);
-	add(450 * ms, "c", 1500);
-	add(650 * ms, "d", 700);
+	add(samples, 50 * ms, "a", 2900);
+	add(samples, 250 * ms, "b", std::nullopt);
+	add(samples, 450 * ms, "c", 1500);
+	add(samples, 650 * ms, "d", 700);
 	Stall stall = stall_of(850 * ms);
 	samples.recall(3, stall);
 	CHECK(stall.callbacks == 2200U);
 	SECTION("one whose task had most of it has been held up by that") {
-		add(2000 * ms, "e", 700);
+		add(samples, 2000 * ms, "e", 700);
 		stall = stall_of(2100 * ms);
 		stall.callbacks.reset();
 		samples.recall(3, stall);
@@ -98,9 +99,7 @@ TEST_CASE("an iteration of many callbacks is told by the queue that grows shorte
 	SECTION("one whose queue only grows has come to none that is known") {
 		PythonSamples grows;
 		for (const std::uint64_t queued : {10U, 500U, 900U}) {
-			PythonSample sample = in_task(queued * ms, std::to_string(queued));
-			sample.queued_callbacks = queued;
-			grows.add(3, 0, std::move(sample));
+			add(grows, queued * ms, std::to_string(queued), queued);
 		}
 		stall = stall_of(1000 * ms);
 		stall.callbacks.reset();

@@ -76,16 +76,17 @@ TEST_CASE("a headline tells duration, cause, resource and line") {
 	Stall stall = database_stall(1, begin, 320 * ms);
 	const std::string made = "blocked 320 ms waiting on a socket: tcp 127.0.0.1:5432 of postgres (pid 812), in audit_middleware "
 	                         "(/srv/app/gateway/audit.py:57)";
-	CHECK(format_headline(stall) == made);
+	CHECK(format_headline(stall).text == made);
 	stall.summary = "blocked 320 ms on PostgreSQL in audit_middleware at gateway/audit.py:57";
-	CHECK(format_headline(stall) == stall.summary);
+	CHECK(format_headline(stall).text == stall.summary);
 	stall.summary = "waits for PostgreSQL";
-	CHECK(format_headline(stall) == "blocked 320 ms: waits for PostgreSQL, in audit_middleware (/srv/app/gateway/audit.py:57)");
+	CHECK(format_headline(stall).text ==
+	      "blocked 320 ms: waits for PostgreSQL, in audit_middleware (/srv/app/gateway/audit.py:57)");
 	stall.ongoing = true;
 	stall.summary = "";
 	stall.culprit.reset();
 	stall.waits.clear();
-	CHECK(format_headline(stall) == "blocked 320 ms (still) waiting on a socket");
+	CHECK(format_headline(stall).text == "blocked 320 ms (still) waiting on a socket");
 }
 
 TEST_CASE("the place falls back from culprit to what the stack knows") {

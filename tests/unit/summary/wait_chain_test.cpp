@@ -52,6 +52,30 @@ TEST_CASE("the summary follows the holder down to the pipe and who does not read
 	      "fluentd (pid 980); in handler (/srv/app/main.py:30)");
 }
 
+TEST_CASE("a headline without room says who waits, the ends of the chain and the task last, and its line always") {
+	Stall stall = stuck({writes_to_full_pipe(2, "t2")});
+	stall.task = StallTask{0x7f00, "Task-10", "health"};
+	stall.clients = Clients{};
+	stall.clients->unanswered = 1;
+	stall.clients->oldest_ns = 2'000'000'000;
+	stall.peer = PeerSnapshot{980, "fluentd", true, idle(980, "fluentd")};
+	judge_and_summarize(stall);
+	const std::string chain =
+	    "blocked 41.0 s (still): waits for a mutex held by t2 (tid 2), which is in write() to a full pipe read by "
+	    "fluentd (pid 980)";
+	const std::string waits = ", which itself waits for an answer from this process";
+	const std::string place = "; in handler (/srv/app/main.py:30)";
+	const auto said = [&](std::size_t columns) { return format_headline(stall, columns).text; };
+	CHECK(stall.summary == chain + waits + place + ", in task Task-10; 1 customer waits, for 2.00 s");
+	CHECK(format_headline(stall).whole);
+	CHECK(said(400) == stall.summary);
+	CHECK(said(240) == chain + waits + place + ", in task Task-10");
+	CHECK(said(200) == chain + ", …" + place + ", in task Task-10");
+	CHECK_FALSE(format_headline(stall, 200).whole);
+	CHECK(said(130) == "blocked 41.0 s (still): waits for a mutex held by t2 (tid 2), …" + place + ", in task Task-10");
+	CHECK(said(108) == "blocked 41.0 s (still): waits for a mutex held by t2 (tid 2), …; in handler (/srv/app/main.py:30)");
+}
+
 TEST_CASE("a deadlock is told as one, each thread with its line") {
 	Stall stall = stuck({at(waits_for(2, "B", 1), "/srv/app/app.py", 12)});
 	stall.deadlock = std::vector<std::uint32_t>{1, 2};

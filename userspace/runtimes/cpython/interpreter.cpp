@@ -104,6 +104,12 @@ std::uint64_t Interpreter::native_id(const process::Memory &memory, const Thread
 
 std::vector<ThreadState> Interpreter::threads() const { return threads(PageCache(*memory_, of_one_look)); }
 
+SourceFrame Interpreter::View::begin_of(const process::Memory &now, std::uint64_t code) const {
+	constexpr std::uint64_t first_unit = 0;
+	const bool index = offsets.frames.instruction_is_index;
+	return codes.resolve(now, {code, index ? first_unit : code + offsets.code_instructions.value_or(0)});
+}
+
 std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer) const {
 	const PageCache pages(*memory_, of_one_look);
 	return thread_state(tid, thread_pointer, threads(pages), pages);

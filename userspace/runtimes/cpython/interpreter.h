@@ -74,6 +74,9 @@ public:
 		CodeCache &codes;
 		std::uint64_t runtime; // address of _PyRuntime
 		const Version &version;
+
+		// Where the function of a code object begins.
+		[[nodiscard]] SourceFrame begin_of(const process::Memory &now, std::uint64_t code) const;
 	};
 	[[nodiscard]] View view() { return {*memory_, offsets_, codes_, location_.runtime, location_.version}; }
 

@@ -62,13 +62,6 @@ private:
 	std::map<std::uint64_t, LoopState> states_;
 };
 
-// Where a function begins.
-SourceFrame begin_of(const Interpreter::View &view, const process::Memory &memory, std::uint64_t code) {
-	constexpr std::uint64_t first_unit = 0;
-	const bool index = view.offsets.frames.instruction_is_index;
-	return view.codes.resolve(memory, {code, index ? first_unit : code + view.offsets.code_instructions.value_or(0)});
-}
-
 Registry Reading::list() {
 	constexpr int tries = 4;
 	Registry registry;
@@ -181,7 +174,7 @@ void Reading::add_callbacks(TaskLoop &loop, const LoopState &state) {
 		if (callback.task != 0) {
 			ready.task = callback.task;
 		} else if (callback.code != 0) {
-			ready.callback = begin_of(view_, cache_, callback.code);
+			ready.callback = view_.begin_of(cache_, callback.code);
 		}
 		loop.callbacks.push_back(std::move(ready));
 	}
@@ -442,55 +435,6 @@ void TaskReader::find_lists(Interpreter &python) {
 void TaskReader::read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets) {
 	find_lists(python);
 	Reading(python, debug_, into).read(greenlets);
-}
-
-std::optional<SourceFrame> TaskReader::called_for(Interpreter &python, std::uint64_t loop, int fd) {
-	const auto view = python.view();
-	const PageCache cache(view.memory);
-	ObjectReader reader(cache, view.offsets);
-	for (const std::uint64_t code : codes_called_for(reader, loop, fd)) {
-		const std::vector<SourceFrame> begin{begin_of(view, cache, code)};
-		if (innermost_application_frame(begin) != nullptr) {
-			return begin.front();
-		}
-	}
-	return std::nullopt;
-}
-
-TaskReader::Step TaskReader::step(Interpreter &python, std::uint32_t tid) {
-	find_lists(python);
-	const auto view = python.view();
-	constexpr std::uint8_t first_with_section = 14; // which has the running task, too
-	if (current_tasks_.empty() && view.version.minor < first_with_section) {
-		const PageCache cache(view.memory);
-		ObjectReader reader(cache, view.offsets);
-		current_tasks_ = find_current_tasks(reader, cache, view.runtime);
-	}
-	const auto state = python.thread_state(tid, 0);
-	const auto now = [&]() -> Step {
-		PageCache cache(view.memory);
-		ObjectReader reader(cache, view.offsets);
-		const Registry registry = read_running(reader, view.runtime, view.version.minor, debug_, current_tasks_);
-		for (const RunningLoop &running : registry.loops) {
-			if (running.thread.address != state) {
-				continue;
-			}
-			Step step{std::nullopt, queued_callbacks(reader, running.loop)};
-			if (running.task == 0) {
-				return step;
-			}
-			std::optional<FutureLayout> layout = future_layout(view.version.minor, reader, running.task, debug_);
-			const auto head = Futures(reader, layout).head(running.task);
-			step.task = head ? std::optional(Running{running.task, head->name, head->coroutine}) : std::nullopt;
-			return step;
-		}
-		return {};
-	};
-	Step first = now();
-	if (first.task && now().task != first.task) {
-		first.task.reset();
-	}
-	return first;
 }
 
 } // namespace loopsnoop::runtimes::cpython::asyncio
