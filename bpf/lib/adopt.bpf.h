@@ -105,9 +105,16 @@ static __noinline s32 open_loop(struct task_struct *task, struct ls_thread *thre
 static __noinline int announce_loop(struct task_struct *task, struct ls_thread *thread, s32 slot, struct ls_loop *loop)
 {
 	struct ls_loop_found *record;
+	u32 flags, rank, poll_syscall;
+	s32 poll_fd;
 
 	if (!task || !thread || !loop)
 		return 0;
+	/* Before the thread finds it: it may run on another CPU, come to its poll call, and announce that itself. */
+	flags = loop->flags;
+	rank = loop->rank;
+	poll_syscall = loop->poll_syscall;
+	poll_fd = loop->poll_fd;
 	barrier();
 	*(volatile s32 *)&thread->slot = slot;
 	slot_cache[(u32)task->pid % LS_SLOT_CACHE] = (u64)(u32)task->pid << 32 | (u32)slot;
@@ -117,10 +124,10 @@ static __noinline int announce_loop(struct task_struct *task, struct ls_thread *
 		return 0;
 	}
 	fill_header(&record->h, LS_RECORD_LOOP, slot, loop, bpf_ktime_get_ns());
-	record->flags = loop->flags;
-	record->poll_syscall = loop->poll_syscall;
-	record->poll_fd = loop->poll_fd;
-	record->rank = loop->rank;
+	record->flags = flags;
+	record->poll_syscall = poll_syscall;
+	record->poll_fd = poll_fd;
+	record->rank = rank;
 	__builtin_memset(record->comm, 0, sizeof(record->comm));
 	__builtin_memset(record->process_comm, 0, sizeof(record->process_comm));
 	read_comms(task, record->comm, record->process_comm);
