@@ -8,8 +8,7 @@ from . import places, snoop, target, waiting
 
 MS = 1_000_000
 MAX_RESIDENT_KIB = 96 * 1024
-LATEST_NS = 1000 * MS  # of a record after what it is about, and of the summary after Ctrl-C
-DETACH_NS = 1000 * MS  # then the kernel takes some fifty programs off its tracepoints, a few grace periods each: long on busy CPUs
+LATEST_NS = 1000 * MS  # of a record after what it is about, and of the end after Ctrl-C
 MAX_LINE_BYTES = 1 << 20
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
@@ -55,11 +54,12 @@ def follow(folder, *arguments, seconds=4, all_of_them=False, max_resident_kib=MA
             peak = peak_kib(snooping.process.pid)
             delay_ns = snooping.delay_ns() # of a busy machine
             before_ns = time.monotonic_ns()
-            recording = snooping.stop()
-            took_ns = time.monotonic_ns() - before_ns
+            snooping.interrupt()
+            snooping.process.wait(waiting.PATIENCE_S)
+            took_ns = time.monotonic_ns() - before_ns  # before what it wrote is held against the schema
+            recording = snooping.finish()
             text = snooping.text()
             arrivals_ns = snooping.arrivals_ns
-    summary_ns = next(arrivals_ns[index] for index, record in enumerate(recording.records) if record["type"] == "summary")
     late_ns = [
         arrivals_ns[index] - record["start_ns"] - record["duration_ns"]
         for index, record in enumerate(recording.records)
@@ -67,8 +67,7 @@ def follow(folder, *arguments, seconds=4, all_of_them=False, max_resident_kib=MA
     ]
     assert len(late_ns) >= seconds, f"{len(late_ns)} stalls of the healthy one were reported"
     assert max(late_ns) < LATEST_NS + delay_ns, f"{max(late_ns) / MS:.0f} ms late"
-    assert summary_ns - before_ns < LATEST_NS + delay_ns, f"the summary came after {(summary_ns - before_ns) / MS:.0f} ms"
-    assert took_ns < LATEST_NS + DETACH_NS + delay_ns, f"it ended after {took_ns / MS:.0f} ms"
+    assert took_ns < LATEST_NS + delay_ns, f"it ended after {took_ns / MS:.0f} ms"
     assert peak < max_resident_kib, f"{peak} KiB"
     assert not CONTROL.search(text), repr(CONTROL.search(text))
     assert max(len(str(record)) for record in recording.records) < 2 * MAX_LINE_BYTES

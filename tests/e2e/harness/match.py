@@ -113,7 +113,9 @@ def check_duration(event, stall, wait, expected):
         others = sum(
             each["duration_ns"]
             for each in stall["waits"]
-            if each is not wait and each["cause"] in causes_of(event) and each["start_ns"] >= event["start_ns"] - TOLERANCE_NS
+            if each is not wait
+            and each["cause"] in causes_of(event)
+            and event["start_ns"] - TOLERANCE_NS <= each["start_ns"] <= event["end_ns"]
         )
         others = min(others, off_cpu // 20)
         if not off_cpu - TOLERANCE_NS - run_queue - stolen - others <= got <= off_cpu + TOLERANCE_NS + computed:
