@@ -34,7 +34,8 @@ CALL = re.compile(
     r"(?<![\w.>:])(?:::|std::)?(open|openat|fopen|stat|lstat|fstatat|statx|access|faccessat|readlink|readlinkat|opendir|realpath|getxattr|process_vm_readv"
     r"|ifstream|directory_iterator|exists|canonical)\s*\(\s*(?!\))"
 )
-STREAM = re.compile(r"\bstd::ifstream\b|\bstd::filesystem::")
+# lexically_normal() looks at the text alone.
+STREAM = re.compile(r"\bstd::ifstream\b|\bstd::filesystem::(?!path\(\w+\)\.lexically_normal\(\))")
 
 
 def findings(userspace):

@@ -4,6 +4,7 @@
 #include <dwarf.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace loopsnoop::stacks {
 namespace {
@@ -82,6 +83,10 @@ std::optional<Entry> read_table(ByteCursor &cursor, bool wide, std::uint64_t wan
 std::string joined(const std::string &directory, const std::string &path) {
 	return path.empty() || path.front() == '/' || directory.empty() ? path : directory + "/" + path;
 }
+
+// Meson, and ccache with a base directory, hand the compiler paths that go up from the directory of the build:
+// /src/build/../file.c.
+std::string plain(const std::string &path) { return std::filesystem::path(path).lexically_normal().string(); }
 
 } // namespace
 
@@ -196,7 +201,7 @@ std::string LineProgram::path_before_5(std::uint64_t number) const {
 				break;
 			}
 		}
-		return joined(std::string(found.substr(0, max_path_bytes)), std::string(name.substr(0, max_path_bytes)));
+		return plain(joined(std::string(found.substr(0, max_path_bytes)), std::string(name.substr(0, max_path_bytes))));
 	}
 	return {};
 }
@@ -212,7 +217,7 @@ std::string LineProgram::path_since_5(std::uint64_t number, const StringAt &stri
 	ByteCursor again(tables_);
 	const auto directory = read_table(again, wide_, file->directory, string_at);
 	std::string path = joined(directory ? directory->path : std::string(), file->path);
-	return joined(compiled_in ? compiled_in->path : std::string(), path);
+	return plain(joined(compiled_in ? compiled_in->path : std::string(), path));
 }
 
 } // namespace loopsnoop::stacks
