@@ -66,7 +66,7 @@ std::string likeness(const ThreadView &thread) {
 	return key;
 }
 
-std::string thread_line(const ThreadView &thread) {
+std::string call_line(const ThreadView &thread) {
 	std::string line(name_of(thread.state));
 	if (thread.waited_ns) {
 		line += " for " + format_duration(*thread.waited_ns);
@@ -98,13 +98,13 @@ std::string group_text(const ThreadGroup &group, const std::map<std::uint32_t, s
 	if (group.size() == 1) {
 		out = style.palette.strong(fmt::format("{} {}", first.tid, printable(first.thread)));
 		out += first.tid == pid ? " (main thread)" : "";
-		out += ": " + thread_line(first);
+		out += ": " + call_line(first);
 		if (const auto waiters = held_up.find(first.tid); waiters != held_up.end()) {
 			out += ", " + style.palette.alarm(fmt::format("holds up {}", summary::plural(waiters->second, "thread")));
 		}
 	} else {
 		out = style.palette.strong(fmt::format("{} threads like this", group.size())) +
-		      fmt::format(" ({}): {}", names_of(group), thread_line(first));
+		      fmt::format(" ({}): {}", names_of(group), call_line(first));
 	}
 	out += '\n';
 	if (first.stack) {

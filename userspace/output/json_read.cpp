@@ -14,7 +14,7 @@ namespace loopsnoop::output {
 namespace {
 
 // Nothing loopsnoop writes is deeper than ten levels; a hostile file must not fill the stack of whoever walks the value.
-constexpr int max_depth = 64;
+constexpr int max_nesting = 64;
 
 bool too_deep(std::string_view line) {
 	int depth = 0;
@@ -27,7 +27,7 @@ bool too_deep(std::string_view line) {
 		} else if (c == '"') {
 			in_string = true;
 		} else if (c == '[' || c == '{') {
-			if (++depth > max_depth) {
+			if (++depth > max_nesting) {
 				return true;
 			}
 		} else if (c == ']' || c == '}') {
@@ -63,7 +63,7 @@ Result<std::optional<Record>> read_any(const nlohmann::json &json, std::string_v
 
 Result<std::optional<Record>> parse_json_line(std::string_view line) {
 	if (too_deep(line)) {
-		return not_a_record(fmt::format("nested deeper than {} levels", max_depth));
+		return not_a_record(fmt::format("nested deeper than {} levels", max_nesting));
 	}
 	const nlohmann::json json = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
 	if (json.is_discarded()) {

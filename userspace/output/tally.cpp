@@ -22,18 +22,18 @@ namespace loopsnoop::output {
 
 namespace {
 
-using Row = std::vector<std::string>;
+using Cells = std::vector<std::string>;
 
 // Columns as wide as their widest cell; all but the first `left` are right-aligned.
-std::string table(const std::vector<Row> &rows, std::size_t left, const Palette &palette) {
+std::string table(const std::vector<Cells> &rows, std::size_t left, const Palette &palette) {
 	std::vector<std::size_t> widths(rows.front().size());
-	for (const Row &row : rows) {
+	for (const Cells &row : rows) {
 		for (std::size_t i = 0; i < row.size(); i++) {
 			widths[i] = std::max(widths[i], columns_of(row[i]));
 		}
 	}
 	std::string out;
-	for (const Row &row : rows) {
+	for (const Cells &row : rows) {
 		std::string line;
 		for (std::size_t i = 0; i < row.size(); i++) {
 			const std::string padding(widths[i] - columns_of(row[i]), ' ');
@@ -49,14 +49,14 @@ constexpr std::size_t max_place = 120; // columns of a line's place, and of what
 
 // Columns "where", "cause", "on", numbers: where the terminal is too narrow for them, places and what they wait on are shortened;
 // where that would leave too little of them, each place stands above its numbers.
-std::string fitted_table(std::vector<Row> rows, const Palette &palette, std::size_t columns) {
+std::string fitted_table(std::vector<Cells> rows, const Palette &palette, std::size_t columns) {
 	constexpr std::size_t where = 0;
 	constexpr std::size_t on = 2;
 	constexpr std::size_t enough = 36; // of a place beside its numbers
 	constexpr std::size_t least_on = 10;
 	const auto width_of = [&](std::size_t column) {
 		std::size_t width = 0;
-		for (const Row &row : rows) {
+		for (const Cells &row : rows) {
 			width = std::max(width, columns_of(row[column]));
 		}
 		return width;
@@ -70,7 +70,7 @@ std::string fitted_table(std::vector<Row> rows, const Palette &palette, std::siz
 	}
 	const std::size_t left = columns > others ? columns - others : 0;
 	const auto cut = [&](std::size_t column, std::size_t width) {
-		for (Row &row : rows) {
+		for (Cells &row : rows) {
 			row[column] = cut_middle(row[column], width);
 		}
 	};
@@ -81,8 +81,8 @@ std::string fitted_table(std::vector<Row> rows, const Palette &palette, std::siz
 		return table(rows, 3, palette);
 	}
 	cut(on, std::max(least_on, left > 2 ? left - 2 : 0)); // the place's column is gone, but for the indent
-	std::vector<Row> numbers = rows;
-	for (Row &row : numbers) {
+	std::vector<Cells> numbers = rows;
+	for (Cells &row : numbers) {
 		row.erase(row.begin());
 		row.front().insert(0, "  ");
 	}
@@ -181,7 +181,7 @@ std::string Tally::cause_table(std::uint64_t loop_ns, const std::string &of_what
 	}
 	std::stable_sort(order.begin(), order.end(),
 	                 [this](std::size_t a, std::size_t b) { return by_cause_.at(a).total_ns > by_cause_.at(b).total_ns; });
-	std::vector<Row> rows{{"cause", "stalls", "total", "longest", of_what}};
+	std::vector<Cells> rows{{"cause", "stalls", "total", "longest", of_what}};
 	for (const std::size_t i : order) {
 		const Sum &sum = by_cause_.at(i);
 		rows.push_back({std::string(cause_texts.at(i).name), summary::thousands(sum.count), format_duration(sum.total_ns),
@@ -197,7 +197,7 @@ std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what,
 	constexpr std::uint64_t matters = 500;
 	const std::size_t all = lines.size();
 	std::erase_if(lines, [&](const LineTotals &line) { return line.ns * matters < all_.total_ns; });
-	std::vector<Row> rows{{"where", "cause", "on", "stalls", "total", "longest", of_what}};
+	std::vector<Cells> rows{{"where", "cause", "on", "stalls", "total", "longest", of_what}};
 	for (std::size_t i = 0; i < std::min(lines.size(), most_rows); i++) {
 		const LineTotals &line = lines[i];
 		rows.push_back({line.line.function.empty() ? "(place not known)" : shorten(summary::format_frame(line.line), max_place),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "output/text.h"
+#include "output/text_options.h"
 
 namespace loopsnoop::output {
 
