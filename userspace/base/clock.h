@@ -6,6 +6,8 @@
 
 namespace loopsnoop {
 
+inline constexpr std::uint64_t ns_per_s = 1'000'000'000;
+
 // CLOCK_MONOTONIC, ns: the clock of bpf_ktime_get_ns() and of every `…_ns` point in time in this program.
 [[nodiscard]] std::uint64_t monotonic_ns();
 

@@ -21,7 +21,6 @@ namespace loopsnoop::foreign {
 
 namespace {
 
-constexpr std::uint64_t ns_per_s = 1'000'000'000;
 constexpr std::uint64_t hurried_ns = 20'000'000;
 constexpr std::uint64_t end_ns = 500'000'000;
 constexpr std::uint64_t fork_ns = 500'000'000; // the spawner does nothing but fork

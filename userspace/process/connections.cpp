@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "process/pseudo_file.h"
 #include "process/socket_table.h"
 #include "process/text.h"
@@ -12,7 +13,6 @@ namespace loopsnoop::process {
 
 namespace {
 
-constexpr std::uint64_t ns_per_s = 1'000'000'000;
 constexpr std::uint64_t dump_lifetime_ns = ns_per_s;
 constexpr std::uint64_t list_lifetime_ns = 60 * ns_per_s;
 constexpr std::uint64_t time_wait_ns = 60 * ns_per_s; // TCP_TIMEWAIT_LEN

@@ -14,7 +14,7 @@
 #include "model/gauges.h"
 #include "model/session.h"
 #include "model/settings.h"
-#include "output/text.h"
+#include "output/status_line.h"
 
 namespace loopsnoop::session {
 

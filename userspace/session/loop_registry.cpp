@@ -185,11 +185,7 @@ std::map<LoopKey, Loop>::iterator LoopRegistry::remove(std::map<LoopKey, Loop>::
 		before_leaving_(loop, Leaves::ended);
 	}
 	if (loop.announced) {
-		ended_.push_back(loop.totals);
-		if (ended_.size() > max_ended) {
-			ended_.pop_front();
-			left_out_++;
-		}
+		ended_.add(loop.totals);
 	}
 	dropped_waits_ += loop.buffer.dropped_waits();
 	return loops_.erase(entry);
@@ -213,7 +209,7 @@ std::vector<LoopState> LoopRegistry::current() const {
 }
 
 std::vector<LoopTotals> LoopRegistry::totals() const {
-	std::vector<LoopTotals> totals(ended_.begin(), ended_.end());
+	std::vector<LoopTotals> totals(ended_.totals().begin(), ended_.totals().end());
 	for (const auto &[key, loop] : loops_) {
 		if (loop.announced) {
 			totals.push_back(loop.totals);

@@ -15,9 +15,29 @@
 
 namespace loopsnoop::session {
 
+// The totals of the latest loops that have ended.
+class EndedLoops {
+public:
+	void add(const LoopTotals &totals) {
+		totals_.push_back(totals);
+		if (totals_.size() > most) {
+			totals_.pop_front();
+			left_out_++;
+		}
+	}
+	[[nodiscard]] const std::deque<LoopTotals> &totals() const { return totals_; }
+	[[nodiscard]] std::uint64_t left_out() const { return left_out_; } // loops beyond the number that is kept
+
+private:
+	static constexpr std::size_t most = 4096;
+
+	std::deque<LoopTotals> totals_;
+	std::uint64_t left_out_ = 0;
+};
+
 // Which threads are loops: one Loop for each thread that the kernel side gave a place in its table, from LoopAppeared to the
 // thread's end. Only this class changes the status of a loop and says in a record that it was found. One thread. As many loops as
-// the kernel's table has places; of those that have ended the totals of the latest 4096 are kept.
+// the kernel's table has places.
 class LoopRegistry {
 public:
 	enum class Leaves : std::uint8_t {
@@ -55,12 +75,10 @@ public:
 	[[nodiscard]] std::vector<LoopState> current() const;
 	// Of all that were announced, those that have ended included.
 	[[nodiscard]] std::vector<LoopTotals> totals() const;
-	[[nodiscard]] std::uint64_t totals_left_out() const { return left_out_; } // loops beyond the number that is kept
+	[[nodiscard]] std::uint64_t totals_left_out() const { return ended_.left_out(); }
 	[[nodiscard]] std::uint64_t dropped_waits() const;
 
 private:
-	static constexpr std::size_t max_ended = 4096;
-
 	[[nodiscard]] Loop &take_in(const LoopAppeared &event);
 	[[nodiscard]] bool wanted(const Loop &loop) const;
 	[[nodiscard]] bool shares_poll_fd(const Loop &loop);
@@ -74,8 +92,7 @@ private:
 	ProcessFacts &facts_;
 	std::function<void(Loop &, Leaves)> before_leaving_;
 	std::map<LoopKey, Loop> loops_;
-	std::deque<LoopTotals> ended_;
-	std::uint64_t left_out_ = 0;
+	EndedLoops ended_;
 	std::uint64_t dropped_waits_ = 0; // of those that have ended
 };
 

@@ -3,12 +3,9 @@
 
 #include <poll.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <csignal>
-#include <iterator>
 #include <utility>
 #include <variant>
 
@@ -25,7 +22,6 @@ namespace loopsnoop::session {
 
 namespace {
 
-constexpr std::uint64_t ns_per_s = 1'000'000'000;
 constexpr std::uint64_t tick_ns = 50'000'000;
 constexpr std::uint64_t slack_ns = 2'000'000; // what a tick may come late
 constexpr std::uint64_t shortest_tick_ns = 5'000'000;
@@ -78,7 +74,7 @@ Session::Session(const FollowSettings &settings, const Outputs &outputs, collect
               [this](const Record &record) { begun_ ? write(record) : early_.push_back(record); },
           },
           settings_.stack_bytes),
-      events_(collector_) {}
+      follower_(prepared_.requests, prepared_.discovery, parts_, [this] { drain(); }), events_(collector_) {}
 
 void Session::write(const Record &record) {
 	if (going_on_ && !outputs_.record(record)) {
@@ -95,39 +91,13 @@ void Session::drain(std::uint64_t until_ns) {
 		if (!event) {
 			break;
 		}
-		if (const auto *candidate = std::get_if<Candidate>(&*event); candidate != nullptr && prepared_.discovery) {
-			prepared_.discovery->on(*candidate);
+		if (const auto *candidate = std::get_if<Candidate>(&*event)) {
+			follower_.on(*candidate);
 		}
 		parts_.events.handle(std::move(*event));
 		if (left % between_looks == 0 && monotonic_ns() >= until_ns) {
 			break;
 		}
-	}
-}
-
-void Session::follow_found(const std::vector<collector::FollowRequest> &found) {
-	for (const collector::FollowRequest &request : found) {
-		parts_.processes.expect(request.pid, Processes::Asked::found);
-	}
-	collector_.follow_all(found);
-	for (const collector::FollowRequest &request : found) {
-		parts_.attach.correct_private_polls(request.pid);
-	}
-	drain();
-}
-
-// Begins to follow what discovery has found meanwhile.
-std::vector<collector::FollowRequest> Session::take_up() {
-	auto found =
-	    prepared_.discovery->take(collector_, monotonic_ns(), [&](std::uint32_t pid) { return parts_.processes.contains(pid); });
-	follow_found(found);
-	return found;
-}
-
-void Session::look_at(const std::vector<collector::FollowRequest> &found) {
-	for (const collector::FollowRequest &request : found) {
-		parts_.processes.forget_unseen(request.pid);
-		parts_.attach.inspect(request.pid);
 	}
 }
 
@@ -138,49 +108,18 @@ void Session::tick() {
 	}
 }
 
-// Those that were named; returns those that were found besides.
-Result<std::vector<collector::FollowRequest>> Session::follow_all() {
-	for (const collector::FollowRequest &request : prepared_.requests) {
-		parts_.processes.expect(request.pid, Processes::Asked::by_name);
-		if (auto followed = collector_.follow(request); !followed) {
-			return followed.error();
-		}
-		parts_.attach.correct_private_polls(request.pid);
-	}
-	drain();
-	for (const collector::FollowRequest &request : prepared_.requests) {
-		parts_.attach.probe_sleeping_poll(request.pid);
-	}
-	drain();
-	std::vector<collector::FollowRequest> found;
-	// Until there are no more: they may fork before they are followed. Those that a followed one forks are followed already.
-	for (;;) {
-		auto below = discovery::descendants_of(prepared_.requests, prepared_.proc);
-		std::erase_if(below, [&](const collector::FollowRequest &request) { return parts_.processes.contains(request.pid); });
-		if (below.empty()) {
-			break;
-		}
-		follow_found(below);
-		std::ranges::move(below, std::back_inserter(found));
-	}
-	if (prepared_.discovery) {
-		std::ranges::move(take_up(), std::back_inserter(found));
-	}
-	return found;
-}
-
 Result<void> Session::begin() {
 	foreign::access().hurry_by(prepared_.signals.get());
 	SessionStart start = session_start(settings_, collector_);
 	start.missing.insert(start.missing.end(), prepared_.missing.begin(), prepared_.missing.end());
 	start_ns_ = start.start_ns = monotonic_ns();
 	start.started_at = rfc3339_utc(realtime_ns());
-	auto found = follow_all();
+	auto found = follower_.begin();
 	if (!found) {
 		return found.error();
 	}
 	parts_.tick.prepare();
-	if (!prepared_.discovery) { // which finds them itself
+	if (!follower_.discovers()) { // which finds them itself
 		start.not_followed = discovery::not_followed(prepared_.requests, prepared_.proc);
 	}
 	start.workers = std::move(prepared_.workers);
@@ -200,7 +139,7 @@ Result<void> Session::begin() {
 			parts_.attach.inspect(request.pid);
 		}
 	}
-	look_at(*found);
+	follower_.look_at(*found);
 	tick();
 	return {};
 }
@@ -233,36 +172,6 @@ void Session::tell_status() {
 	}
 }
 
-// Somebody wants an end.
-Session::Next Session::obey(int forward) {
-	auto &launch = prepared_.launch;
-	// The command got the Ctrl-C as well: its end is waited for, a second one is for loopsnoop alone.
-	if (!launch || launch->status() || interrupted_) {
-		return Next::end;
-	}
-	if (!launch->begun()) { // its program lies where nothing answers: nobody knows when that ends
-		(void)kill(launch->pid(), SIGKILL);
-		return Next::end;
-	}
-	if (forward != 0) {
-		(void)kill(launch->pid(), forward);
-	}
-	interrupted_ = true;
-	end_of_patience_ns_ = monotonic_ns() + ns_per_s / 2;
-	return Next::go_on;
-}
-
-// The command was told to end, and sleeps where no signal reaches it: nobody knows when that ends.
-bool Session::command_hangs() {
-	if (!interrupted_ || monotonic_ns() < end_of_patience_ns_ || prepared_.launch->status()) {
-		return false;
-	}
-	end_of_patience_ns_ = monotonic_ns() + ns_per_s / 4; // once more, should it be on its way out
-	const auto status = prepared_.proc.status(static_cast<std::uint32_t>(prepared_.launch->pid()));
-	const bool hangs = status && status->state == 'D';
-	return std::exchange(command_hung_, hangs) && hangs;
-}
-
 void Session::run() {
 	live_.emplace(outputs_.live, collector_, [this] { return losses(); });
 	const std::uint64_t until = settings_.duration_ns ? start_ns_ + *settings_.duration_ns : ~0ULL;
@@ -281,9 +190,7 @@ void Session::run() {
 		}
 		drain(next_tick);
 		if (monotonic_ns() >= next_tick) {
-			if (prepared_.discovery) {
-				look_at(take_up());
-			}
+			follower_.go_on();
 			tick();
 			const std::uint64_t after = monotonic_ns();
 			live_->update(after);
@@ -293,10 +200,10 @@ void Session::run() {
 			next_status = monotonic_ns() + status_ns;
 			tell_status();
 		}
-		if (got.stop && obey(got.forward) == Next::end) {
+		if (got.stop && command_.obey(got.forward) == CommandEnd::Next::end) {
 			break;
 		}
-		if (command_hangs() || (!prepared_.discovery && parts_.processes.size() == 0)) {
+		if (command_.hangs() || (!follower_.discovers() && parts_.processes.size() == 0)) {
 			break;
 		}
 	}
@@ -331,13 +238,7 @@ FollowEnd Session::finish() {
 	drain();
 	tell_status(); // what kept us from seeing, of a session that was shorter than the time between two of them, too
 	write(summary());
-	if (auto &launch = prepared_.launch) {
-		// Its last thread may be gone a moment before it can be reaped.
-		for (int i = 0; i < 100 && !launch->status() && parts_.processes.size() == 0; i++) {
-			usleep(10'000);
-		}
-		end_.command_status = launch->status();
-	}
+	end_.command_status = command_.status(parts_.processes.size() == 0);
 	end_.stalls = parts_.totals.stalls();
 	return end_;
 }

@@ -12,8 +12,10 @@
 #include "discovery/discovery.h"
 #include "discovery/launch.h"
 #include "process/procfs.h"
+#include "session/command_end.h"
 #include "session/event_queue.h"
 #include "session/follow.h"
+#include "session/follower.h"
 #include "session/live_numbers.h"
 #include "session/session_parts.h"
 #include "session/status_meter.h"
@@ -51,19 +53,11 @@ public:
 	[[nodiscard]] FollowEnd finish();
 
 private:
-	enum class Next : std::uint8_t { go_on, end };
-
 	void write(const Record &record);
 	void drain(std::uint64_t until_ns = ~0ULL);
-	void follow_found(const std::vector<collector::FollowRequest> &found);
-	[[nodiscard]] std::vector<collector::FollowRequest> take_up();
-	[[nodiscard]] Result<std::vector<collector::FollowRequest>> follow_all();
-	void look_at(const std::vector<collector::FollowRequest> &found);
 	void tick();
 	void tell_status();
 	void wait_until(std::uint64_t time_ns);
-	[[nodiscard]] Next obey(int forward);
-	[[nodiscard]] bool command_hangs();
 	[[nodiscard]] SessionSummary summary();
 	[[nodiscard]] LossCounts losses() const;
 
@@ -71,17 +65,16 @@ private:
 	const Outputs &outputs_;
 	collector::Collector &collector_;
 	Prepared prepared_;
+	CommandEnd command_{prepared_.launch, prepared_.proc};
 	SessionParts parts_;
+	Follower follower_;
 	EventQueue events_;
 	StatusMeter meter_;
 	Pulse pulse_{"session"};
 	std::vector<WaitedFor> waited_for_; // at the end
 	std::vector<Record> early_;         // until the session record is out, the others wait
 	bool begun_ = false;
-	bool going_on_ = true;     // somebody reads
-	bool interrupted_ = false; // the command was told to end
-	std::uint64_t end_of_patience_ns_ = 0;
-	bool command_hung_ = false;
+	bool going_on_ = true; // somebody reads
 	std::uint64_t start_ns_ = 0;
 	FollowEnd end_;
 	std::optional<LiveNumbersLender> live_; // until the summary is out

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/clock.h"
 #include "summary/standstill_summary.h"
 
 namespace loopsnoop::session {
@@ -13,7 +14,6 @@ namespace {
 
 using runtimes::cpython::asyncio::Greenlets;
 
-constexpr std::uint64_t ns_per_s = 1'000'000'000;
 constexpr std::uint64_t again_ns = ns_per_s; // between two looks at what may stand still
 constexpr std::uint64_t longest_pause_ns = 60 * ns_per_s;
 constexpr std::uint64_t thrift = 1000; // a round takes at most this part of the time

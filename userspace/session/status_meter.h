@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "output/text.h"
+#include "output/status_line.h"
 #include "session/session_parts.h"
 
 namespace loopsnoop::session {
