@@ -18,8 +18,14 @@ void Children::forked(std::uint32_t parent, std::uint32_t child, std::uint64_t n
 	if (children_.size() < max_children) {
 		const auto status = proc_.status(child);
 		const std::uint32_t inner = status && !status->nspids.empty() ? status->nspids.back() : 0;
-		children_[child] = {proc_.comm(child), parent, inner, now_ns, false};
+		children_[child] = {proc_.comm(child), parent, inner, status ? status->start_time_ticks : 0, now_ns, false};
 	}
+}
+
+// Its pid may be another's by now.
+bool Children::lives(std::uint32_t pid, const Child &child) const {
+	const auto status = proc_.status(pid);
+	return status && (child.start_ticks == 0 || status->start_time_ticks == child.start_ticks);
 }
 
 void Children::refresh(std::uint64_t now_ns) {
@@ -28,14 +34,18 @@ void Children::refresh(std::uint64_t now_ns) {
 			continue;
 		}
 		std::string comm = proc_.comm(pid);
-		if (comm.empty()) {
+		if (comm.empty() || !lives(pid, child)) {
 			child.gone = true;
 		} else {
 			child.comm = std::move(comm);
 		}
 	}
+	if (now_ns < next_forgetting_ns_) {
+		return;
+	}
+	next_forgetting_ns_ = now_ns + settling_ns;
 	std::erase_if(children_, [&](const auto &entry) {
-		return now_ns - entry.second.forked_ns > remembered_ns && (entry.second.gone || !proc_.exists(entry.first));
+		return now_ns - entry.second.forked_ns > remembered_ns && (entry.second.gone || !lives(entry.first, entry.second));
 	});
 }
 

@@ -27,13 +27,17 @@ private:
 	struct Child {
 		std::string comm;
 		std::uint32_t parent = 0;
-		std::uint32_t inner_pid = 0; // in its own pid namespace; 0: not known
+		std::uint32_t inner_pid = 0;   // in its own pid namespace; 0: not known
+		std::uint64_t start_ticks = 0; // ProcessStatus::start_time_ticks; 0: not known
 		std::uint64_t forked_ns = 0;
 		bool gone = false;
 	};
 
+	[[nodiscard]] bool lives(std::uint32_t pid, const Child &child) const;
+
 	process::ProcFs proc_;
 	std::map<std::uint32_t, Child> children_;
+	std::uint64_t next_forgetting_ns_ = 0;
 };
 
 } // namespace loopsnoop::inspect

@@ -56,6 +56,19 @@ const ProcessName &Programs::name(std::uint32_t pid) {
 }
 
 Peer Programs::peer(std::uint32_t pid) {
+	constexpr std::uint64_t valid_ns = 100'000'000; // stalls may end by the thousand
+	if (const std::uint64_t now = monotonic_ns(); now >= programs_[pid].next_start_ns) {
+		Program &program = programs_[pid];
+		const auto status = proc_.status(pid);
+		if (status && program.start_ticks != 0 && status->start_time_ticks != program.start_ticks) {
+			program.comm.clear(); // its names alone: somebody may be reading with the rest
+			program.next_name_ns = 0;
+			program.name = {};
+			program.program_name.clear();
+		}
+		program.start_ticks = status ? status->start_time_ticks : program.start_ticks;
+		program.next_start_ns = now + valid_ns;
+	}
 	read_name(pid);
 	Peer peer{pid, comm(pid)};
 	// A name that a program has given itself stays.
@@ -129,7 +142,14 @@ runtimes::v8::Frames *Programs::javascript(std::uint32_t pid) {
 }
 
 void Programs::forget_gone() {
-	std::erase_if(programs_, [&](const auto &entry) { return !proc_.exists(entry.first); });
+	std::erase_if(programs_, [&](const auto &entry) {
+		const auto &[pid, program] = entry;
+		if (program.start_ticks == 0) {
+			return !proc_.exists(pid);
+		}
+		const auto status = proc_.status(pid);
+		return !status || status->start_time_ticks != program.start_ticks;
+	});
 }
 
 void Programs::learn_thread_names(std::uint32_t pid) {

@@ -42,7 +42,7 @@ public:
 
 	// One of perhaps hundreds: what is not CPython after some seconds is asked about ever more rarely still.
 	void seldom(std::uint32_t pid) { programs_[pid].seldom = true; }
-	// Forgets the processes that are gone; of those that are not followed nobody tells.
+	// Forgets the processes that are gone, and those whose pid is another's by now; of those that are not followed nobody tells.
 	void forget_gone();
 	void exec(std::uint32_t pid) { programs_.erase(pid); }
 	void forget(std::uint32_t pid) { programs_.erase(pid); }
@@ -51,6 +51,8 @@ private:
 	void read_name(std::uint32_t pid);
 
 	struct Program {
+		std::uint64_t start_ticks = 0; // ProcessStatus::start_time_ticks, of one that peer() was asked for; 0: not known
+		std::uint64_t next_start_ns = 0;
 		std::string comm;
 		ProcessName name;
 		std::string program_name; // of its script or program, whatever unit it is in

@@ -13,7 +13,7 @@ namespace {
 
 // A reading costs some 100 us, mostly for the mounts: often only where a limit is at work.
 constexpr std::uint64_t still_pause_ns = 1'000'000'000;
-constexpr std::uint64_t seldom_pause_ns = 10'000'000'000;
+constexpr std::uint64_t seldom_still_pause_ns = 10'000'000'000;
 constexpr std::uint64_t lively_ns = 10'000'000'000;
 // A stall that waited for a CPU for less than that is told by what was read up to so long ago.
 constexpr std::uint64_t little_ns = 1'000'000;
@@ -47,7 +47,7 @@ void ThrottleWatch::read(std::uint32_t pid, Process &process, std::uint64_t now_
 		}
 	}
 	const bool lively = process.readings.size() > 1 && now_ns - process.readings.back().time_ns < lively_ns;
-	process.next_ns = lively ? now_ns : now_ns + (process.seldom ? seldom_pause_ns : still_pause_ns);
+	process.next_ns = lively ? now_ns : now_ns + (process.seldom ? seldom_still_pause_ns : still_pause_ns);
 }
 
 void ThrottleWatch::tick(std::uint32_t pid, std::uint64_t now_ns) {

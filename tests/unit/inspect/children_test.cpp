@@ -39,6 +39,18 @@ TEST_CASE("a child goes by its program's name, also after it has ended") {
 	CHECK_FALSE(children.comm(10));
 }
 
+TEST_CASE("a child whose pid is another's by now keeps its name, and is forgotten") {
+	const FixtureTree tree;
+	tree.process(10, "convert", 10);
+	Children children((process::ProcFs(tree.root())));
+	children.forked(1, 10, 0);
+	tree.process(10, "cron", 10, 'S', 0, 200);
+	children.refresh(s / 2);
+	CHECK(children.comm(10) == "convert");
+	children.refresh(100 * s);
+	CHECK_FALSE(children.knows(10));
+}
+
 TEST_CASE("a child is known by the pid that its parent has for it") {
 	const FixtureTree tree;
 	process_in_namespace(tree, 100, 1);

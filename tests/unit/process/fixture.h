@@ -35,13 +35,15 @@ public:
 		std::filesystem::create_directories((root_ / name).parent_path());
 		std::filesystem::create_symlink(target, root_ / name);
 	}
-	// A process of one thread: stat, status, comm. `name`: with anything that a name may hold; `flags`: field 9 of stat.
-	void process(unsigned pid, const std::string &name, unsigned tgid, char state = 'S', unsigned flags = 0) const {
+	// A process of one thread: stat, status, comm. `name`: with anything that a name may hold; `flags`: field 9 of stat; `start`:
+	// in ticks.
+	void process(unsigned pid, const std::string &name, unsigned tgid, char state = 'S', unsigned flags = 0,
+	             unsigned start = 100) const {
 		const std::string folder = std::to_string(pid);
 		file(folder + "/comm", name + "\n");
-		file(folder + "/stat",
-		     folder + " (" + name + ") " + state + " 1 1 1 0 -1 " + std::to_string(flags) +
-		         " 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0\n");
+		file(folder + "/stat", folder + " (" + name + ") " + state + " 1 1 1 0 -1 " + std::to_string(flags) +
+		                           " 0 0 0 0 0 0 0 0 20 0 1 0 " + std::to_string(start) +
+		                           " 0 0 18446744073709551615 0 0 0 0 0 0 0 0 0 0 0 0 17 0 0 0 0 0 0\n");
 		file(folder + "/status", "Name:\t" + name + "\nState:\t" + std::string(1, state) + "\nTgid:\t" + std::to_string(tgid) +
 		                             "\nPid:\t" + folder + "\nPPid:\t1\nUid:\t0\t0\t0\t0\nNSpid:\t" + folder + "\nThreads:\t1\n");
 	}
