@@ -7,6 +7,8 @@
 #include <string_view>
 #include <variant>
 
+#include "analysis/frame_names.h"
+
 namespace loopsnoop::analysis {
 
 namespace {
@@ -15,18 +17,13 @@ template <std::size_t n> bool is_one_of(std::string_view name, const std::array<
 	return std::ranges::find(names, name) != names.end();
 }
 
-std::string_view last_part(std::string_view name) {
-	const std::size_t dot = name.rfind('.');
-	return dot == std::string_view::npos ? name : name.substr(dot + 1);
-}
-
 struct PythonPlace {
 	std::string_view file; // how its path ends
 	std::string_view function;
 };
 
 bool is_at(const SourceFrame &frame, const PythonPlace &place) {
-	return std::string_view(frame.file).ends_with(place.file) && last_part(frame.function) == place.function;
+	return std::string_view(frame.file).ends_with(place.file) && without_class(frame.function) == place.function;
 }
 
 template <std::size_t n> bool is_at_one_of(const SourceFrame &frame, const std::array<PythonPlace, n> &places) {
@@ -73,7 +70,7 @@ constexpr std::array<std::string_view, 7> library_folders{
     "/multiprocessing/", "/billiard/", "/concurrent/futures/", "/threading.py", "/queue.py", "/selectors.py", "/socket.py",
 };
 
-bool is_library(const SourceFrame &frame) {
+bool is_library_frame(const SourceFrame &frame) {
 	return std::ranges::any_of(library_folders,
 	                           [&](std::string_view folder) { return frame.file.find(folder) != std::string::npos; });
 }
@@ -84,7 +81,7 @@ bool fetches_job(const Stack &stack) {
 		if (is_at_one_of(frame, job_places)) {
 			return true;
 		}
-		if (!is_library(frame)) {
+		if (!is_library_frame(frame)) {
 			return false;
 		}
 	}
@@ -96,16 +93,11 @@ bool minds_others(const Stack &stack) {
 		if (is_at_one_of(frame, minding_places)) {
 			return true;
 		}
-		if (!is_library(frame)) {
+		if (!is_library_frame(frame)) {
 			return false;
 		}
 	}
 	return false;
-}
-
-bool imports(const Stack &stack) {
-	return std::ranges::any_of(stack.python,
-	                           [](const SourceFrame &frame) { return frame.file.starts_with("<frozen importlib._bootstrap"); });
 }
 
 // Calls in which a program waits for whatever comes: signals, or a customer's connection.

@@ -9,6 +9,7 @@
 
 #include "analysis/by_design.h"
 #include "analysis/culprit.h"
+#include "analysis/frame_names.h"
 #include "analysis/wait_graph.h"
 
 namespace loopsnoop::analysis {
@@ -16,11 +17,6 @@ namespace loopsnoop::analysis {
 namespace {
 
 // A module's body runs, below somebody else's code: not that of the program itself, which is outermost.
-bool imports(const Stack &stack) {
-	return std::ranges::any_of(stack.python,
-	                           [](const SourceFrame &frame) { return frame.file.starts_with("<frozen importlib._bootstrap"); });
-}
-
 } // namespace
 
 bool has_served(const ServingSigns &signs) { return signs.accepted || (signs.watched && !signs.from_beginning); }

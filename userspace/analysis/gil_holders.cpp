@@ -13,7 +13,7 @@ namespace loopsnoop::analysis {
 
 namespace {
 
-struct Weight {
+struct Held {
 	std::uint64_t samples = 0;
 	std::uint64_t ns = 0;
 };
@@ -34,10 +34,10 @@ std::optional<Holder> holder_by_waker(const Stall &stall, const Wait &wait) {
 } // namespace
 
 MainGilHolder main_gil_holder(const std::vector<GilHolding> &holders) {
-	std::map<std::uint32_t, Weight> threads;
-	Weight all;
+	std::map<std::uint32_t, Held> threads;
+	Held all;
 	for (const GilHolding &holder : holders) {
-		Weight &thread = threads[holder.tid];
+		Held &thread = threads[holder.tid];
 		thread.samples += holder.samples;
 		thread.ns += holder.ns;
 		all.ns += holder.ns;

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "analysis/frame_names.h"
+
 namespace loopsnoop::analysis {
 
 namespace {
@@ -43,14 +45,9 @@ constexpr std::array<std::string_view, 14> native_marks{
     "event_process_active", // libevent
 };
 
-std::string_view last_part(std::string_view name) {
-	const std::size_t dot = name.rfind('.');
-	return dot == std::string_view::npos ? name : name.substr(dot + 1);
-}
-
 bool is_mark(const SourceFrame &frame) {
 	return std::ranges::any_of(python_marks, [&](const PythonMark &mark) {
-		return std::string_view(frame.file).ends_with(mark.file) && last_part(frame.function) == mark.function;
+		return std::string_view(frame.file).ends_with(mark.file) && without_class(frame.function) == mark.function;
 	});
 }
 
@@ -68,7 +65,7 @@ bool is_mark(const NativeFrame &frame) {
 	        std::ranges::any_of(native_prefixes, [&](std::string_view prefix) { return frame.function->starts_with(prefix); }));
 }
 
-bool is_library(std::string_view module) { return module.find(".so") != std::string_view::npos; }
+bool is_shared_object(std::string_view module) { return module.find(".so") != std::string_view::npos; }
 
 bool is_c_library(const std::optional<std::string> &module) { return module && module->find("/libc.") != std::string::npos; }
 
@@ -87,7 +84,7 @@ bool runs_event_loop(const Stack &stack) {
 bool polls_for_itself(const Stack &stack) {
 	const auto mark = std::ranges::find_if(stack.native, [](const NativeFrame &frame) { return is_mark(frame); });
 	// The innermost frame is the call itself, in the C library.
-	if (mark == stack.native.end() || mark == stack.native.begin() || !mark->module || !is_library(*mark->module)) {
+	if (mark == stack.native.end() || mark == stack.native.begin() || !mark->module || !is_shared_object(*mark->module)) {
 		return false;
 	}
 	return std::all_of(stack.native.begin() + 1, mark,

@@ -8,17 +8,13 @@
 #include <vector>
 
 #include "analysis/culprit.h"
+#include "analysis/frame_names.h"
 #include "analysis/wait_graph.h"
 #include "model/application.h"
 
 namespace loopsnoop::analysis {
 
 namespace {
-
-std::string_view without_class(std::string_view function) {
-	const std::size_t dot = function.rfind('.');
-	return dot == std::string_view::npos ? function : function.substr(dot + 1);
-}
 
 // CPython's concurrent/futures/thread.py, where a worker without a call is in _worker(), its queue written in C; a library's own
 // workers are below queue.get().

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "analysis/culprit.h"
+#include "analysis/frame_names.h"
 
 namespace loopsnoop::analysis {
 
@@ -23,11 +24,6 @@ constexpr std::array pools{
     Pool{"/urllib3/connectionpool.py", "_get_conn", "urllib3's connection pool", {"/urllib3/", "/requests/", "/urllib3/"}},
     Pool{"/dbutils/pooled_db.py", "connection", "DBUtils' connection pool", {"/dbutils/", "/psycopg2/", "/pymysql/"}},
 };
-
-std::string_view without_class(std::string_view function) {
-	const std::size_t dot = function.rfind('.');
-	return dot == std::string_view::npos ? function : function.substr(dot + 1);
-}
 
 // The wait itself is a Condition's, or a queue's: it is innermost.
 const Pool *find_pool(const Stack &stack) {

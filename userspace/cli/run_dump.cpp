@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/run_dump.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 #include <optional>
 #include <string>
 
 #include "analysis/stuck_tasks.h"
-#include "base/escape.h"
+#include "cli/fail.h"
 #include "cli/named_process.h"
 #include "cli/record_writer.h"
 #include "cli/unanswered.h"
@@ -29,11 +27,6 @@ namespace {
 std::string json_line(const Dump &dump) {
 	const std::optional<Record> smaller = output::limited(dump);
 	return output::to_json_line(smaller ? *smaller : Record(dump));
-}
-
-int fail(const Error &error) {
-	fmt::print(stderr, "loopsnoop: {}\n", printable(error.describe(), shown_path_bytes * 2));
-	return 1;
 }
 
 } // namespace

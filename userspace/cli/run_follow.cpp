@@ -13,8 +13,8 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
-#include "base/escape.h"
 #include "base/version.h"
+#include "cli/fail.h"
 #include "cli/record_file.h"
 #include "cli/record_writer.h"
 #include "cli/report.h"
@@ -28,8 +28,6 @@
 namespace loopsnoop::cli {
 
 namespace {
-
-constexpr std::size_t max_error_bytes = 4096; // arguments may be in it
 
 SessionSummary with_unwritten(SessionSummary summary, std::uint64_t records) {
 	summary.lost.at(static_cast<std::size_t>(Loss::unwritten)) += records;
@@ -50,11 +48,6 @@ bool write_record(RecordFile &file, const Record &record) {
 		file.set_header(std::move(line));
 	}
 	return goes_on;
-}
-
-int fail(const Error &error) {
-	fmt::print(stderr, "loopsnoop: {}\n", printable(error.describe(), max_error_bytes));
-	return 1;
 }
 
 int status_of_command(int wait_status) {

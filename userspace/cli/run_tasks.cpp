@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/run_tasks.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 
-#include "base/escape.h"
+#include "cli/fail.h"
 #include "cli/named_process.h"
 #include "cli/record_writer.h"
 #include "inspect/tasks.h"
@@ -17,15 +15,6 @@
 #include "output/wrap.h"
 
 namespace loopsnoop::cli {
-
-namespace {
-
-int fail(const Error &error) {
-	fmt::print(stderr, "loopsnoop: {}\n", printable(error.describe(), shown_path_bytes * 2));
-	return 1;
-}
-
-} // namespace
 
 int run_tasks(const TasksOptions &options) {
 	(void)std::signal(SIGPIPE, SIG_IGN); // a reader that has gone (`| head`) is no error

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "exporter/label_value.h"
+#include "exporter/seconds.h"
 
 namespace loopsnoop::exporter {
 
@@ -17,10 +18,6 @@ namespace {
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
-
-constexpr double ns_per_s = 1e9;
-
-double seconds(std::uint64_t ns) { return static_cast<double>(ns) / ns_per_s; }
 
 ClientMetric labelled(const std::vector<ClientMetric::Label> &base, std::initializer_list<ClientMetric::Label> more = {}) {
 	ClientMetric metric;

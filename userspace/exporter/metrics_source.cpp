@@ -12,6 +12,7 @@
 #include "base/duration.h"
 #include "exporter/own_process.h"
 #include "exporter/page.h"
+#include "exporter/seconds.h"
 
 namespace loopsnoop::exporter {
 
@@ -24,11 +25,6 @@ MetricFamily family_of_one(std::string name, std::string help, MetricType type, 
 	MetricFamily family{std::move(name), std::move(help), type, {{}}};
 	(type == MetricType::Counter ? family.metric.front().counter.value : family.metric.front().gauge.value) = value;
 	return family;
-}
-
-double seconds(std::uint64_t ns) {
-	constexpr double ns_per_s = 1e9;
-	return static_cast<double>(ns) / ns_per_s;
 }
 
 std::uint64_t age_of(std::uint64_t then_ns) {

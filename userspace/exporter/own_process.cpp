@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "base/pulse.h"
+#include "exporter/seconds.h"
 
 namespace loopsnoop::exporter {
 
@@ -53,10 +54,9 @@ std::vector<MetricFamily> own_process_families() {
 	                   MetricType::Gauge,
 	                   {}};
 	for (const Pulse::Reading &thread : Pulse::read_all()) {
-		constexpr double ns_per_s = 1e9;
 		prometheus::ClientMetric metric;
 		metric.label.push_back({"thread", thread.thread});
-		metric.gauge.value = static_cast<double>(thread.stalled_ns) / ns_per_s;
+		metric.gauge.value = seconds(thread.stalled_ns);
 		still.metric.push_back(std::move(metric));
 	}
 	families.push_back(std::move(still));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "exporter/label_value.h"
+#include "exporter/seconds.h"
 
 namespace loopsnoop::exporter {
 
@@ -12,8 +13,6 @@ namespace {
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
-
-constexpr double ns_per_s = 1e9;
 
 void add_value(MetricFamily &family, StandstillMetrics::Labels labels, double value) {
 	ClientMetric metric;
@@ -60,7 +59,7 @@ void StandstillMetrics::add(Families &out, const Labels &base, Id id, std::uint6
 	const Loop &loop = entry->second;
 	const StandstillKind kind = loop.ongoing ? loop.ongoing->kind : StandstillKind::no_answer;
 	const std::uint64_t age = loop.ongoing ? now_ns - std::min(now_ns, loop.ongoing->start_ns) : 0;
-	add_value(out.ongoing, with(base, {{"kind", std::string(name_of(kind))}}), static_cast<double>(age) / ns_per_s);
+	add_value(out.ongoing, with(base, {{"kind", std::string(name_of(kind))}}), seconds(age));
 	for (std::size_t i = 0; i < kinds; i++) { // from 0 on, so that the first one is an increase
 		add_value(out.total, with(base, {{"kind", std::string(name_of(static_cast<StandstillKind>(i)))}}),
 		          static_cast<double>(loop.total.at(i)));
@@ -71,7 +70,7 @@ void StandstillMetrics::add(Families &out, const Labels &base, Id id, std::uint6
 	const ProcessGauges &gauges = *loop.gauges;
 	add_known(out.unanswered, base, gauges.unanswered);
 	if (gauges.unanswered) {
-		add_value(out.oldest, base, static_cast<double>(gauges.oldest_unanswered_ns.value_or(0)) / ns_per_s);
+		add_value(out.oldest, base, seconds(gauges.oldest_unanswered_ns.value_or(0)));
 	}
 	add_known(out.tasks, base, gauges.tasks);
 	for (std::size_t i = 0; i < std::min(gauges.places.size(), max_places); i++) {

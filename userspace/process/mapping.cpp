@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "process/deleted_path.h"
 #include "process/text.h"
 
 namespace loopsnoop::process {
 
 namespace {
-
-constexpr std::string_view deleted_suffix = " (deleted)";
 
 // fs/proc/task_mmu.c escapes the newline of a path and nothing else, the backslash neither: any other escape is part of
 // the name.

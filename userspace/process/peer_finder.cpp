@@ -9,6 +9,7 @@
 #include <array>
 #include <string_view>
 
+#include "process/deleted_path.h"
 #include "process/open_mode.h"
 #include "process/pseudo_file.h"
 #include "process/socket_table.h"
@@ -18,8 +19,6 @@
 namespace loopsnoop::process {
 
 namespace {
-
-constexpr std::string_view deleted_suffix = " (deleted)";
 
 std::string_view file_name(std::string_view path) {
 	if (path.ends_with(deleted_suffix)) {

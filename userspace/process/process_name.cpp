@@ -180,7 +180,7 @@ std::string unit_name(const Placement &placement) {
 }
 
 // The words of a name: "gunicorn: worker [shop]" has gunicorn, worker, shop; "uvicorn shop:app" has shop:app, too.
-bool has_word(std::string_view name, std::string_view word) {
+bool contains_word(std::string_view name, std::string_view word) {
 	for (const std::string_view separators : {" []():,@", " []()"}) {
 		std::size_t begin = 0;
 		while (begin < name.size()) {
@@ -272,7 +272,7 @@ bool goes_by(const ProgramFacts &facts, std::string_view name) {
 		return true;
 	}
 	return is_program(facts.program, name) ||
-	       std::ranges::any_of(all_names(facts), [&](const std::string &one) { return one == name || has_word(one, name); });
+	       std::ranges::any_of(all_names(facts), [&](const std::string &one) { return one == name || contains_word(one, name); });
 }
 
 } // namespace loopsnoop::process

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/clock.h"
+#include "process/deleted_path.h"
 #include "process/pseudo_file.h"
 #include "process/stand_in.h"
 #include "process/text.h"
@@ -22,7 +23,6 @@ constexpr std::size_t cmdline_bytes = 262144;
 // vm.max_map_count is 65530 unless raised, with usual paths 10 MiB. Of more, whoever maps files with names of 4 KiB loses the
 // end.
 constexpr std::size_t maps_bytes = 12582912;
-constexpr std::string_view deleted_suffix = " (deleted)";
 
 // Empty: gone.
 std::string read_name(const std::string &path) {

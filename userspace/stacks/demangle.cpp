@@ -18,7 +18,7 @@ constexpr std::size_t max_shown = 2048;
 // A reference ("S1_", "T0_"; in Rust's newer mangling "B1_") repeats something earlier, so k of them can make the result 3^(k/3)
 // times as long. libiberty bounds how deep it recurses (DMGL_NO_RECURSE_LIMIT is not set), not how much it writes. 36 allow some
 // ten megabytes for a moment, made only by someone who wants it.
-constexpr int max_references = 36;
+constexpr int max_v0_references = 36;
 
 bool may_explode(std::string_view mangled) {
 	const bool rust = mangled.starts_with("_R");
@@ -34,7 +34,7 @@ bool may_explode(std::string_view mangled) {
 			references += 6; // a pack expansion repeats its pattern for each element
 		}
 	}
-	return references > max_references;
+	return references > max_v0_references;
 }
 
 using Text = std::unique_ptr<char, decltype(&std::free)>;

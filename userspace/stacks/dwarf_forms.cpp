@@ -8,7 +8,7 @@
 namespace loopsnoop::stacks {
 namespace {
 
-using Kind = DwarfValue::Kind;
+using FormKind = DwarfValue::Kind;
 
 std::uint64_t number_of(ByteCursor &cursor, unsigned bytes) {
 	switch (bytes) {
@@ -38,40 +38,40 @@ DwarfValue read_value(ByteCursor &cursor, std::uint64_t form, std::int64_t impli
 		form = cursor.uleb(); // once: what it leads to is no other indirect form
 	}
 	switch (form) {
-	case DW_FORM_addr: return {Kind::address, number_of(cursor, 8), {}};
+	case DW_FORM_addr: return {FormKind::address, number_of(cursor, 8), {}};
 	case DW_FORM_addrx:
-	case DW_FORM_GNU_addr_index: return {Kind::address_index, cursor.uleb(), {}};
-	case DW_FORM_addrx1: return {Kind::address_index, number_of(cursor, 1), {}};
-	case DW_FORM_addrx2: return {Kind::address_index, number_of(cursor, 2), {}};
-	case DW_FORM_addrx3: return {Kind::address_index, number_of(cursor, 3), {}};
-	case DW_FORM_addrx4: return {Kind::address_index, number_of(cursor, 4), {}};
-	case DW_FORM_data1: return {Kind::number, number_of(cursor, 1), {}};
-	case DW_FORM_data2: return {Kind::number, number_of(cursor, 2), {}};
+	case DW_FORM_GNU_addr_index: return {FormKind::address_index, cursor.uleb(), {}};
+	case DW_FORM_addrx1: return {FormKind::address_index, number_of(cursor, 1), {}};
+	case DW_FORM_addrx2: return {FormKind::address_index, number_of(cursor, 2), {}};
+	case DW_FORM_addrx3: return {FormKind::address_index, number_of(cursor, 3), {}};
+	case DW_FORM_addrx4: return {FormKind::address_index, number_of(cursor, 4), {}};
+	case DW_FORM_data1: return {FormKind::number, number_of(cursor, 1), {}};
+	case DW_FORM_data2: return {FormKind::number, number_of(cursor, 2), {}};
 	// Before DWARF 4 offsets of sections are written like numbers, too.
-	case DW_FORM_data4: return {Kind::number, number_of(cursor, 4), {}};
-	case DW_FORM_data8: return {Kind::number, number_of(cursor, 8), {}};
-	case DW_FORM_sdata: return {Kind::number, static_cast<std::uint64_t>(cursor.sleb()), {}};
-	case DW_FORM_udata: return {Kind::number, cursor.uleb(), {}};
-	case DW_FORM_implicit_const: return {Kind::number, static_cast<std::uint64_t>(implicit), {}};
-	case DW_FORM_flag: return {Kind::number, number_of(cursor, 1), {}};
-	case DW_FORM_flag_present: return {Kind::number, 1, {}};
-	case DW_FORM_string: return {Kind::text, 0, cursor.c_string()};
-	case DW_FORM_strp: return {Kind::string, number_of(cursor, offset_bytes), {}};
-	case DW_FORM_line_strp: return {Kind::line_string, number_of(cursor, offset_bytes), {}};
+	case DW_FORM_data4: return {FormKind::number, number_of(cursor, 4), {}};
+	case DW_FORM_data8: return {FormKind::number, number_of(cursor, 8), {}};
+	case DW_FORM_sdata: return {FormKind::number, static_cast<std::uint64_t>(cursor.sleb()), {}};
+	case DW_FORM_udata: return {FormKind::number, cursor.uleb(), {}};
+	case DW_FORM_implicit_const: return {FormKind::number, static_cast<std::uint64_t>(implicit), {}};
+	case DW_FORM_flag: return {FormKind::number, number_of(cursor, 1), {}};
+	case DW_FORM_flag_present: return {FormKind::number, 1, {}};
+	case DW_FORM_string: return {FormKind::text, 0, cursor.c_string()};
+	case DW_FORM_strp: return {FormKind::string, number_of(cursor, offset_bytes), {}};
+	case DW_FORM_line_strp: return {FormKind::line_string, number_of(cursor, offset_bytes), {}};
 	case DW_FORM_strx:
-	case DW_FORM_GNU_str_index: return {Kind::string_index, cursor.uleb(), {}};
-	case DW_FORM_strx1: return {Kind::string_index, number_of(cursor, 1), {}};
-	case DW_FORM_strx2: return {Kind::string_index, number_of(cursor, 2), {}};
-	case DW_FORM_strx3: return {Kind::string_index, number_of(cursor, 3), {}};
-	case DW_FORM_strx4: return {Kind::string_index, number_of(cursor, 4), {}};
-	case DW_FORM_ref1: return {Kind::unit_reference, number_of(cursor, 1), {}};
-	case DW_FORM_ref2: return {Kind::unit_reference, number_of(cursor, 2), {}};
-	case DW_FORM_ref4: return {Kind::unit_reference, number_of(cursor, 4), {}};
-	case DW_FORM_ref8: return {Kind::unit_reference, number_of(cursor, 8), {}};
-	case DW_FORM_ref_udata: return {Kind::unit_reference, cursor.uleb(), {}};
-	case DW_FORM_ref_addr: return {Kind::reference, number_of(cursor, version <= 2 ? 8 : offset_bytes), {}};
-	case DW_FORM_sec_offset: return {Kind::offset, number_of(cursor, offset_bytes), {}};
-	case DW_FORM_rnglistx: return {Kind::list_index, cursor.uleb(), {}};
+	case DW_FORM_GNU_str_index: return {FormKind::string_index, cursor.uleb(), {}};
+	case DW_FORM_strx1: return {FormKind::string_index, number_of(cursor, 1), {}};
+	case DW_FORM_strx2: return {FormKind::string_index, number_of(cursor, 2), {}};
+	case DW_FORM_strx3: return {FormKind::string_index, number_of(cursor, 3), {}};
+	case DW_FORM_strx4: return {FormKind::string_index, number_of(cursor, 4), {}};
+	case DW_FORM_ref1: return {FormKind::unit_reference, number_of(cursor, 1), {}};
+	case DW_FORM_ref2: return {FormKind::unit_reference, number_of(cursor, 2), {}};
+	case DW_FORM_ref4: return {FormKind::unit_reference, number_of(cursor, 4), {}};
+	case DW_FORM_ref8: return {FormKind::unit_reference, number_of(cursor, 8), {}};
+	case DW_FORM_ref_udata: return {FormKind::unit_reference, cursor.uleb(), {}};
+	case DW_FORM_ref_addr: return {FormKind::reference, number_of(cursor, version <= 2 ? 8 : offset_bytes), {}};
+	case DW_FORM_sec_offset: return {FormKind::offset, number_of(cursor, offset_bytes), {}};
+	case DW_FORM_rnglistx: return {FormKind::list_index, cursor.uleb(), {}};
 	case DW_FORM_loclistx: cursor.uleb(); return {};
 	case DW_FORM_block1: return skipped(cursor, number_of(cursor, 1));
 	case DW_FORM_block2: return skipped(cursor, number_of(cursor, 2));

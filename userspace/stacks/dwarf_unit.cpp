@@ -8,7 +8,7 @@
 namespace loopsnoop::stacks {
 namespace {
 
-using Kind = DwarfValue::Kind;
+using ValueKind = DwarfValue::Kind;
 
 constexpr std::uint64_t max_unit_bytes = 16ULL * 1024 * 1024; // of a whole C++ file with -g: 1 to 3 MiB
 constexpr std::uint64_t max_own_entry_bytes = 1024;
@@ -222,33 +222,35 @@ void DwarfUnit::set(DebugEntry &entry, const Attribute &attribute, const DwarfVa
 
 std::optional<std::uint64_t> DwarfUnit::indexed_address(std::uint64_t index) const {
 	// The table begins with a header of 8 bytes (16 when it is wide), which the base leads past.
-	const std::uint64_t base = own_.address_base.kind == Kind::none ? (header_.version >= 5 ? 8 : 0) : own_.address_base.value;
+	const std::uint64_t base =
+	    own_.address_base.kind == ValueKind::none ? (header_.version >= 5 ? 8 : 0) : own_.address_base.value;
 	return index < max_unit_bytes ? sections_->addresses.read<std::uint64_t>(base + index * 8) : std::nullopt;
 }
 
 std::optional<std::uint64_t> DwarfUnit::address(const DwarfValue &value) const {
 	switch (value.kind) {
-	case Kind::address: return value.value;
-	case Kind::address_index: return indexed_address(value.value);
+	case ValueKind::address: return value.value;
+	case ValueKind::address_index: return indexed_address(value.value);
 	default: return std::nullopt;
 	}
 }
 
 std::optional<std::uint64_t> DwarfUnit::reference(const DwarfValue &value) const {
 	switch (value.kind) {
-	case Kind::unit_reference: return header_.begin + value.value;
-	case Kind::reference: return value.value;
+	case ValueKind::unit_reference: return header_.begin + value.value;
+	case ValueKind::reference: return value.value;
 	default: return std::nullopt;
 	}
 }
 
 std::string DwarfUnit::text(const DwarfValue &value) const {
 	switch (value.kind) {
-	case Kind::text: return std::string(value.text.substr(0, 4096));
-	case Kind::string: return sections_->strings.read_string(value.value);
-	case Kind::line_string: return sections_->line_strings.read_string(value.value);
-	case Kind::string_index: {
-		const std::uint64_t base = own_.string_base.kind == Kind::none ? (header_.version >= 5 ? 8 : 0) : own_.string_base.value;
+	case ValueKind::text: return std::string(value.text.substr(0, 4096));
+	case ValueKind::string: return sections_->strings.read_string(value.value);
+	case ValueKind::line_string: return sections_->line_strings.read_string(value.value);
+	case ValueKind::string_index: {
+		const std::uint64_t base =
+		    own_.string_base.kind == ValueKind::none ? (header_.version >= 5 ? 8 : 0) : own_.string_base.value;
 		if (value.value >= max_unit_bytes) {
 			return {};
 		}
@@ -280,14 +282,14 @@ bool DwarfUnit::covers(const DebugEntry &entry, std::uint64_t address) const {
 }
 
 void DwarfUnit::each_range(const DebugEntry &entry, const EachRange &range) const {
-	if (entry.ranges.kind != Kind::none) {
+	if (entry.ranges.kind != ValueKind::none) {
 		if (header_.version < 5) {
 			each_of_list(sections_->ranges, entry.ranges.value, &DwarfUnit::parse_list_before_5, range);
 			return;
 		}
 		std::uint64_t offset = entry.ranges.value;
-		if (entry.ranges.kind == Kind::list_index) {
-			const std::uint64_t base = own_.list_base.kind == Kind::none ? 12 : own_.list_base.value;
+		if (entry.ranges.kind == ValueKind::list_index) {
+			const std::uint64_t base = own_.list_base.kind == ValueKind::none ? 12 : own_.list_base.value;
 			if (offset >= max_unit_bytes) {
 				return;
 			}
@@ -301,11 +303,11 @@ void DwarfUnit::each_range(const DebugEntry &entry, const EachRange &range) cons
 		return;
 	}
 	const auto low = address(entry.low);
-	if (!low || entry.high.kind == Kind::none) {
+	if (!low || entry.high.kind == ValueKind::none) {
 		return;
 	}
 	// Since DWARF 4 mostly a length.
-	const auto high = entry.high.kind == Kind::number ? std::optional(*low + entry.high.value) : address(entry.high);
+	const auto high = entry.high.kind == ValueKind::number ? std::optional(*low + entry.high.value) : address(entry.high);
 	if (high) {
 		range({*low, *high});
 	}

@@ -9,7 +9,7 @@
 namespace loopsnoop::stacks {
 namespace {
 
-using Kind = RegisterRule::Kind;
+using RuleKind = RegisterRule::Kind;
 
 std::span<const std::uint8_t> expression_of(const UnwindRow &row, std::int64_t begin, std::size_t length) {
 	return std::span(row.expressions).subspan(static_cast<std::size_t>(begin), length);
@@ -28,21 +28,21 @@ std::optional<std::uint64_t> value_of(const UnwindRow &row, std::size_t reg, std
 	const RegisterRule &rule = row.rules[reg];
 	const std::uint64_t at = cfa + static_cast<std::uint64_t>(std::int64_t{rule.value});
 	switch (rule.kind) {
-	case Kind::unspecified:
+	case RuleKind::unspecified:
 		if (reg == UserRegisters::stack_pointer) {
 			return cfa;
 		}
 		return (arch::callee_saved >> reg & 1U) != 0 ? registers.get(reg) : std::nullopt;
-	case Kind::same: return registers.get(reg);
-	case Kind::undefined: return std::nullopt;
-	case Kind::offset: return words.read(at);
-	case Kind::value_offset: return at;
-	case Kind::copy: return registers.get(static_cast<std::size_t>(rule.value));
-	case Kind::expression: {
+	case RuleKind::same: return registers.get(reg);
+	case RuleKind::undefined: return std::nullopt;
+	case RuleKind::offset: return words.read(at);
+	case RuleKind::value_offset: return at;
+	case RuleKind::copy: return registers.get(static_cast<std::size_t>(rule.value));
+	case RuleKind::expression: {
 		const auto address = evaluate(expression_of(row, rule.value, rule.length), registers, words, cfa);
 		return address ? words.read(*address) : std::nullopt;
 	}
-	case Kind::value_expression: return evaluate(expression_of(row, rule.value, rule.length), registers, words, cfa);
+	case RuleKind::value_expression: return evaluate(expression_of(row, rule.value, rule.length), registers, words, cfa);
 	}
 	return std::nullopt;
 }
@@ -64,7 +64,7 @@ std::optional<std::uint64_t> StackWords::read(std::uint64_t address, std::size_t
 }
 
 Step step_by_row(const UnwindRow &row, FrameRegisters &registers, const StackWords &words) {
-	if (row.rules[UserRegisters::instruction_pointer].kind == Kind::undefined) {
+	if (row.rules[UserRegisters::instruction_pointer].kind == RuleKind::undefined) {
 		return Step::outermost;
 	}
 	const auto cfa = cfa_of(row, registers, words);

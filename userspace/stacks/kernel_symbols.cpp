@@ -14,7 +14,7 @@
 namespace loopsnoop::stacks {
 namespace {
 
-constexpr std::size_t max_symbols = 1'000'000; // kernels have 120,000 to 250,000
+constexpr std::size_t max_kernel_symbols = 1'000'000; // kernels have 120,000 to 250,000
 constexpr std::size_t max_names_bytes = 32ULL * 1024 * 1024;
 constexpr std::size_t max_name = 512; // KSYM_NAME_LEN (include/linux/kallsyms.h)
 constexpr std::uint64_t max_function_bytes = 1024ULL * 1024;
@@ -37,7 +37,7 @@ void KernelSymbols::load() {
 	const UniqueFd fd(open(path_.c_str(), O_RDONLY | O_CLOEXEC));
 	std::string buffer;
 	std::string piece(64ULL * 1024, '\0');
-	while (fd.valid() && building_.size() < max_symbols && names_.size() < max_names_bytes) {
+	while (fd.valid() && building_.size() < max_kernel_symbols && names_.size() < max_names_bytes) {
 		const ssize_t got = read(fd.get(), piece.data(), piece.size());
 		if (got <= 0) {
 			break;

@@ -15,7 +15,7 @@ namespace loopsnoop::stacks {
 namespace {
 
 constexpr std::uint64_t max_packed_bytes = 4ULL * 1024 * 1024;
-constexpr std::size_t max_unpacked_bytes = 8ULL * 1024 * 1024;
+constexpr std::size_t max_file_bytes = 8ULL * 1024 * 1024;
 constexpr std::uint64_t max_unpacking_memory = 16ULL * 1024 * 1024; // xz -6 asks for 9 MiB, -9 for 65: more than all of loopsnoop
 constexpr std::uint64_t max_checksummed_bytes = 256ULL * 1024 * 1024;
 constexpr std::size_t max_link_name = 255;
@@ -116,7 +116,7 @@ std::shared_ptr<const elf::Image> unpack_mini_debug_info(const elf::Image &image
 	if (!packed) {
 		return nullptr;
 	}
-	auto room = elf::UnpackedRoom::take(max_unpacked_bytes);
+	auto room = elf::UnpackedRoom::take(max_file_bytes);
 	if (!room) {
 		return nullptr;
 	}
@@ -129,7 +129,7 @@ std::shared_ptr<const elf::Image> unpack_mini_debug_info(const elf::Image &image
 	stream.next_in = packed->data();
 	stream.avail_in = packed->size();
 	lzma_ret state = LZMA_OK;
-	while (state == LZMA_OK && unpacked.size() <= max_unpacked_bytes && !elf::WorkLimit::used_up()) {
+	while (state == LZMA_OK && unpacked.size() <= max_file_bytes && !elf::WorkLimit::used_up()) {
 		stream.next_out = piece.data();
 		stream.avail_out = piece.size();
 		state = lzma_code(&stream, LZMA_FINISH);

@@ -13,9 +13,9 @@ namespace loopsnoop::stacks {
 namespace {
 
 constexpr std::uint64_t max_parsed_bytes = 64ULL * 1024 * 1024; // at one time: of a larger file its end
-constexpr std::size_t max_entries = 256ULL * 1024;
-constexpr std::size_t max_line = 8192;
-constexpr std::size_t max_name = 1024;
+constexpr std::size_t max_places = 256ULL * 1024;
+constexpr std::size_t max_line_bytes = 8192;
+constexpr std::size_t max_function_bytes = 1024;
 constexpr std::uint32_t max_code_bytes = 16U * 1024 * 1024;
 constexpr int max_tries = 4096; // entries that begin before an address and might still hold it
 
@@ -84,7 +84,7 @@ void PerfMap::parse_from(std::uint64_t offset, std::uint64_t end) {
 			const auto length = start ? take_hex(line) : std::nullopt;
 			if (!skipping && length && *length > 0 && *length <= max_code_bytes && !line.empty()) {
 				entries_.push_back({*start, parsed_ + (whole - line.size()), static_cast<std::uint32_t>(*length),
-				                    static_cast<std::uint32_t>(std::min(line.size(), max_name))});
+				                    static_cast<std::uint32_t>(std::min(line.size(), max_function_bytes))});
 				longest_ = std::max(longest_, static_cast<std::uint32_t>(*length));
 			}
 			skipping = false;
@@ -92,12 +92,12 @@ void PerfMap::parse_from(std::uint64_t offset, std::uint64_t end) {
 			begin = newline + 1;
 		}
 		buffer.erase(0, begin);
-		if (buffer.size() > max_line) { // no such line: garbage
+		if (buffer.size() > max_line_bytes) { // no such line: garbage
 			parsed_ += buffer.size();
 			buffer.clear();
 			skipping = true;
 		}
-		if (entries_.size() > 2 * max_entries) {
+		if (entries_.size() > 2 * max_places) {
 			sort();
 		}
 	}
@@ -110,13 +110,13 @@ void PerfMap::sort() {
 	entries_.erase(
 	    std::unique(entries_.begin(), entries_.end(), [](const Entry &a, const Entry &b) { return a.start == b.start; }),
 	    entries_.end());
-	if (entries_.size() > max_entries) {
+	if (entries_.size() > max_places) {
 		std::vector<std::uint64_t> ages;
 		ages.reserve(entries_.size());
 		for (const Entry &entry : entries_) {
 			ages.push_back(entry.name_offset);
 		}
-		const auto oldest = ages.end() - static_cast<std::ptrdiff_t>(max_entries);
+		const auto oldest = ages.end() - static_cast<std::ptrdiff_t>(max_places);
 		std::nth_element(ages.begin(), oldest, ages.end());
 		std::erase_if(entries_, [&](const Entry &entry) { return entry.name_offset < *oldest; });
 	}

@@ -11,8 +11,8 @@
 namespace loopsnoop::stacks {
 namespace {
 
-constexpr std::uint64_t max_section_bytes = 64ULL * 1024 * 1024; // of .debug_line: a browser's has 60 MiB
-constexpr std::uint64_t max_unit_bytes = 4ULL * 1024 * 1024;
+constexpr std::uint64_t max_line_section_bytes = 64ULL * 1024 * 1024; // of .debug_line: a browser's has 60 MiB
+constexpr std::uint64_t max_line_unit_bytes = 4ULL * 1024 * 1024;
 constexpr std::size_t max_sequences = 256ULL * 1024;
 
 } // namespace
@@ -20,7 +20,7 @@ constexpr std::size_t max_sequences = 256ULL * 1024;
 std::unique_ptr<SourceLines> SourceLines::open(const std::shared_ptr<const elf::Image> &image) {
 	std::unique_ptr<SourceLines> lines(new SourceLines); // NOLINT(cppcoreguidelines-owning-memory): the constructor is private
 	lines->line_ = DebugSection(image, ".debug_line");
-	if (lines->line_.empty() || lines->line_.size() > max_section_bytes) {
+	if (lines->line_.empty() || lines->line_.size() > max_line_section_bytes) {
 		return nullptr;
 	}
 	lines->line_strings_ = DebugSection(image, ".debug_line_str");
@@ -40,8 +40,8 @@ std::optional<std::vector<std::uint8_t>> SourceLines::unit_at(std::uint64_t offs
 		return std::nullopt;
 	}
 	const std::uint64_t bytes =
-	    *narrow == 0xffffffffU ? std::min(wide.value_or(0), max_section_bytes) + 12 : std::uint64_t{*narrow} + 4;
-	return bytes <= max_unit_bytes ? line_.read_bytes(offset, bytes) : std::nullopt;
+	    *narrow == 0xffffffffU ? std::min(wide.value_or(0), max_line_section_bytes) + 12 : std::uint64_t{*narrow} + 4;
+	return bytes <= max_line_unit_bytes ? line_.read_bytes(offset, bytes) : std::nullopt;
 }
 
 void SourceLines::index() {

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t max_links = 64;
 constexpr std::size_t max_words = 64;
-constexpr std::uint64_t after_head = 16;
 constexpr std::size_t coroutine_bytes = 512; // of a coroutine with its frame, where that is in it
 
 bool is_embedded(const Offsets &offsets) { return offsets.coroutine.form >= CoroutineForm::embedded_with_depth; }

@@ -40,7 +40,6 @@ constexpr std::uint64_t method_function = 16;
 constexpr std::uint64_t method_self = 24;
 constexpr std::uint64_t builtin_definition = 16;
 constexpr std::uint64_t builtin_self = 24;
-constexpr std::uint64_t after_head = 16;
 struct FunctionLayout {
 	std::uint64_t code, name, closure;
 };

@@ -10,6 +10,9 @@
 
 namespace loopsnoop::runtimes::cpython::asyncio {
 
+// Of a task that is read at once, ahead of its single fields: more than a TaskObj of any version has.
+inline constexpr std::size_t task_bytes = 192;
+
 // The section .AsyncioDebug of 3.14 and later (struct _Py_AsyncioModuleDebugOffsets, Modules/_asynciomodule.c), each a uint64_t:
 // where tasks are listed. 0 at `address`: there is none.
 struct DebugSection {

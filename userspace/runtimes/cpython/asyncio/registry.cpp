@@ -9,15 +9,12 @@ namespace loopsnoop::runtimes::cpython::asyncio {
 
 namespace {
 
-constexpr std::size_t max_tasks = 65'536; // CPython's own reader of these lists stops there, too (2^16 steps)
 constexpr std::size_t max_modules = 65'536;
 constexpr std::uint64_t module_dict = 16; // PyModuleObject.md_dict, Include/internal/pycore_moduleobject.h
-constexpr std::uint64_t after_head = 16;
-constexpr std::size_t task_bytes = 192;
 
-class Reading {
+class ListReading {
 public:
-	Reading(ObjectReader &reader, const PageCache *cache, std::uint8_t minor, const std::optional<DebugSection> &debug)
+	ListReading(ObjectReader &reader, const PageCache *cache, std::uint8_t minor, const std::optional<DebugSection> &debug)
 	    : reader_(reader), cache_(cache), minor_(minor), debug_(debug) {}
 
 	void read_modules(std::uint64_t interpreter);
@@ -41,7 +38,7 @@ private:
 	std::vector<DictEntry> current_; // {loop: task}
 };
 
-void Reading::add(std::uint64_t object) {
+void ListReading::add(std::uint64_t object) {
 	if (!is_c_task(reader_, object) && !is_python_task(reader_, object)) {
 		return;
 	}
@@ -52,7 +49,7 @@ void Reading::add(std::uint64_t object) {
 	}
 }
 
-void Reading::add_all(std::uint64_t container) {
+void ListReading::add_all(std::uint64_t container) {
 	const auto data = reader_.type_name(container) == "WeakSet" ? reader_.attribute(container, "data") : std::optional(container);
 	const auto used = data ? reader_.size(*data) : std::nullopt;
 	if (!used) {
@@ -68,12 +65,12 @@ void Reading::add_all(std::uint64_t container) {
 	registry_.overtaken = registry_.overtaken || used_now != used;
 }
 
-void Reading::read_current(std::uint64_t dict) {
+void ListReading::read_current(std::uint64_t dict) {
 	const auto current = reader_.entries(dict, 4096);
 	current_.insert(current_.end(), current.begin(), current.end());
 }
 
-void Reading::read_modules(std::uint64_t interpreter) {
+void ListReading::read_modules(std::uint64_t interpreter) {
 	const auto tasks =
 	    reader_.value(reader_.word(interpreter + reader_.offsets().interpreter_modules), "asyncio.tasks", max_modules);
 	if (!tasks || !reader_.is_a(*tasks, "module")) {
@@ -90,7 +87,7 @@ void Reading::read_modules(std::uint64_t interpreter) {
 	}
 }
 
-void Reading::read_list(std::uint64_t head) {
+void ListReading::read_list(std::uint64_t head) {
 	struct Node {
 		std::uint64_t next = 0;
 		std::uint64_t previous = 0;
@@ -115,7 +112,7 @@ void Reading::read_list(std::uint64_t head) {
 	}
 }
 
-void Reading::read_lists(std::uint64_t runtime) {
+void ListReading::read_lists(std::uint64_t runtime) {
 	if (minor_ < 14 || !debug_) {
 		registry_.unknown = minor_ >= 14;
 		return;
@@ -129,13 +126,13 @@ void Reading::read_lists(std::uint64_t runtime) {
 }
 
 // 3.9 to 3.11: a holder whose first member is the loop; 3.12: the loop (Modules/_asynciomodule.c, set_running_loop).
-std::uint64_t Reading::loop_in_dict(std::uint64_t dict) {
+std::uint64_t ListReading::loop_in_dict(std::uint64_t dict) {
 	const std::uint64_t value = reader_.value(dict, "__asyncio_running_event_loop__", 4096).value_or(0);
 	const bool holder = reader_.type_name(value) == "_RunningLoopHolder";
 	return holder ? reader_.word(value + after_head) : value;
 }
 
-void Reading::read_loops(std::uint64_t runtime) {
+void ListReading::read_loops(std::uint64_t runtime) {
 	const Offsets &offsets = reader_.offsets();
 	for (const ThreadState &thread : walk_threads(reader_.memory(), offsets, runtime)) {
 		RunningLoop running{thread, 0, 0};
@@ -171,7 +168,7 @@ bool is_python_task(ObjectReader &reader, std::uint64_t object) {
 
 Registry read_registry(ObjectReader &reader, const PageCache &cache, std::uint64_t runtime, std::uint8_t minor,
                        const std::optional<DebugSection> &debug) {
-	Reading reading(reader, &cache, minor, debug);
+	ListReading reading(reader, &cache, minor, debug);
 	for (const std::uint64_t interpreter : walk_interpreters(reader.memory(), reader.offsets(), runtime)) {
 		reading.read_modules(interpreter);
 	}
@@ -204,7 +201,7 @@ std::vector<std::uint64_t> find_current_tasks(ObjectReader &reader, const PageCa
 
 Registry read_running(ObjectReader &reader, std::uint64_t runtime, std::uint8_t minor, const std::optional<DebugSection> &debug,
                       std::span<const std::uint64_t> current_tasks) {
-	Reading reading(reader, nullptr, minor, debug);
+	ListReading reading(reader, nullptr, minor, debug);
 	for (const std::uint64_t dict : current_tasks) {
 		if (reader.is_a(dict, "dict")) { // still
 			reading.read_current(dict);

@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "model/application.h"
+#include "runtimes/cpython/asyncio/join.h"
 #include "runtimes/cpython/asyncio/loop_state.h"
 #include "runtimes/cpython/asyncio/registry.h"
 #include "runtimes/cpython/asyncio/task.h"
@@ -24,7 +24,6 @@ namespace {
 
 constexpr std::size_t max_loops = 256;
 constexpr std::size_t max_callbacks = 16;
-constexpr std::size_t max_holders = 16;
 constexpr std::size_t max_worker_words = 32;
 
 // One read of everything, from the lists to the values.
@@ -44,12 +43,10 @@ private:
 	[[nodiscard]] std::vector<SourceFrame> running_frames(const RawTask &raw, const RunningLoop &loop);
 	[[nodiscard]] TaskLoop loop_of(std::uint64_t loop, const std::vector<RunningLoop> &running);
 	void add_callbacks(TaskLoop &loop, const LoopState &state);
-	void join(TaskLoop &loop, const std::vector<RawTask> &raw);
 	void read_trio();
 	[[nodiscard]] Task trio_task(const RawTask &raw, const trio::Runner &runner);
 	void read_gevent();
 	[[nodiscard]] Task suspended_task(const RawTask &raw);
-	void add_holders(TaskLoop &loop, const std::vector<const RawTask *> &raw);
 
 	Interpreter &python_;
 	Interpreter::View view_;
@@ -204,92 +201,6 @@ TaskLoop Reading::loop_of(std::uint64_t address, const std::vector<RunningLoop> 
 	return loop;
 }
 
-void Reading::add_holders(TaskLoop &loop, const std::vector<const RawTask *> &raw) {
-	const auto is_held = [](const Task &task) {
-		const auto kind = task.waits_for ? task.waits_for->kind : WaitsForKind::future;
-		return kind == WaitsForKind::lock || kind == WaitsForKind::semaphore || kind == WaitsForKind::pool;
-	};
-	using What = std::pair<std::uint64_t, std::string>;
-	std::map<What, std::vector<TaskHolder>> holders;
-	constexpr std::size_t max_kinds = 64;
-	for (const Task &task : loop.tasks) {
-		if (is_held(task) && holders.size() < max_kinds) {
-			holders.try_emplace(What{task.waits_for->address, task.waits_for->type});
-		}
-	}
-	if (holders.empty()) {
-		return;
-	}
-	std::vector<std::vector<std::uint64_t>> inside(raw.size());
-	for (std::size_t i = 0; i < raw.size(); ++i) {
-		inside[i] = with_objects(reader_, raw[i]->chain);
-	}
-	for (auto &[what, found] : holders) {
-		WaitsFor wait;
-		const auto sample = std::ranges::find_if(loop.tasks, [&](const Task &task) {
-			return is_held(task) && What{task.waits_for->address, task.waits_for->type} == what;
-		});
-		wait.kind = sample->waits_for->kind;
-		wait.address = what.first;
-		wait.type = what.second;
-		for (std::size_t i = 0; i < raw.size() && found.size() < max_holders; ++i) {
-			const Task &task = loop.tasks[i];
-			// Who waits for it, or gave it up to wait for a notification, is inside the block, too, and has it not.
-			const bool waits_itself = task.waits_for && task.waits_for->kind != WaitsForKind::ready &&
-			                          (is_held(task) ? What{task.waits_for->address, task.waits_for->type} == what
-			                                         : task.waits_for->kind == WaitsForKind::condition &&
-			                                               reader_.attribute(task.waits_for->address, "_lock") == what.first);
-			const bool has = !waits_itself && std::ranges::any_of(inside[i], [&](std::uint64_t object) {
-				return stands_for(reader_, object, wait, wait.address);
-			});
-			if (has) {
-				found.push_back({task.id, task.name, task.culprit});
-			}
-		}
-	}
-	for (Task &task : loop.tasks) {
-		if (is_held(task)) {
-			if (const auto known = holders.find(What{task.waits_for->address, task.waits_for->type}); known != holders.end()) {
-				task.waits_for->holders = known->second;
-			}
-		}
-	}
-}
-
-void Reading::join(TaskLoop &loop, const std::vector<RawTask> &raw) {
-	std::vector<const RawTask *> its;
-	for (const RawTask &task : raw) {
-		if (task.loop == loop.address) {
-			its.push_back(&task);
-		}
-	}
-	std::unordered_map<TaskId, std::size_t> places;
-	for (std::size_t i = 0; i < loop.tasks.size(); ++i) {
-		places.emplace(loop.tasks[i].id, i);
-	}
-	for (const ReadyCallback &callback : loop.callbacks) {
-		if (const auto place = places.find(callback.task.value_or(0)); place != places.end()) {
-			Task &task = loop.tasks[place->second];
-			task.state = task.state == TaskState::pending ? TaskState::ready : task.state;
-		}
-	}
-	for (ReadyCallback &callback : loop.callbacks) {
-		const auto place = places.find(callback.task.value_or(0));
-		if (place != places.end() && !loop.tasks[place->second].stack.empty()) {
-			const Task &task = loop.tasks[place->second];
-			callback.callback = task.culprit ? *task.culprit : task.stack.back();
-		}
-	}
-	for (const Task &task : loop.tasks) {
-		for (const TaskId awaited : task.waits_for ? task.waits_for->tasks : std::vector<TaskId>()) {
-			if (const auto place = places.find(awaited); place != places.end()) {
-				loop.tasks[place->second].awaited_by.push_back(task.id);
-			}
-		}
-	}
-	add_holders(loop, its);
-}
-
 // Of a framework without futures: by where it stands alone.
 Task Reading::suspended_task(const RawTask &raw) {
 	Task task;
@@ -350,7 +261,7 @@ void Reading::read_trio() {
 				loop.running = raw.address;
 			}
 		}
-		join(loop, runner.tasks);
+		join_tasks(reader_, loop, runner.tasks);
 		into_.loops.push_back(std::move(loop));
 	}
 }
@@ -409,7 +320,7 @@ void Reading::read(Greenlets greenlets) {
 				loop.tasks.push_back(task_of(task, registry.loops));
 			}
 		}
-		join(loop, raw);
+		join_tasks(reader_, loop, raw);
 		into_.loops.push_back(std::move(loop));
 	}
 	read_trio();

@@ -10,7 +10,6 @@ namespace loopsnoop::runtimes::cpython::asyncio {
 
 namespace {
 
-constexpr std::uint64_t after_head = 16;
 constexpr std::size_t max_name = 200;
 
 std::string name_of_task(ObjectReader &reader, std::uint64_t name) {
@@ -124,7 +123,6 @@ struct Fresh {
 
 std::vector<RawTask> read_once(ObjectReader &reader, const PageCache &cache, const std::optional<FutureLayout> &layout,
                                std::span<const std::uint64_t> tasks) {
-	constexpr std::size_t task_bytes = 192;
 	cache.prefetch(tasks, task_bytes);
 	Futures futures(reader, layout);
 	std::vector<RawTask> found;

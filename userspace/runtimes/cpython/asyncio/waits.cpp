@@ -13,9 +13,6 @@ namespace loopsnoop::runtimes::cpython::asyncio {
 
 namespace {
 
-constexpr std::size_t max_tasks = 65'536;
-constexpr std::uint64_t after_head = 16;
-
 std::int64_t ends_in(double when, std::uint64_t now_ns) {
 	constexpr double second = 1e9;
 	constexpr double far = 9e18;

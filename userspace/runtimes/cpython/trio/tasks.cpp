@@ -9,7 +9,6 @@ namespace loopsnoop::runtimes::cpython::trio {
 
 namespace {
 
-constexpr std::size_t max_tasks = 65'536;
 constexpr std::size_t max_ready = 4096;
 constexpr std::size_t max_locals = 32;
 constexpr std::size_t max_name = 200;

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/result.h"
+
+namespace loopsnoop::cli {
+
+// Says on stderr, in one line, why a command could not start or go on; returns its exit status, 1. Arguments may be in it:
+// escaped.
+[[nodiscard]] int fail(const Error &error);
+
+} // namespace loopsnoop::cli
