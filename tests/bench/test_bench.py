@@ -135,7 +135,7 @@ def test_into_readme_writes_between_its_own_marks_alone(tmp_path):
 
 def test_the_real_readme_has_the_marks():
     text = figures.README.read_text(encoding="utf-8")
-    for name in ("overhead", "events", "sampling", "accuracy", "scale", "hosts", "soak"):
+    for name in ("overhead", "events", "sampling", "accuracy", "scale", "hosts", "tasks", "quiet", "soak"):
         assert text.index(f"<!-- bench:{name}:begin -->") < text.index(f"<!-- bench:{name}:end -->")
 
 
@@ -259,6 +259,19 @@ def test_soak(tmp_path):
     assert told["scrapes"] > 10 and all(count > 0 for count in told["started"].values()) and told["loops_seen"] > 5
 
 
+def test_tasks(tmp_path):
+    """Wrong lines are a failure here, too."""
+    told = bench("tasks", tmp_path, "--tasks", "500", "--looks", "20", "--connections", "100", "--seconds", "2")
+    assert told["many"]["found_at_least"] == 500
+    assert told["churn"]["tasks_on_their_line"] > 100 and told["churn"]["target_lives"]
+    assert told["connections"]["rss_mib"] > 1
+
+
+def test_quiet(tmp_path):
+    told = bench("quiet", tmp_path, "--minutes", "0.3")
+    assert told["servers"] == 20 and told["followed"] >= 18, told["not_followed"]
+
+
 def test_verifier(tmp_path):
     needs_root()
     told = subprocess.run(["/usr/bin/python3", "-B", str(HERE / "verifier.py"), "--binary", BINARY, "--output", str(tmp_path)], stdin=subprocess.DEVNULL,
@@ -268,7 +281,7 @@ def test_verifier(tmp_path):
     assert programs["on_switch"]["instructions"] > 0
 
 
-@pytest.mark.parametrize("name", ["overhead", "events", "sampling", "accuracy", "scale", "hosts", "soak", "verifier"])
+@pytest.mark.parametrize("name", ["overhead", "events", "sampling", "accuracy", "scale", "hosts", "tasks", "quiet", "soak", "verifier"])
 def test_help_and_wrong_options(name):
     shown = subprocess.run(["/usr/bin/python3", "-B", str(HERE / f"{name}.py"), "--help"], capture_output=True, text=True, timeout=60)
     assert shown.returncode == 0 and f"scripts/bench {name}" in shown.stdout

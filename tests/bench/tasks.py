@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a look at tasks costs, and whether it is right: `loopsnoop tasks` of a process with 10,000 tasks; a thousand looks at one that makes and
+ends tasks as fast as it can, in which each task must stand on its own line or be told as one that moved; and what following a server with
+10,000 connections takes. Status 1 when a look is wrong, fails, or takes longer than a second in the median."""
+import json
+import os
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import command
+import figures
+from machine import cpu_s, rss_bytes
+
+PYTHON = "/usr/bin/python3"
+MANY = """
+import asyncio
+async def waits(event):
+    await event.wait()
+async def main():
+    event = asyncio.Event()
+    tasks = [asyncio.create_task(waits(event), name=f"waits-{i}") for i in range(NUMBER)]
+    await asyncio.sleep(0)
+    print("ready", flush=True)
+    late = 0
+    loop = asyncio.get_running_loop()
+    while True:
+        before = loop.time()
+        await asyncio.sleep(0.01)
+        late = max(late, loop.time() - before - 0.01)
+        with open("late", "w") as out:
+            out.write(str(late))
+asyncio.run(main())
+"""
+# Each task is named as its function, which says on which lines it may stand.
+CHURN = """
+import asyncio
+async def first():
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+async def second():
+    await asyncio.sleep(0.001)
+async def third(lock):
+    async with lock:
+        await asyncio.sleep(0)
+async def main():
+    lock = asyncio.Lock()
+    print("ready", flush=True)
+    while True:
+        made = [asyncio.create_task(first(), name="first") for _ in range(20)]
+        made += [asyncio.create_task(second(), name="second") for _ in range(20)]
+        made += [asyncio.create_task(third(lock), name="third") for _ in range(20)]
+        await asyncio.gather(*made)
+asyncio.run(main())
+"""
+CHURN_LINES = {"first": {4, 5}, "second": {7}, "third": {9, 10}}
+SERVER = """
+import asyncio
+async def serve(reader, writer):
+    while await reader.readline():
+        writer.write(b"hello\\n")
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.sleep(86400)
+asyncio.run(main())
+"""
+
+
+class Target:
+    def __init__(self, folder, code):
+        script = Path(folder) / "target.py"
+        script.write_text(code)
+        self.process = subprocess.Popen([PYTHON, script], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+        self.said = self.process.stdout.readline().strip()
+        if not self.said:
+            raise RuntimeError("the target did not start")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def look(binary, pid):
+    """(the answer, s that it took)"""
+    begun = time.monotonic()
+    done = subprocess.run([binary, "tasks", "-p", str(pid), "--json"], capture_output=True, text=True, timeout=60, check=False)
+    took = time.monotonic() - begun
+    if done.returncode != 0:
+        raise RuntimeError(f"tasks ended with status {done.returncode}: {done.stderr[-300:]}")
+    return json.loads(done.stdout), took
+
+
+def tasks_of(told):
+    return [task for loop in told["loops"] for task in loop["tasks"]]
+
+
+def many(binary, number, looks):
+    with tempfile.TemporaryDirectory(prefix="loopsnoop-bench-") as folder, Target(folder, MANY.replace("NUMBER", str(number))) as target:
+        took, counts = [], []
+        for _ in range(looks):
+            told, seconds = look(binary, target.pid)
+            took.append(seconds)
+            counts.append(sum(task["name"].startswith("waits-") for task in tasks_of(told)))
+        late = float((Path(folder) / "late").read_text())
+    return {"tasks": number, "looks": looks, "median_s": statistics.median(took), "longest_s": max(took), "found_at_least": min(counts), "loop_late_at_most_s": late}
+
+
+def churn(binary, looks):
+    wrong, overtaken, known, moved, took = [], 0, 0, 0, []
+    with tempfile.TemporaryDirectory(prefix="loopsnoop-bench-") as folder, Target(folder, CHURN) as target:
+        for _ in range(looks):
+            told, seconds = look(binary, target.pid)
+            took.append(seconds)
+            overtaken += bool(told["overtaken"])
+            for task in tasks_of(told):
+                lines = CHURN_LINES.get(task["name"])
+                at = task.get("culprit")
+                if lines is None or task.get("changed") or at is None:
+                    moved += lines is not None
+                    continue
+                known += 1
+                # A task that has not begun yet stands on the line of its `def`.
+                if at["line"] not in lines | {min(lines) - 1} or at["function"] != task["name"]:
+                    wrong.append(f"{task['name']} at {at['function']}:{at['line']}")
+        alive = target.process.poll() is None
+    return {"looks": looks, "median_s": statistics.median(took), "overtaken": overtaken, "tasks_on_their_line": known - len(wrong), "tasks_that_moved": moved, "wrong": wrong[:20],
+            "target_lives": alive}
+
+
+def connections(binary, number, seconds):
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if allowed < number + 100:
+        raise RuntimeError(f"{number} connections need as many descriptors, and {allowed} are allowed (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
+    with tempfile.TemporaryDirectory(prefix="loopsnoop-bench-") as folder, Target(folder, SERVER) as target:
+        port, open_ones = int(target.said), []
+        try:
+            for _ in range(number):
+                open_ones.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+            follower = subprocess.Popen([binary, "-q", "-p", str(target.pid)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            try:
+                time.sleep(10)
+                before, begun = cpu_s(follower.pid), time.monotonic()
+                time.sleep(seconds)
+                share = (cpu_s(follower.pid) - before) / (time.monotonic() - begun)
+                rss = rss_bytes(follower.pid)
+            finally:
+                follower.terminate()
+                follower.wait()
+        finally:
+            for one in open_ones:
+                one.close()
+    return {"connections": number, "seconds": seconds, "cpu": share, "rss_mib": rss / 2**20}
+
+
+def parse():
+    parser = command.parser("tasks", __doc__)
+    parser.add_argument("--tasks", type=int, default=10_000, help="tasks of the first target (default: 10000)")
+    parser.add_argument("--looks", type=int, default=1000, help="at the one that makes tasks all the time (default: 1000)")
+    parser.add_argument("--connections", type=int, default=10_000, help="of the server (default: 10000)")
+    parser.add_argument("--seconds", type=int, default=60, help="for which that is followed (default: 60)")
+    options = parser.parse_args()
+    if min(options.tasks, options.looks, options.connections, options.seconds) <= 0:
+        parser.error("numbers must be more than 0")
+    return options
+
+
+def main(options):
+    binary = os.path.abspath(options.binary)
+    told = {"many": many(binary, options.tasks, 10), "churn": churn(binary, options.looks), "connections": connections(binary, options.connections, options.seconds)}
+    about = command.about(options)
+    one, two, three = told["many"], told["churn"], told["connections"]
+    text = figures.table(("what", "figure"), [
+        (f"a look at {one['tasks']:,} tasks: median / longest", f"{one['median_s']:.2f} / {one['longest_s']:.2f} s"),
+        ("tasks found, at least", f"{one['found_at_least']:,}"),
+        ("its loop late meanwhile, at most", f"{one['loop_late_at_most_s'] * 1000:.0f} ms"),
+        (f"{two['looks']:,} looks while tasks are made and ended: on their line / told as moved / wrong", f"{two['tasks_on_their_line']:,} / {two['tasks_that_moved']:,} / {len(two['wrong'])}"),
+        ("looks that say they were overtaken", two["overtaken"]),
+        (f"following a server with {three['connections']:,} connections", f"{three['cpu'] * 100:.2f} % of a core, {three['rss_mib']:.0f} MiB"),
+    ])
+    command.tell(options, "tasks", text + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}.", {"about": about, **told})
+    found = []
+    if one["median_s"] > 1:
+        found.append(f"a look took {one['median_s']:.2f} s")
+    if one["found_at_least"] < one["tasks"]:
+        found.append(f"of {one['tasks']} tasks {one['found_at_least']} were found")
+    if two["wrong"] or not two["target_lives"]:
+        found.append(f"wrong: {two['wrong']}" if two["wrong"] else "the target has ended")
+    if found:
+        sys.exit("bench: " + "; ".join(found))
+
+
+if __name__ == "__main__":
+    command.run(parse, main)
