@@ -19,6 +19,12 @@
 
 namespace loopsnoop::runtimes::cpython {
 
+// The frame that CPython puts below an __init__() which specialized code calls, since 3.12 (_Py_InitCleanup,
+// Python/specialize.c). It is nobody's code, and CPython does not show it either.
+[[nodiscard]] inline bool is_init_cleanup(const SourceFrame &frame) {
+	return frame.file == "__init__" && frame.function == "__init__";
+}
+
 // What code objects are called and which lines their instructions are of. Code objects get freed and their addresses used
 // again, so what is kept is compared with the target's memory at each use (one read). Bounded: 4,096 code objects, 8 MiB of names
 // and line tables, and 24 MiB in all caches of all processes together; beyond that what this one has is dropped, and read again.

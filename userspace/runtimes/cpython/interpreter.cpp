@@ -263,6 +263,7 @@ std::vector<SourceFrame> Interpreter::resolve(std::span<const PythonFrameRef> fr
 	for (const PythonFrameRef &frame : frames) {
 		resolved.push_back(codes_.resolve(pages, frame));
 	}
+	std::erase_if(resolved, is_init_cleanup);
 	return resolved;
 }
 

@@ -56,6 +56,18 @@ def multi_line_arguments():
     )
 
 
+class Slow:
+    def __init__(self, last):
+        if last:
+            sleep()
+
+
+@shape
+def specialized_init():
+    for number in range(200):
+        Slow(number == 199)  # the call becomes one with a frame of its own, since 3.12
+
+
 class Chain:
     def step(self):
         return self

@@ -129,6 +129,7 @@ std::vector<SourceFrame> Reading::running_frames(const RawTask &raw, const Runni
 	for (const PlacedFrame &placed : walk_frames(now, view_.offsets.frames, loop.thread.address)) {
 		frames.push_back(view_.codes.resolve(now, placed.frame));
 		if (placed.address == outermost) {
+			std::erase_if(frames, is_init_cleanup);
 			return frames;
 		}
 	}
