@@ -157,6 +157,7 @@ static __always_inline int end_wait(struct task_struct *task, s32 slot, struct l
 		loop->account[LS_CAUSE_runqueue].count++;
 		loop->run_delay_ns += delay;
 	}
+	_Static_assert(LS_CAUSES <= 16, "the mask below is for 16 causes");
 	loop->account[cause & 15].ns += off - delay;
 	loop->account[cause & 15].count++;
 	loop->slept = 1;
