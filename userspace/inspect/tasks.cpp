@@ -85,16 +85,19 @@ void TaskInspector::name_resources(TaskSnapshot &snapshot) {
 	}
 }
 
-TaskSnapshot TaskInspector::snapshot(std::uint32_t pid, Interpreter &python, Greenlets greenlets) {
+TaskSnapshot TaskInspector::snapshot(std::uint32_t pid, Interpreter &python, Greenlets greenlets, Care care) {
 	TaskSnapshot snapshot;
 	snapshot.pid = pid;
 	snapshot.comm = proc_.comm(pid);
 	snapshot.start_ns = monotonic_ns();
 	snapshot.started_at = rfc3339_utc(realtime_ns());
-	reader(pid).read(python, snapshot, greenlets);
+	constexpr std::size_t enough_waits = 1000;
+	reader(pid).read(python, snapshot, greenlets, care == Care::everything ? ~std::size_t{0} : enough_waits);
 	snapshot.look_ns = monotonic_ns() - snapshot.start_ns;
 	std::ranges::stable_sort(snapshot.loops, {}, [&](const TaskLoop &loop) { return loop.tid != pid; });
-	name_resources(snapshot);
+	if (care == Care::everything) {
+		name_resources(snapshot);
+	}
 	return snapshot;
 }
 

@@ -21,9 +21,13 @@ class TaskInspector {
 public:
 	explicit TaskInspector(process::ProcFs proc) : proc_(proc), peers_(std::move(proc)) {}
 
+	enum class Care : std::uint8_t {
+		everything, // sockets and child processes that tasks wait for by name, which takes up to half a second more
+		places,     // where each stands; what it waits for of the first thousand only, sockets by their number
+	};
 	// Of a process whose interpreter was found; it runs on meanwhile. Without any loop where it uses no asyncio.
 	[[nodiscard]] TaskSnapshot snapshot(std::uint32_t pid, runtimes::cpython::Interpreter &python,
-	                                    runtimes::cpython::asyncio::Greenlets greenlets);
+	                                    runtimes::cpython::asyncio::Greenlets greenlets, Care care = Care::everything);
 	// Of a thread that is not asleep (`runs`) whether the garbage collector is at work, some 0.1 ms; and the task that it runs,
 	// some milliseconds. The sample's time is not set.
 	struct Wanted {

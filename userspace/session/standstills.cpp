@@ -78,15 +78,17 @@ bool Standstills::tick() {
 	return true;
 }
 
-// The tasks of this loop's thread: each minute, and whenever somebody waits. nullopt: not wanted now, or there are none.
-std::optional<TaskLoop> Standstills::read_tasks(Watched &watched, const LoopState &state, bool wanted, std::uint64_t now_ns) {
-	if (!wanted && now_ns < watched.next_tasks_ns) {
+// The tasks of this loop's thread: each minute, a second after that (`again`), and with everything that is known of them whenever
+// somebody waits. nullopt: not wanted now, or there are none.
+std::optional<TaskLoop> Standstills::read_tasks(Watched &watched, const LoopState &state, Care care, bool again,
+                                                std::uint64_t now_ns) {
+	const bool everything = care == Care::everything;
+	if (!everything && !again && now_ns < watched.next_tasks_ns) {
 		return std::nullopt;
 	}
 	auto *python = facts_.programs.interpreter(state.pid);
-	auto tasks = python != nullptr
-	                 ? std::optional(facts_.tasks.snapshot(state.pid, *python, wanted ? Greenlets::too : Greenlets::no))
-	                 : std::nullopt;
+	const Greenlets greenlets = everything ? Greenlets::too : Greenlets::no;
+	auto tasks = python != nullptr ? std::optional(facts_.tasks.snapshot(state.pid, *python, greenlets, care)) : std::nullopt;
 	const std::uint64_t took = context_.now_ns() - std::min(context_.now_ns(), now_ns);
 	watched.next_tasks_ns = now_ns + std::max(tasks_pause_ns, took * thrift);
 	if (!tasks) {
@@ -144,7 +146,8 @@ void Standstills::look(Watched &watched, const LoopState &state, bool serves, st
 	const bool had_tasks = watched.before && watched.before->tasks;
 	Snapshot now{now_ns, state, std::nullopt};
 	if (!blocked) {
-		now.tasks = read_tasks(watched, state, waited_for || watched.ongoing || had_tasks, now_ns);
+		const Care care = waited_for || watched.ongoing ? Care::everything : Care::places;
+		now.tasks = read_tasks(watched, state, care, had_tasks, now_ns);
 	}
 	const bool files = now_ns >= watched.next_gauges_ns;
 	watched.next_gauges_ns = files ? now_ns + gauges_pause_ns : watched.next_gauges_ns;

@@ -40,6 +40,8 @@ public:
 	[[nodiscard]] std::uint64_t reported() const { return reported_; }
 
 private:
+	using Care = inspect::TaskInspector::Care;
+
 	struct Snapshot {
 		std::uint64_t time_ns = 0;
 		LoopState state;
@@ -66,7 +68,8 @@ private:
 	void look(Watched &watched, const LoopState &state, bool serves, std::uint64_t now_ns);
 	[[nodiscard]] analysis::LoopSituation situation(Watched &watched, const Snapshot &now,
 	                                                std::optional<ConnectionsSnapshot> connections);
-	[[nodiscard]] std::optional<TaskLoop> read_tasks(Watched &watched, const LoopState &state, bool wanted, std::uint64_t now_ns);
+	[[nodiscard]] std::optional<TaskLoop> read_tasks(Watched &watched, const LoopState &state, Care care, bool again,
+	                                                 std::uint64_t now_ns);
 	[[nodiscard]] std::optional<analysis::ReadyDescriptor> find_ready(Watched &watched, const LoopState &state,
 	                                                                  std::uint64_t now_ns) const;
 	[[nodiscard]] bool pool_stuck(const LoopState &state);

@@ -29,8 +29,8 @@ constexpr std::size_t max_worker_words = 32;
 // One read of everything, from the lists to the values.
 class Reading {
 public:
-	Reading(Interpreter &python, const std::optional<DebugSection> &debug, TaskSnapshot &into)
-	    : python_(python), view_(python.view()), debug_(debug), into_(into), cache_(view_.memory),
+	Reading(Interpreter &python, const std::optional<DebugSection> &debug, TaskSnapshot &into, std::size_t most_waits)
+	    : python_(python), view_(python.view()), debug_(debug), into_(into), waits_left_(most_waits), cache_(view_.memory),
 	      reader_(cache_, view_.offsets) {}
 
 	void read(Greenlets greenlets);
@@ -52,6 +52,7 @@ private:
 	Interpreter::View view_;
 	const std::optional<DebugSection> &debug_;
 	TaskSnapshot &into_;
+	std::size_t waits_left_;
 	PageCache cache_;
 	ObjectReader reader_;
 	std::optional<FutureLayout> layout_;
@@ -149,9 +150,12 @@ Task Reading::task_of(const RawTask &raw, const std::vector<RunningLoop> &runnin
 		task.changed = task.changed || task.stack.empty();
 	} else {
 		const auto frames = frames_of(raw.chain);
-		Futures futures(reader_, layout_);
-		WaitReader waits(reader_, futures);
-		task.waits_for = waits.read(raw, frames, states_[raw.loop], monotonic_ns(), workers_);
+		if (waits_left_ > 0) {
+			waits_left_--;
+			Futures futures(reader_, layout_);
+			WaitReader waits(reader_, futures);
+			task.waits_for = waits.read(raw, frames, states_[raw.loop], monotonic_ns(), workers_);
+		}
 		if (task.waits_for && task.waits_for->kind == WaitsForKind::ready) {
 			task.state = TaskState::ready;
 		}
@@ -344,9 +348,9 @@ void TaskReader::find_lists(Interpreter &python) {
 	}
 }
 
-void TaskReader::read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets) {
+void TaskReader::read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets, std::size_t most_waits) {
 	find_lists(python);
-	Reading(python, debug_, into).read(greenlets);
+	Reading(python, debug_, into, most_waits).read(greenlets);
 }
 
 } // namespace loopsnoop::runtimes::cpython::asyncio

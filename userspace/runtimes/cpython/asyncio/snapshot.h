@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -24,7 +25,10 @@ public:
 
 	// Adds the loops with their tasks to `into`, its notes, and whether it was overtaken. Descriptors are in the resources of
 	// what tasks wait for by number only. About 0.1 s for 10,000 tasks; 10 s at most, whatever the memory holds.
-	void read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets = Greenlets::no);
+	// `most_waits`: of how many tasks it is read what they wait for, which takes most of the time; of the others where they
+	// stand.
+	void read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets = Greenlets::no,
+	          std::size_t most_waits = ~std::size_t{0});
 
 	// What the loop of a thread is at, at this moment.
 	struct Running {
