@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "analysis/stuck_tasks.h"
+#include "model/application.h"
 
 namespace loopsnoop::analysis {
 
@@ -100,6 +101,17 @@ Patience out_of_patience(const ConnectionsSnapshot &connections, std::uint64_t s
 	return patience;
 }
 
+// Greenlets that sleep below a library's code that serves: of an event stream, or of an answer that takes its time. A greenlet of
+// the application's own sleeps for nobody.
+std::uint64_t sleeping_handlers(const TaskLoop *loop) {
+	return loop == nullptr || loop->framework != "gevent"
+	           ? 0
+	           : static_cast<std::uint64_t>(std::ranges::count_if(loop->tasks, [](const Task &task) {
+		             return task.waits_for && task.waits_for->kind == WaitsForKind::sleep && !task.stack.empty() &&
+		                    !is_application_frame(task.stack.back());
+	             }));
+}
+
 std::optional<StandstillVerdict> no_answer(const LoopSituation &situation, const StandstillLimits &limits) {
 	if (!situation.connections) {
 		return std::nullopt;
@@ -132,6 +144,9 @@ std::optional<StandstillVerdict> no_answer(const LoopSituation &situation, const
 	// By the sockets alone.
 	const bool upstream_silent = std::ranges::any_of(
 	    connections.silent, [&](const SilentUpstream &upstream) { return upstream.waited_ns >= limits.stuck_after_ns; });
+	if (!upstream_silent && sleeping_handlers(situation.tasks) >= waiting.asked) {
+		return std::nullopt;
+	}
 	constexpr std::uint64_t several = 2;
 	if (waiting.fresh == 0 && waiting.asked < several && !upstream_silent && !situation.pool_stuck) {
 		return std::nullopt; // one message that was not answered, on one connection: a WebSocket's, as likely as not

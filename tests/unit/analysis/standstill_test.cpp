@@ -110,6 +110,18 @@ TEST_CASE("standstill: long polls while others are answered, without tasks to lo
 	CHECK_FALSE(judge_sockets(customers({client(25), client(20)}, 3)));
 }
 
+TEST_CASE("standstill: a greenlet that sleeps below a server's code serves a customer, one of the application's own does not") {
+	Task handler = task(1, WaitsForKind::sleep);
+	handler.stack.push_back({"WSGIHandler.handle", "/usr/lib/python3/dist-packages/gevent/pywsgi.py", 483});
+	TaskLoop served = loop_of({handler});
+	served.framework = "gevent";
+	CHECK_FALSE(judge_with(customers({client(60)}), served));
+	CHECK(judge_with(customers({client(60), client(60)}), served));
+	TaskLoop alone = loop_of({task(1, WaitsForKind::sleep)});
+	alone.framework = "gevent";
+	CHECK(judge_with(customers({client(60)}), alone));
+}
+
 TEST_CASE("standstill: an outgoing connection alone is an upstream") {
 	auto connections = customers({});
 	connections.silent.push_back({"10.0.0.1:5000", "10.0.0.2:80", std::nullopt, 600 * second, false});
