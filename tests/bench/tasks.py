@@ -18,7 +18,6 @@ import figures
 from machine import cpu_s, rss_bytes
 
 PYTHON = "/usr/bin/python3"
-SETTLES_S = 20  # after that time nothing is read for the first time any more
 MANY = """
 import asyncio
 async def waits(event):
@@ -139,7 +138,7 @@ def churn(binary, looks):
             "target_lives": alive}
 
 
-def connections(binary, number, seconds):
+def connections(binary, number, seconds, settle):
     """Of two servers, one that nobody talks to and one with all of them: what following each takes, once that has begun."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if allowed < number + 100:
@@ -152,7 +151,7 @@ def connections(binary, number, seconds):
             open_ones = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(count)]
             follower = subprocess.Popen([binary, "-q", "-p", str(target.pid)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
             try:
-                time.sleep(SETTLES_S)
+                time.sleep(settle)
                 before, begun = cpu_s(follower.pid), time.monotonic()
                 told[f"begins_{name}_s"] = before
                 time.sleep(seconds)
@@ -173,6 +172,7 @@ def parse():
     parser.add_argument("--looks", type=int, default=1000, help="at the one that makes tasks all the time (default: 1000)")
     parser.add_argument("--connections", type=int, default=10_000, help="of the server (default: 10000)")
     parser.add_argument("--seconds", type=int, default=120, help="for which that is followed (default: 120)")
+    parser.add_argument("--settle", type=int, default=70, help="s after which that begins: the first look at all tasks is over by then (default: 70)")
     options = parser.parse_args()
     if min(options.tasks, options.looks, options.connections, options.seconds) <= 0:
         parser.error("numbers must be more than 0")
@@ -181,7 +181,7 @@ def parse():
 
 def main(options):
     binary = os.path.abspath(options.binary)
-    told = {"many": many(binary, options.tasks, 10), "churn": churn(binary, options.looks), "connections": connections(binary, options.connections, options.seconds)}
+    told = {"many": many(binary, options.tasks, 10), "churn": churn(binary, options.looks), "connections": connections(binary, options.connections, options.seconds, options.settle)}
     about = command.about(options)
     one, two, three = told["many"], told["churn"], told["connections"]
     text = figures.table(("what", "figure"), [
