@@ -14,11 +14,6 @@
 
 namespace loopsnoop::analysis {
 
-namespace {
-
-// A module's body runs, below somebody else's code: not that of the program itself, which is outermost.
-} // namespace
-
 bool has_served(const ServingSigns &signs) { return signs.accepted || (signs.watched && !signs.from_beginning); }
 
 bool is_startup(const Stall &stall, const std::optional<ServingSigns> &signs) {

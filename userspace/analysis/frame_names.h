@@ -15,7 +15,7 @@ namespace loopsnoop::analysis {
 	return dot == std::string_view::npos ? function : function.substr(dot + 1);
 }
 
-// Python is importing a module there.
+// A module's body runs, below somebody else's code: not that of the program itself, which is outermost.
 [[nodiscard]] inline bool imports(const Stack &stack) {
 	return std::ranges::any_of(stack.python,
 	                           [](const SourceFrame &frame) { return frame.file.starts_with("<frozen importlib._bootstrap"); });

@@ -44,7 +44,7 @@ Stall without_stacks(const Stall &stall) {
 
 void StallLines::add(const Stall &stall) {
 	const auto known = ongoing_.find(stall.id);
-	const std::string own = identity(stall);
+	const std::string own = stall.ongoing || known != ongoing_.end() ? identity(stall) : std::string();
 	bool folded = known != ongoing_.end() && known->second.folded && known->second.identity == own;
 	if (known == ongoing_.end()) {
 		if (stall.ongoing) { // a hang is shown at once and in full, however often it happened before

@@ -195,7 +195,8 @@ void Standstills::look(Watched &watched, const LoopState &state, bool serves, st
 		now.tasks.reset(); // nothing to compare with next time: they are read again in a minute
 	}
 	if (first_tasks) {
-		// Two looks at tasks a second apart, once a minute: tasks that wait for each other need no customer.
+		// Two looks at tasks a second apart, once a minute: tasks that wait for each other need no customer. Of more
+		// than a thousand tasks these see where each stands, and what the first thousand wait for.
 		watched.due_ns = now_ns + pause_ns;
 	}
 	watched.before = std::move(now);
