@@ -4,7 +4,7 @@
 namespace loopsnoop::output {
 
 bool LoopNames::add(const LoopFound &loop) {
-	if (loops_.size() >= most) {
+	if (loops_.size() >= max_loops) {
 		return true;
 	}
 	const bool another = !loops_.empty() && loops_.begin()->first.first != loop.pid;

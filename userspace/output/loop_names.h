@@ -38,7 +38,7 @@ public:
 	}
 
 private:
-	static constexpr std::size_t most = 4096;
+	static constexpr std::size_t max_loops = 4096;
 
 	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> loops_; // pid, tid: the process's name
 	bool whole_host_ = false;

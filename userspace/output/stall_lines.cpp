@@ -20,7 +20,7 @@ namespace {
 std::string name_and_identity(const Stall &stall) { return stall.name.service + '|' + identity(stall); }
 
 // "uvicorn shop:app, in page (app.py:12)"
-std::string same_words(const Stall &stall) {
+std::string format_same(const Stall &stall) {
 	const std::string where = summary::format_where(stall);
 	return summary::format_process(stall.name, stall.comm) + (where.empty() ? where : ", in " + shorten(where, 100));
 }
@@ -61,12 +61,12 @@ void StallLines::add(const Stall &stall) {
 	}
 	if (!stall.ongoing) {
 		ongoing_.erase(stall.id);
-	} else if (known != ongoing_.end() || ongoing_.size() < most_ongoing) {
+	} else if (known != ongoing_.end() || ongoing_.size() < max_ongoing) {
 		ongoing_[stall.id] = Shown{own, without_stacks(stall), folded};
 	}
 }
 
-// Whether another process hangs alike: it is told with that one.
+// Whether another process hangs alike: it is shown with that one.
 bool StallLines::fold_hang(const Stall &stall) {
 	if (!like_another_process(stall)) {
 		return false;
@@ -74,7 +74,7 @@ bool StallLines::fold_hang(const Stall &stall) {
 	SameHang &same = same_hangs_[name_and_identity(stall)];
 	same.since_ns = same.pids.empty() ? lines_.now_ns() : same.since_ns;
 	same.pids.insert(stall.pid);
-	same.words = same_words(stall);
+	same.words = format_same(stall);
 	return true;
 }
 
@@ -123,7 +123,7 @@ bool StallLines::like_another_process(const Stall &stall) const {
 	});
 }
 
-void StallLines::tell_same_hangs(bool all) {
+void StallLines::show_same_hangs(bool all) {
 	constexpr std::uint64_t pause_ns = 1'000'000'000;
 	constexpr std::size_t max_named = 8;
 	for (auto entry = same_hangs_.begin(); entry != same_hangs_.end();) {
@@ -146,8 +146,8 @@ void StallLines::tell_same_hangs(bool all) {
 	}
 }
 
-void StallLines::tell_folded(bool all) {
-	tell_same_hangs(all);
+void StallLines::show_folded(bool all) {
+	show_same_hangs(all);
 	for (const std::string &text : repeats_.due(lines_.now_ns(), all)) {
 		lines_.line_at(lines_.now_ns(), text);
 	}

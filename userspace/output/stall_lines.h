@@ -24,8 +24,8 @@ public:
 	void add(const Stall &stall);
 	// Several processes are followed: a folded line says whose it is.
 	void name_processes() { repeats_.name_processes(); }
-	// Repeats and processes that hang alike whose time to be told has come; `all`: all that there are.
-	void tell_folded(bool all);
+	// Repeats and processes that hang alike whose time to be shown has come; `all`: all that there are.
+	void show_folded(bool all);
 	// The stalls whose end has not come, without their stacks and waits.
 	template <typename Call> void each_ongoing(Call &&call) const {
 		for (const auto &[id, shown] : ongoing_) {
@@ -34,14 +34,14 @@ public:
 	}
 
 private:
-	static constexpr std::size_t most_ongoing = 1024; // running at once whose updates are told as such
+	static constexpr std::size_t max_ongoing = 1024; // running at once whose updates are shown as such
 
 	struct Shown {
 		std::string identity;
 		Stall last;          // without its stacks and waits
 		bool folded = false; // like one of another process, which is shown
 	};
-	// Processes that hang as another one does whose stall is shown, until they are told, together.
+	// Processes that hang as another one does whose stall is shown, until they are shown, together.
 	struct SameHang {
 		std::set<std::uint32_t> pids;
 		std::uint64_t since_ns = 0;
@@ -52,7 +52,7 @@ private:
 	[[nodiscard]] bool fold_hang(const Stall &stall);
 	void show_in_full(const Stall &stall);
 	void show_update(const Stall &stall);
-	void tell_same_hangs(bool all);
+	void show_same_hangs(bool all);
 
 	ReportLines &lines_;
 	const LoopNames &names_;

@@ -10,7 +10,7 @@
 #include "base/duration.h"
 #include "base/escape.h"
 #include "output/dump_text.h"
-#include "output/session_words.h"
+#include "output/session_text.h"
 #include "output/standstill_text.h"
 #include "output/tasks_text.h"
 
@@ -18,8 +18,8 @@ namespace loopsnoop::output {
 
 namespace {
 
-constexpr std::size_t most_standstills = 1024; // going on at once whose updates are told as such
-constexpr std::size_t max_troubles = 256;      // shown, once each
+constexpr std::size_t max_standstills = 1024; // going on at once whose updates are shown as such
+constexpr std::size_t max_troubles = 256;     // shown, once each
 
 } // namespace
 
@@ -56,8 +56,8 @@ void TextReport::finish() {
 	if (finished_) {
 		return;
 	}
-	tell_newcomers(true);
-	stalls_.tell_folded(true);
+	show_newcomers(true);
+	stalls_.show_folded(true);
 	const bool broken_off = !summary_;
 	if (broken_off) {
 		// Without the last record nothing is known of the loops but their stalls.
@@ -73,10 +73,10 @@ void TextReport::finish() {
 		lines_.lines(tally_.tables(*summary_, session_ ? session_->threshold_ns : 0, lines_.palette(),
 		                           options_.wrap ? options_.columns : 0));
 		for (const GaugesChange &change : summary_->grown) {
-			lines_.line(grown_words(change));
+			lines_.line(format_growth(change));
 		}
 		for (const WaitedFor &one : summary_->waited_for) {
-			lines_.line(waited_for_words(one));
+			lines_.line(format_waited_for(one));
 		}
 	}
 	finished_ = true;
@@ -95,10 +95,10 @@ void TextReport::add(const SessionStart &session) {
 		lines_.line("  missing: " + printable(missing, shown_path_bytes));
 	}
 	for (const NotFollowed &one : session.not_followed) {
-		lines_.line("  not followed: " + not_followed_words(one));
+		lines_.line("  not followed: " + format_not_followed(one));
 	}
 	for (const NotFollowed &one : session.workers) {
-		lines_.line("  " + workers_words(one));
+		lines_.line("  " + format_workers(one));
 	}
 	session_ = session;
 	if (session.discovery) {
@@ -117,7 +117,7 @@ void TextReport::add(const LoopFound &loop) {
 		newcomers_.add(loop);
 		return;
 	}
-	lines_.line(loop_words(loop));
+	lines_.line(format_loop(loop));
 }
 
 void TextReport::add(const Stall &stall) {
@@ -127,7 +127,7 @@ void TextReport::add(const Stall &stall) {
 		tally_.add(stall);
 	}
 	stalls_.add(stall);
-	stalls_.tell_folded(false);
+	stalls_.show_folded(false);
 }
 
 // In full once, then a line at each doubling of its age, and one for its end.
@@ -145,10 +145,10 @@ void TextReport::add(const Standstill &standstill) {
 	}
 	if (!standstill.ongoing) {
 		standstills_.erase(standstill.id);
-	} else if (standstills_.size() < most_standstills) {
+	} else if (standstills_.size() < max_standstills) {
 		standstills_.insert(standstill.id);
 	}
-	stalls_.tell_folded(false);
+	stalls_.show_folded(false);
 }
 
 void TextReport::add(const ProcessExit &exit) {
@@ -158,7 +158,7 @@ void TextReport::add(const ProcessExit &exit) {
 		names_.forget(exit.pid);
 	}
 	if (!many()) {
-		lines_.line_at(exit.start_ns, exit_words(exit));
+		lines_.line_at(exit.start_ns, format_exit(exit));
 	} else if (name && exit.signal) {
 		lines_.line_at(exit.start_ns, fmt::format("{} (pid {}) was killed by {}", *name, exit.pid, printable(*exit.signal)));
 	}
@@ -184,11 +184,11 @@ void TextReport::add(const TaskSnapshot &snapshot) { lines_.lines(tasks_text(sna
 
 void TextReport::advance(std::uint64_t now_ns) {
 	lines_.advance(now_ns);
-	tell_newcomers(false);
-	stalls_.tell_folded(false);
+	show_newcomers(false);
+	stalls_.show_folded(false);
 }
 
-void TextReport::tell_newcomers(bool all) {
+void TextReport::show_newcomers(bool all) {
 	if (const std::string text = newcomers_.due(lines_.now_ns(), all); !text.empty()) {
 		lines_.line_at(lines_.now_ns(), text);
 	}

@@ -58,7 +58,7 @@ private:
 	// A host is watched as a whole: single processes that come and go are not worth a line each.
 	[[nodiscard]] bool many() const { return session_ && session_->discovery && !lines_.everything(); }
 	void advance(std::uint64_t now_ns);
-	void tell_newcomers(bool all);
+	void show_newcomers(bool all);
 	void flush() { screen_.show(lines_); }
 
 	TextOptions options_;

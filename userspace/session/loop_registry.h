@@ -20,7 +20,7 @@ class EndedLoops {
 public:
 	void add(const LoopTotals &totals) {
 		totals_.push_back(totals);
-		if (totals_.size() > most) {
+		if (totals_.size() > max_totals) {
 			totals_.pop_front();
 			left_out_++;
 		}
@@ -29,7 +29,7 @@ public:
 	[[nodiscard]] std::uint64_t left_out() const { return left_out_; } // loops beyond the number that is kept
 
 private:
-	static constexpr std::size_t most = 4096;
+	static constexpr std::size_t max_totals = 4096;
 
 	std::deque<LoopTotals> totals_;
 	std::uint64_t left_out_ = 0;

@@ -29,8 +29,8 @@ constexpr std::size_t max_worker_words = 32;
 // One read of everything, from the lists to the values.
 class Reading {
 public:
-	Reading(Interpreter &python, const std::optional<DebugSection> &debug, TaskSnapshot &into, std::size_t most_waits)
-	    : python_(python), view_(python.view()), debug_(debug), into_(into), waits_left_(most_waits), cache_(view_.memory),
+	Reading(Interpreter &python, const std::optional<DebugSection> &debug, TaskSnapshot &into, std::size_t max_waits)
+	    : python_(python), view_(python.view()), debug_(debug), into_(into), waits_left_(max_waits), cache_(view_.memory),
 	      reader_(cache_, view_.offsets) {}
 
 	void read(Greenlets greenlets);
@@ -348,9 +348,9 @@ void TaskReader::find_lists(Interpreter &python) {
 	}
 }
 
-void TaskReader::read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets, std::size_t most_waits) {
+void TaskReader::read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets, std::size_t max_waits) {
 	find_lists(python);
-	Reading(python, debug_, into, most_waits).read(greenlets);
+	Reading(python, debug_, into, max_waits).read(greenlets);
 }
 
 } // namespace loopsnoop::runtimes::cpython::asyncio

@@ -25,10 +25,10 @@ public:
 
 	// Adds the loops with their tasks to `into`, its notes, and whether it was overtaken. Descriptors are in the resources of
 	// what tasks wait for by number only. About 0.1 s for 10,000 tasks; 10 s at most, whatever the memory holds.
-	// `most_waits`: of how many tasks it is read what they wait for, which takes most of the time; of the others where they
+	// `max_waits`: of how many tasks it is read what they wait for, which takes most of the time; of the others where they
 	// stand.
 	void read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets = Greenlets::no,
-	          std::size_t most_waits = ~std::size_t{0});
+	          std::size_t max_waits = ~std::size_t{0});
 
 	// What the loop of a thread is at, at this moment.
 	struct Running {

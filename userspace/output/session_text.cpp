@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "output/session_words.h"
+#include "output/session_text.h"
 
 #include <fmt/format.h>
 
@@ -20,17 +20,17 @@ namespace loopsnoop::output {
 namespace {
 
 std::string some_pids(const NotFollowed &one) {
-	constexpr std::size_t most_named = 3;
+	constexpr std::size_t max_named = 3;
 	std::string pids;
-	for (std::size_t i = 0; i < one.children.size() && i < most_named; i++) {
+	for (std::size_t i = 0; i < one.children.size() && i < max_named; i++) {
 		pids += fmt::format("{}{}", i > 0 ? ", " : "", one.children[i]);
 	}
-	return pids + (one.children.size() > most_named ? ", …" : "");
+	return pids + (one.children.size() > max_named ? ", …" : "");
 }
 
 } // namespace
 
-std::string loop_words(const LoopFound &loop) {
+std::string format_loop(const LoopFound &loop) {
 	std::string text = fmt::format("following {} (pid {})", summary::format_process(loop.name, loop.comm), loop.pid);
 	if (loop.tid != loop.pid) {
 		text += fmt::format(", thread {} (tid {})", printable(loop.thread), loop.tid);
@@ -53,7 +53,7 @@ std::string loop_words(const LoopFound &loop) {
 	return text;
 }
 
-std::string not_followed_words(const NotFollowed &one) {
+std::string format_not_followed(const NotFollowed &one) {
 	const bool single = one.children.size() == 1;
 	return fmt::format("{} of {} (pid {}) with {} of {} own (pid {}); --children follows {}, too",
 	                   single ? "a child" : fmt::format("{} children", one.children.size()),
@@ -62,14 +62,14 @@ std::string not_followed_words(const NotFollowed &one) {
 	                   single ? "it" : "them");
 }
 
-std::string workers_words(const NotFollowed &one) {
+std::string format_workers(const NotFollowed &one) {
 	const bool single = one.children.size() == 1;
 	return fmt::format("{} (pid {}) has its work done by {} (pid {}): followed, too, as with --children",
 	                   summary::format_process({{}, one.service}, one.comm), one.parent,
 	                   single ? "a process below it" : fmt::format("{} processes below it", one.children.size()), some_pids(one));
 }
 
-std::string exit_words(const ProcessExit &exit) {
+std::string format_exit(const ProcessExit &exit) {
 	if (exit.signal) {
 		return fmt::format("pid {} was killed by {}", exit.pid, printable(*exit.signal));
 	}
@@ -77,14 +77,14 @@ std::string exit_words(const ProcessExit &exit) {
 	                   : fmt::format("pid {} is gone", exit.pid);
 }
 
-std::string waited_for_words(const WaitedFor &one) {
+std::string format_waited_for(const WaitedFor &one) {
 	std::string text =
 	    fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop tasks -p {} shows ",
 	                summary::format_process({{}, one.service}, one.comm), one.pid, summary::format_clients(one.clients), one.pid);
 	return text + (one.tasks ? fmt::format("where its {} wait", summary::plural(*one.tasks, "task")) : "where its tasks wait");
 }
 
-std::string grown_words(const GaugesChange &change) {
+std::string format_growth(const GaugesChange &change) {
 	std::string text;
 	const auto add = [&](std::string_view what, const std::optional<std::uint64_t> &first,
 	                     const std::optional<std::uint64_t> &last) {
