@@ -10,9 +10,13 @@
 
 namespace loopsnoop::cli {
 
-int fail(const Error &error) {
+void complain(std::string_view line) {
 	constexpr std::size_t max_bytes = 4096;
-	fmt::print(stderr, "loopsnoop: {}\n", printable(error.describe(), max_bytes));
+	fmt::print(stderr, "loopsnoop: {}\n", printable(line, max_bytes));
+}
+
+int fail(const Error &error) {
+	complain(error.describe());
 	return 1;
 }
 

@@ -11,9 +11,9 @@
 #include <string>
 #include <string_view>
 
-#include "base/escape.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "cli/fail.h"
 #include "output/json.h"
 #include "output/terminal.h"
 
@@ -87,8 +87,6 @@ private:
 	std::size_t begin_ = 0;
 	bool too_long_ = false;
 };
-
-void complain(std::string_view text) { fmt::print(stderr, "loopsnoop: {}\n", printable(text, shown_path_bytes * 2)); }
 
 // False when nobody reads stdout any more (`| head`).
 bool write_all(int fd, std::string_view text) {

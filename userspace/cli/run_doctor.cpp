@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "base/escape.h"
 #include "cli/doctor_text.h"
+#include "cli/fail.h"
 #include "cli/named_process.h"
 #include "cli/unanswered.h"
 #include "doctor/doctor.h"
@@ -25,8 +25,7 @@ int run_doctor(const DoctorOptions &options) {
 	if (options.process.given()) {
 		const Result<std::uint32_t> found = pid_of(options.process);
 		if (!found) {
-			fmt::print(stderr, "loopsnoop: {}\n", printable(found.error().describe(), shown_path_bytes * 2));
-			return 1;
+			return fail(found.error());
 		}
 		pid = found.value();
 	}

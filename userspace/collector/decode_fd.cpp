@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "process/deleted_path.h"
 #include "process/syscall_names.h"
 
 namespace loopsnoop::collector {
@@ -73,7 +74,7 @@ void set_path(const ls_fd &fd, DescriptorSnapshot &out) {
 		path = "/";
 	}
 	if ((fd.flags & LS_FD_DELETED) != 0) {
-		path += " (deleted)";
+		path += process::deleted_suffix;
 	}
 	out.path = std::move(path);
 }

@@ -16,7 +16,6 @@ namespace loopsnoop::elf {
 namespace {
 
 std::uint64_t thread_cpu_ns() {
-	constexpr std::uint64_t ns_per_s = 1'000'000'000;
 	timespec now{};
 	::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return static_cast<std::uint64_t>(now.tv_sec) * ns_per_s + static_cast<std::uint64_t>(now.tv_nsec);

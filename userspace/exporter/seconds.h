@@ -3,12 +3,11 @@
 
 #include <cstdint>
 
+#include "base/clock.h"
+
 namespace loopsnoop::exporter {
 
 // As Prometheus wants durations.
-[[nodiscard]] constexpr double seconds(std::uint64_t ns) {
-	constexpr double ns_per_second = 1e9;
-	return static_cast<double>(ns) / ns_per_second;
-}
+[[nodiscard]] constexpr double seconds(std::uint64_t ns) { return static_cast<double>(ns) / static_cast<double>(ns_per_s); }
 
 } // namespace loopsnoop::exporter

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "foreign/wire.h"
 
 namespace loopsnoop::foreign {
@@ -81,8 +82,7 @@ std::shared_ptr<const File> File::of(UniqueFd file) {
 	status.inode = found.st_ino;
 	status.device = found.st_dev;
 	status.size = static_cast<std::uint64_t>(found.st_size);
-	constexpr std::int64_t ns_per_s = 1'000'000'000;
-	status.modified_ns = found.st_mtim.tv_sec * ns_per_s + found.st_mtim.tv_nsec;
+	status.modified_ns = found.st_mtim.tv_sec * std::int64_t{ns_per_s} + found.st_mtim.tv_nsec;
 	return std::make_shared<const File>(std::move(file), std::move(name), status);
 }
 

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace loopsnoop::foreign {
 
 namespace {
@@ -41,14 +43,13 @@ int status_of(int file, const char *path, int flags, FileStatus &status) {
 	if (::statx(file, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &found) != 0) {
 		return errno;
 	}
-	constexpr std::int64_t ns_per_s = 1'000'000'000;
 	status.mode = found.stx_mode;
 	status.owner = found.stx_uid;
 	status.links = found.stx_nlink;
 	status.inode = found.stx_ino;
 	status.device = makedev(found.stx_dev_major, found.stx_dev_minor);
 	status.size = found.stx_size;
-	status.modified_ns = found.stx_mtime.tv_sec * ns_per_s + found.stx_mtime.tv_nsec;
+	status.modified_ns = found.stx_mtime.tv_sec * std::int64_t{ns_per_s} + found.stx_mtime.tv_nsec;
 	return 0;
 }
 

@@ -23,7 +23,7 @@ void Children::forked(std::uint32_t parent, std::uint32_t child, std::uint64_t n
 }
 
 // Its pid may be another's by now.
-bool Children::lives(std::uint32_t pid, const Child &child) const {
+bool Children::is_running(std::uint32_t pid, const Child &child) const {
 	const auto status = proc_.status(pid);
 	return status && (child.start_ticks == 0 || status->start_time_ticks == child.start_ticks);
 }
@@ -34,7 +34,7 @@ void Children::refresh(std::uint64_t now_ns) {
 			continue;
 		}
 		std::string comm = proc_.comm(pid);
-		if (comm.empty() || !lives(pid, child)) {
+		if (comm.empty() || !is_running(pid, child)) {
 			child.gone = true;
 		} else {
 			child.comm = std::move(comm);
@@ -45,7 +45,7 @@ void Children::refresh(std::uint64_t now_ns) {
 	}
 	next_forgetting_ns_ = now_ns + settling_ns;
 	std::erase_if(children_, [&](const auto &entry) {
-		return now_ns - entry.second.forked_ns > remembered_ns && (entry.second.gone || !lives(entry.first, entry.second));
+		return now_ns - entry.second.forked_ns > remembered_ns && (entry.second.gone || !is_running(entry.first, entry.second));
 	});
 }
 

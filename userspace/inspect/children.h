@@ -33,7 +33,7 @@ private:
 		bool gone = false;
 	};
 
-	[[nodiscard]] bool lives(std::uint32_t pid, const Child &child) const;
+	[[nodiscard]] bool is_running(std::uint32_t pid, const Child &child) const;
 
 	process::ProcFs proc_;
 	std::map<std::uint32_t, Child> children_;

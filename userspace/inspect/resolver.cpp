@@ -15,6 +15,7 @@
 #include "locks/futex_call.h"
 #include "locks/lock_finder.h"
 #include "model/application.h"
+#include "process/deleted_path.h"
 #include "process/file_locks.h"
 #include "process/memory.h"
 #include "process/resource_of.h"
@@ -135,7 +136,7 @@ std::optional<Resource> Resolver::mapped_file(std::uint32_t pid, std::uint64_t a
 	if (mapping == maps->end() || !mapping->has_file()) {
 		return std::nullopt;
 	}
-	return Resource{FileResource{std::nullopt, mapping->path + (mapping->deleted ? " (deleted)" : "")}};
+	return Resource{FileResource{std::nullopt, mapping->path + std::string(mapping->deleted ? process::deleted_suffix : "")}};
 }
 
 Resource Resolver::path(std::uint32_t pid, const WaitTarget &target, Cause &cause) {
