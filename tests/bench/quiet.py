@@ -18,7 +18,7 @@ import figures
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 from harness import servers, waiting  # noqa: E402
-from harness.standing import REQUEST, Standing  # noqa: E402
+from harness.standing import REQUEST, Server, Standing  # noqa: E402
 
 MODES = ("keep_alive", "long_poll", "long_poll_queue", "events", "socket_messages", "log_sink", "workers")
 LOOPS = ((), ("--uvloop",))
@@ -52,35 +52,21 @@ http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Answers).serve_forever()
 """
 
 
-class Simple:
-    """A server that answers GET /, and holds whoever asks for /events."""
+class Simple(Server):
+    """A server that answers GET /, and holds whoever asks for /events; or another one with what its customers say in place of these."""
 
-    def __init__(self, name, arguments, folder, hello=REQUEST % b"/"):
-        self.name = name
-        self.hello = hello
+    def __init__(self, name, arguments, folder, hello=REQUEST % b"/", waits=REQUEST % b"/events"):
+        self.name, self.hello, self.waits = name, hello, waits
         self.port = servers.free_port()
-        self.process = subprocess.Popen([str(word).replace("PORT", str(self.port)) for word in arguments], cwd=folder, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.pid = self.process.pid
-        self.connections = []
+        super().__init__([str(word).replace("PORT", str(self.port)) for word in arguments], cwd=folder, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def __enter__(self):
+    def started(self):
         waiting.until(lambda: servers.accepts(self.port), f"the start of {self.name}")
-        return self
-
-    def __exit__(self, *_):
-        for connection in self.connections:
-            connection.close()
-        self.process.kill()
-        self.process.wait()
-
-    def connect(self):
-        self.connections.append(socket.create_connection(("127.0.0.1", self.port), timeout=10))
-        return self.connections[-1]
 
     def begin(self):
         self.connect()  # says nothing
-        self.connect().sendall(b"SUBSCRIBE news\r\n" if b"PING" in self.hello else REQUEST % b"/events")
+        self.connect().sendall(self.waits)
 
     def talk(self):
         with contextlib.closing(socket.create_connection(("127.0.0.1", self.port), timeout=10)) as connection:
@@ -116,7 +102,7 @@ def all_servers(folder, stack):
             yield stack.enter_context(Modes(place, mode, loop))
     python, redis = "/usr/bin/python3", ("redis-server", "--port", "PORT", "--save", "")
     for name, arguments, more in (
-        ("Node", ("node", "-e", NODE), {}), ("a second Node", ("node", "-e", NODE), {}), ("Redis", redis, {"hello": b"PING\r\n"}),
+        ("Node", ("node", "-e", NODE), {}), ("a second Node", ("node", "-e", NODE), {}), ("Redis", redis, {"hello": b"PING\r\n", "waits": b"SUBSCRIBE news\r\n"}),
         ("gevent", (python, "-c", GEVENT), {}), ("threads", (python, "-c", THREADED), {}),
         ("Prometheus", ("prometheus", "--web.listen-address=127.0.0.1:PORT", "--config.file=/dev/null", f"--storage.tsdb.path={folder}/tsdb"), {}),
     ):
@@ -144,9 +130,12 @@ def measure(binary, minutes, folder):
             process = subprocess.Popen([binary, "--all", "-d", f"{minutes * 60:g}s", "-j", record], stdin=subprocess.DEVNULL, stdout=text, stderr=subprocess.STDOUT)
             talker = threading.Thread(target=talk)
             talker.start()
-            status = process.wait(60 * minutes + 60)
-            ended.set()
-            talker.join()
+            try:
+                status = process.wait(60 * minutes + 60)
+            finally:
+                process.kill()
+                ended.set()
+                talker.join()
         if status != 0 or failed:
             raise RuntimeError("; ".join(failed) or f"loopsnoop ended with status {status}: {(folder / 'quiet.txt').read_text()[-500:]}")
     records = [json.loads(line) for line in record.read_text().splitlines()]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a look at tasks costs, and whether it is right: `loopsnoop tasks` of a process with 10,000 tasks; a thousand looks at one that makes and
-ends tasks as fast as it can, in which each task must stand on its own line or be told as one that moved; and what following a server with
-10,000 connections takes. Status 1 when a look is wrong, fails, or takes longer than a second in the median."""
+"""What a snapshot of tasks costs, and whether it is right: `loopsnoop tasks` of a process with 10,000 tasks; a thousand snapshots of one that
+makes and ends tasks as fast as it can, in which each task must stand on its own line or be reported as one that moved; and what following a
+server with 10,000 connections takes. Status 1 when a snapshot is wrong, fails, or takes longer than a second in the median."""
 import json
 import os
 import resource
@@ -91,7 +91,7 @@ class Target:
         self.process.stdout.close()
 
 
-def look(binary, pid):
+def snapshot(binary, pid):
     """(the answer, s that it took)"""
     begun = time.monotonic()
     done = subprocess.run([binary, "tasks", "-p", str(pid), "--json"], capture_output=True, text=True, timeout=60, check=False)
@@ -101,29 +101,29 @@ def look(binary, pid):
     return json.loads(done.stdout), took
 
 
-def tasks_of(told):
-    return [task for loop in told["loops"] for task in loop["tasks"]]
+def tasks_of(result):
+    return [task for loop in result["loops"] for task in loop["tasks"]]
 
 
-def many(binary, number, looks):
+def many(binary, number, snapshots):
     with tempfile.TemporaryDirectory(prefix="loopsnoop-bench-") as folder, Target(folder, MANY.replace("NUMBER", str(number))) as target:
         took, counts = [], []
-        for _ in range(looks):
-            told, seconds = look(binary, target.pid)
+        for _ in range(snapshots):
+            result, seconds = snapshot(binary, target.pid)
             took.append(seconds)
-            counts.append(sum(task["name"].startswith("waits-") for task in tasks_of(told)))
+            counts.append(sum(task["name"].startswith("waits-") for task in tasks_of(result)))
         late = float((Path(folder) / "late").read_text())
-    return {"tasks": number, "looks": looks, "median_s": statistics.median(took), "longest_s": max(took), "found_at_least": min(counts), "loop_late_at_most_s": late}
+    return {"tasks": number, "snapshots": snapshots, "median_s": statistics.median(took), "longest_s": max(took), "found_at_least": min(counts), "loop_late_at_most_s": late}
 
 
-def churn(binary, looks):
+def churn(binary, snapshots):
     wrong, overtaken, known, moved, took = [], 0, 0, 0, []
     with tempfile.TemporaryDirectory(prefix="loopsnoop-bench-") as folder, Target(folder, CHURN) as target:
-        for _ in range(looks):
-            told, seconds = look(binary, target.pid)
+        for _ in range(snapshots):
+            result, seconds = snapshot(binary, target.pid)
             took.append(seconds)
-            overtaken += bool(told["overtaken"])
-            for task in tasks_of(told):
+            overtaken += bool(result["overtaken"])
+            for task in tasks_of(result):
                 lines = CHURN_LINES.get(task["name"])
                 at = task.get("culprit")
                 if lines is None or task.get("changed") or at is None:
@@ -134,7 +134,7 @@ def churn(binary, looks):
                 if at["line"] not in lines | {min(lines) - 1, min(lines) - 2} or not at["function"].startswith(task["name"]):
                     wrong.append(f"{task['name']} at {at['function']}:{at['line']}")
         alive = target.process.poll() is None
-    return {"looks": looks, "median_s": statistics.median(took), "overtaken": overtaken, "tasks_on_their_line": known - len(wrong), "tasks_that_moved": moved, "wrong": wrong[:20],
+    return {"snapshots": snapshots, "median_s": statistics.median(took), "overtaken": overtaken, "tasks_on_their_line": known - len(wrong), "tasks_that_moved": moved, "wrong": wrong[:20],
             "target_lives": alive}
 
 
@@ -144,7 +144,7 @@ def connections(binary, number, seconds, settle):
     if allowed < number + 100:
         raise RuntimeError(f"{number} connections need as many descriptors, and {allowed} are allowed (ulimit -Hn)")
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, allowed))
-    told = {"connections": number, "seconds": seconds}
+    result = {"connections": number, "seconds": seconds}
     for name, count in (("without", 0), ("with", number)):
         with tempfile.TemporaryDirectory(prefix="loopsnoop-bench-") as folder, Target(folder, SERVER) as target:
             port = int(target.said)
@@ -153,56 +153,56 @@ def connections(binary, number, seconds, settle):
             try:
                 time.sleep(settle)
                 before, begun = cpu_s(follower.pid), time.monotonic()
-                told[f"begins_{name}_s"] = before
+                result[f"begins_{name}_s"] = before
                 time.sleep(seconds)
-                told[name] = (cpu_s(follower.pid) - before) / (time.monotonic() - begun)
-                told["rss_mib"] = rss_bytes(follower.pid) / 2**20
+                result[name] = (cpu_s(follower.pid) - before) / (time.monotonic() - begun)
+                result["rss_mib"] = rss_bytes(follower.pid) / 2**20
             finally:
                 follower.terminate()
                 follower.wait()
                 for one in open_ones:
                     one.close()
-    told["cpu"] = told["with"] - told["without"]
-    return told
+    result["cpu"] = result["with"] - result["without"]
+    return result
 
 
 def parse():
     parser = command.parser("tasks", __doc__)
     parser.add_argument("--tasks", type=int, default=10_000, help="tasks of the first target (default: 10000)")
-    parser.add_argument("--looks", type=int, default=1000, help="at the one that makes tasks all the time (default: 1000)")
+    parser.add_argument("--snapshots", type=int, default=1000, help="of the one that makes tasks all the time (default: 1000)")
     parser.add_argument("--connections", type=int, default=10_000, help="of the server (default: 10000)")
     parser.add_argument("--seconds", type=int, default=120, help="for which that is followed (default: 120)")
-    parser.add_argument("--settle", type=int, default=70, help="s after which that begins: the first look at all tasks is over by then (default: 70)")
+    parser.add_argument("--settle", type=int, default=70, help="s after which that begins: the first snapshot of all tasks is over by then (default: 70)")
     options = parser.parse_args()
-    if min(options.tasks, options.looks, options.connections, options.seconds) <= 0:
+    if min(options.tasks, options.snapshots, options.connections, options.seconds) <= 0:
         parser.error("numbers must be more than 0")
     return options
 
 
 def main(options):
     binary = os.path.abspath(options.binary)
-    told = {"many": many(binary, options.tasks, 10), "churn": churn(binary, options.looks), "connections": connections(binary, options.connections, options.seconds, options.settle)}
+    results = {"many": many(binary, options.tasks, 10), "churn": churn(binary, options.snapshots), "connections": connections(binary, options.connections, options.seconds, options.settle)}
     about = command.about(options)
-    one, two, three = told["many"], told["churn"], told["connections"]
+    one, two, three = results["many"], results["churn"], results["connections"]
     text = figures.table(("what", "figure"), [
-        (f"a look at {one['tasks']:,} tasks: median / longest", f"{one['median_s']:.2f} / {one['longest_s']:.2f} s"),
+        (f"a snapshot of {one['tasks']:,} tasks: median / longest", f"{one['median_s']:.2f} / {one['longest_s']:.2f} s"),
         ("tasks found, at least", f"{one['found_at_least']:,}"),
         ("its loop late meanwhile, at most", f"{one['loop_late_at_most_s'] * 1000:.0f} ms"),
-        (f"{two['looks']:,} looks while tasks are made and ended: on their line / told as moved / wrong", f"{two['tasks_on_their_line']:,} / {two['tasks_that_moved']:,} / {len(two['wrong'])}"),
-        ("looks that say they were overtaken", two["overtaken"]),
+        (f"{two['snapshots']:,} snapshots while tasks are made and ended: on their line / reported as moved / wrong", f"{two['tasks_on_their_line']:,} / {two['tasks_that_moved']:,} / {len(two['wrong'])}"),
+        ("snapshots that say they were overtaken", two["overtaken"]),
         (f"following a server with {three['connections']:,} connections, above one without any", f"{three['cpu'] * 100:.2f} % of a core (of {three['with'] * 100:.2f})"),
-        ("CPU time to begin, with them / without; memory", f"{three['begins_with_s']:.1f} / {three['begins_without_s']:.1f} s; {three['rss_mib']:.0f} MiB"),
+        ("CPU time until then, with them / without; memory", f"{three['begins_with_s']:.1f} / {three['begins_without_s']:.1f} s; {three['rss_mib']:.0f} MiB"),
     ])
-    command.tell(options, "tasks", text + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}.", {"about": about, **told})
-    found = []
+    command.tell(options, "tasks", text + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}.", {"about": about, **results})
+    complaints = []
     if one["median_s"] > 1:
-        found.append(f"a look took {one['median_s']:.2f} s")
+        complaints.append(f"a snapshot took {one['median_s']:.2f} s")
     if one["found_at_least"] < one["tasks"]:
-        found.append(f"of {one['tasks']} tasks {one['found_at_least']} were found")
+        complaints.append(f"of {one['tasks']} tasks {one['found_at_least']} were found")
     if two["wrong"] or not two["target_lives"]:
-        found.append(f"wrong: {two['wrong']}" if two["wrong"] else "the target has ended")
-    if found:
-        sys.exit("bench: " + "; ".join(found))
+        complaints.append(f"wrong: {two['wrong']}" if two["wrong"] else "the target has ended")
+    if complaints:
+        sys.exit("bench: " + "; ".join(complaints))
 
 
 if __name__ == "__main__":

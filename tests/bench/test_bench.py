@@ -261,7 +261,7 @@ def test_soak(tmp_path):
 
 def test_tasks(tmp_path):
     """Wrong lines are a failure here, too."""
-    told = bench("tasks", tmp_path, "--tasks", "500", "--looks", "20", "--connections", "100", "--seconds", "2", "--settle", "5")
+    told = bench("tasks", tmp_path, "--tasks", "500", "--snapshots", "20", "--connections", "100", "--seconds", "2", "--settle", "5")
     assert told["many"]["found_at_least"] == 500
     assert told["churn"]["tasks_on_their_line"] > 100 and told["churn"]["target_lives"]
     assert told["connections"]["rss_mib"] > 1
