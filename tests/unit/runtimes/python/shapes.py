@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 
-import shapes_of_coroutines  # noqa: F401, its shapes are in the list now
+import shapes_of_calls  # noqa: F401, its shapes are in the list now
+import shapes_of_coroutines  # noqa: F401
 import shapes_of_generators  # noqa: F401
 import shapes_of_made_code  # noqa: F401
 from shape import LONG, shape, shapes, sleep
@@ -54,18 +55,6 @@ def multi_line_arguments():
             sleep(),
         ),
     )
-
-
-class Slow:
-    def __init__(self, last):
-        if last:
-            sleep()
-
-
-@shape
-def specialized_init():
-    for number in range(200):
-        Slow(number == 199)  # the call becomes one with a frame of its own, since 3.12
 
 
 class Chain:
