@@ -183,10 +183,27 @@ namespace {
 // The map of one process that took long to read: whoever begins to follow a process asks for it five times.
 struct SlowMaps {
 	std::string path;
+	std::string memory; // memory_mark() before it was read
 	std::uint64_t reusable_until_ns = 0;
 	std::vector<Mapping> maps;
 };
 thread_local SlowMaps slow_maps;
+
+// When the process began, how much it maps, and where its program's code and stack lie (proc(5), /proc/PID/stat 22, 23, 26 to
+// 28): other numbers after an exec, in another process of that pid, and after most changes of the map. Empty: gone.
+std::string memory_mark(std::string_view stat) {
+	constexpr int third = 3; // the field that follows the name
+	std::string mark;
+	const std::size_t name_end = stat.rfind(')');
+	Words words(name_end == std::string_view::npos ? std::string_view() : stat.substr(name_end + 1));
+	int field = third;
+	for (std::string_view word = words.next(); !word.empty(); word = words.next(), ++field) {
+		if (field == 22 || field == 23 || (field >= 26 && field <= 28)) {
+			mark.append(word).append(" ");
+		}
+	}
+	return mark;
+}
 
 } // namespace
 
@@ -194,9 +211,10 @@ Result<std::vector<Mapping>> ProcFs::maps(std::uint32_t pid) const {
 	constexpr std::uint64_t slow_ns = 20'000'000; // 5,000 mappings or so
 	constexpr std::uint64_t reused_for = 5;       // times as long as it took
 	const std::uint64_t began_ns = monotonic_ns();
+	const std::string memory = memory_mark(read_pseudo_file(path_of(pid, "stat"), short_file_bytes).to_optional().value_or(""));
 	if (began_ns >= slow_maps.reusable_until_ns) {
 		slow_maps = {};
-	} else if (slow_maps.path == path_of(pid, "maps")) {
+	} else if (slow_maps.path == path_of(pid, "maps") && slow_maps.memory == memory) {
 		return slow_maps.maps;
 	}
 	const auto text = foreign::access().text(own_file(pid, "maps"), maps_bytes);
@@ -205,8 +223,8 @@ Result<std::vector<Mapping>> ProcFs::maps(std::uint32_t pid) const {
 		             text.error().advice};
 	}
 	auto maps = parse_maps(*text);
-	if (const std::uint64_t took_ns = monotonic_ns() - began_ns; took_ns >= slow_ns) {
-		slow_maps = {path_of(pid, "maps"), monotonic_ns() + reused_for * took_ns, maps};
+	if (const std::uint64_t took_ns = monotonic_ns() - began_ns; took_ns >= slow_ns && !memory.empty()) {
+		slow_maps = {path_of(pid, "maps"), memory, monotonic_ns() + reused_for * took_ns, maps};
 	}
 	return maps;
 }
