@@ -5,22 +5,29 @@
 
 namespace loopsnoop::summary {
 
-std::string format_no_end(const Stall &stall) {
+std::string format_no_end(const Stall &stall, Length length) {
 	if (!stall.no_end || (!stall.ongoing && !stall.goes_on)) {
 		return {};
 	}
+	const bool brief = length == Length::brief;
 	switch (*stall.no_end) {
 	case NoEnd::before_fork:
-		return "; held since before the fork, by a thread that does not exist in this process: no other thread can end this";
-	case NoEnd::each_other: return "; each waits for the other: a deadlock";
+		return brief ? "; held since before the fork: no other thread can end this"
+		             : "; held since before the fork, by a thread that does not exist in this process: no other thread can end "
+		               "this";
+	case NoEnd::each_other: return brief ? "; a deadlock" : "; each waits for the other: a deadlock";
 	case NoEnd::others_idle: {
 		const std::size_t others = stall.threads ? stall.threads->size() : 0;
-		return others == 1 ? std::string("; no other thread can end this: the only other one waits for work")
-		                   : fmt::format("; no other thread can end this: all {} others wait for work", others);
+		std::string text = "; no other thread can end this";
+		if (!brief) {
+			text += others == 1 ? std::string(": the only other one waits for work")
+			                    : fmt::format(": all {} others wait for work", others);
+		}
+		return text;
 	}
 	case NoEnd::only_thread: break;
 	}
-	return "; no other thread can end this: the process has only this one";
+	return brief ? "; no other thread can end this" : "; no other thread can end this: the process has only this one";
 }
 
 } // namespace loopsnoop::summary

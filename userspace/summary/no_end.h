@@ -7,7 +7,10 @@
 
 namespace loopsnoop::summary {
 
-// "; no other thread can end this: the process has only this one"; empty: somebody may end it, or it is not known.
-[[nodiscard]] std::string format_no_end(const Stall &stall);
+enum class Length { full, brief };
+
+// "; no other thread can end this: the process has only this one", briefly "; no other thread can end this"; empty: somebody may
+// end it, or it is not known.
+[[nodiscard]] std::string format_no_end(const Stall &stall, Length length = Length::full);
 
 } // namespace loopsnoop::summary

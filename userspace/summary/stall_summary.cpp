@@ -14,6 +14,7 @@
 #include "analysis/kernel_frames.h"
 #include "analysis/pool_wait.h"
 #include "analysis/wait_graph.h"
+#include "base/columns.h"
 #include "base/duration.h"
 #include "base/escape.h"
 #include "base/shorten.h"
@@ -39,16 +40,40 @@ namespace {
 
 bool has_place(const Stall &stall) { return stall.culprit || stall.task || stall.callbacks; }
 
+// What of a stall a sentence says.
+struct Said {
+	static constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+	bool numbered_task = true; // of a task that nobody has named, its number
+	bool clients = true;
+	std::size_t peers = all; // processes behind the last thread
+	std::size_t links = all; // threads, the loop's included
+	bool task = true;
+	Length no_end = Length::full;
+};
+
+// Whom asyncio has named itself: "Task-17".
+bool is_numbered(std::string_view task) {
+	constexpr std::string_view prefix = "Task-";
+	return task.starts_with(prefix) && task.find_first_not_of("0123456789", prefix.size()) == std::string_view::npos;
+}
+
+bool says_task(const Stall &stall, const Said &said) {
+	return said.task && stall.task && !stall.task->name.empty() && stall.task->name != "?" &&
+	       (said.numbered_task || !is_numbered(stall.task->name));
+}
+
+std::string format_callbacks(const Stall &stall) {
+	return stall.callbacks ? fmt::format(" in {} or more callbacks of one iteration", thousands(*stall.callbacks))
+	                       : std::string();
+}
+
 // " in audit (audit.py:57), in task orders-7", or "…, in 2,600 or more callbacks of one iteration"
-std::string in_culprit(const Stall &stall, bool with_task) {
+std::string in_culprit(const Stall &stall, const Said &said) {
 	constexpr std::size_t longest_name = 64;
-	std::string text = stall.culprit ? " in " + format_source(*stall.culprit) : std::string();
-	if (with_task && stall.task && !stall.task->name.empty() && stall.task->name != "?") {
-		text += fmt::format("{} in task {}", text.empty() ? "" : ",", printable(stall.task->name, longest_name));
-	} else if (stall.callbacks) {
-		text += fmt::format("{} in {} or more callbacks of one iteration", text.empty() ? "" : ",", thousands(*stall.callbacks));
-	}
-	return text;
+	const std::string place = stall.culprit ? " in " + format_source(*stall.culprit) : std::string();
+	const std::string whose =
+	    says_task(stall, said) ? " in task " + printable(stall.task->name, longest_name) : format_callbacks(stall);
+	return place + (place.empty() || whose.empty() ? "" : ",") + whose;
 }
 
 std::string of_gil(const Stall &stall) {
@@ -186,28 +211,19 @@ std::string short_place(const SourceFrame &frame) {
 	return frame.line ? fmt::format("{}:{}", name, *frame.line) : name;
 }
 
-// What of a stall a sentence says.
-struct Said {
-	static constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
-	bool clients = true;
-	std::size_t peers = all; // processes behind the last thread
-	std::size_t links = all; // threads, the loop's included
-	bool task = true;
-};
-
 std::string sentence(const Stall &stall, const Said &said) {
 	std::string text = fmt::format("blocked {}{}: ", format_duration(stall.duration_ns), stall.ongoing ? " (still)" : "");
 	text += format_startup(stall);
 	const std::string chain = held_up_by(stall, said.links);
 	// "; in": the place is the loop's, not that of the last thread named.
 	const std::string peer = chain.ends_with("…") ? std::string() : format_peer_activity(stall, said.peers);
-	const std::string place = in_culprit(stall, said.task);
+	const std::string place = in_culprit(stall, said);
 	text += chain.empty() ? what(stall) + peer + (peer.empty() || !has_place(stall) ? "" : ";") + place + gil_end(stall)
 	                      : chain + peer + (has_place(stall) ? ";" : "") + place;
 	if (stall.cause != Cause::runqueue) {
 		text += throttled(stall);
 	}
-	text += format_garbage(stall) + format_no_end(stall);
+	text += format_garbage(stall) + format_no_end(stall, said.no_end);
 	if (said.clients && stall.clients && (stall.ongoing || stall.goes_on)) {
 		text += "; " + format_clients(*stall.clients);
 	}
@@ -218,7 +234,9 @@ std::string sentence(const Stall &stall, const Said &said) {
 // What the lines below a headline tell, too, goes first; the loop's own line stays. False: nothing more can go.
 bool say_less(Said &said) {
 	constexpr std::size_t some = 3; // longer chains than that never fit
-	if (said.clients) {
+	if (said.numbered_task) {
+		said.numbered_task = false;
+	} else if (said.clients) {
 		said.clients = false;
 	} else if (said.peers > 0) {
 		said.peers = std::min(said.peers - 1, some);
@@ -226,10 +244,38 @@ bool say_less(Said &said) {
 		said.links = std::min(said.links - 1, some);
 	} else if (said.task) {
 		said.task = false;
+	} else if (said.no_end == Length::full) {
+		said.no_end = Length::brief;
 	} else {
 		return false;
 	}
 	return true;
+}
+
+// Words around the loop's own line go, never that.
+std::string shorten_around_place(const Stall &stall, const std::string &text, std::size_t columns) {
+	std::string shorter = shorten(text, columns);
+	if (!stall.culprit || shorter.find(short_place(*stall.culprit)) != std::string::npos) {
+		return shorter;
+	}
+	const std::string place = "in " + printable(format_source(*stall.culprit), text.size());
+	const std::size_t begin = text.find(place);
+	if (begin == std::string::npos) {
+		return shorter;
+	}
+	constexpr std::size_t least_head = 24; // "blocked 41.0 s (still): "
+	constexpr std::size_t dots = 4;        // " … "
+	const std::string line = shorten(place, columns > 2 * least_head ? columns - least_head : columns);
+	const std::string after = text.substr(begin + place.size());
+	std::size_t left = columns - std::min(columns, columns_of(line) + dots);
+	const bool with_end = columns_of(after) + least_head <= left;
+	left -= with_end ? columns_of(after) : 0;
+	std::string head(cut_to_columns(text.substr(0, begin), left));
+	if (head.size() < begin) {
+		head.erase(std::min(head.rfind(' '), head.size()));
+		head += " … ";
+	}
+	return head + line + (with_end ? after : std::string());
 }
 
 std::string whole_headline(const Stall &stall) {
@@ -265,7 +311,10 @@ void summarize(Stall &stall) {
 	}
 }
 
-std::string format_finding(const Stall &stall) { return gil_end(stall) + throttled(stall); }
+std::string format_finding(const Stall &stall) {
+	const std::string callbacks = format_callbacks(stall);
+	return (callbacks.empty() ? callbacks : "," + callbacks) + gil_end(stall) + throttled(stall);
+}
 
 Headline format_headline(const Stall &stall, std::size_t columns) {
 	Headline headline{whole_headline(stall), true};
@@ -273,7 +322,7 @@ Headline format_headline(const Stall &stall, std::size_t columns) {
 	while (!stall.summary.empty() && !fits_with_short_names(headline.text, columns) && say_less(said)) {
 		headline = {sentence(stall, said), false};
 	}
-	headline.text = shorten(headline.text, columns);
+	headline.text = shorten_around_place(stall, headline.text, columns);
 	return headline;
 }
 

@@ -29,8 +29,11 @@ TEST_CASE("why nobody can end it, only while it goes on") {
 	CHECK(format_no_end(stall).empty());
 	stall.ongoing = true;
 	CHECK(format_no_end(stall) == "; no other thread can end this: all 3 others wait for work");
+	CHECK(format_no_end(stall, Length::brief) == "; no other thread can end this");
 	stall.no_end = NoEnd::before_fork;
 	CHECK(format_no_end(stall).starts_with("; held since before the fork"));
+	CHECK(format_no_end(stall, Length::brief) == "; held since before the fork: no other thread can end this");
 	stall.no_end = NoEnd::each_other;
 	CHECK(format_no_end(stall).starts_with("; each waits for the other"));
+	CHECK(format_no_end(stall, Length::brief) == "; a deadlock");
 }

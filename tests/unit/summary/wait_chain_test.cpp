@@ -4,6 +4,7 @@
 #include "analysis/stalls.h"
 #include "analysis/threads.h"
 #include "analysis/wait_graph.h"
+#include "base/columns.h"
 #include "catch.h"
 #include "summary/judged.h"
 #include "summary/place.h"
@@ -52,7 +53,7 @@ TEST_CASE("the summary follows the holder down to the pipe and who does not read
 	      "fluentd (pid 980); in handler (/srv/app/main.py:30)");
 }
 
-TEST_CASE("a headline without room says who waits, the ends of the chain and the task last, and its line always") {
+TEST_CASE("a headline without room says who waits, the ends of the chain and whose task last, and its line always") {
 	Stall stall = stuck({writes_to_full_pipe(2, "t2")});
 	stall.task = StallTask{0x7f00, "Task-10", "health"};
 	stall.clients = Clients{};
@@ -69,11 +70,38 @@ TEST_CASE("a headline without room says who waits, the ends of the chain and the
 	CHECK(stall.summary == chain + waits + place + ", in task Task-10; 1 customer waits, for 2.00 s");
 	CHECK(format_headline(stall).whole);
 	CHECK(said(400) == stall.summary);
-	CHECK(said(240) == chain + waits + place + ", in task Task-10");
-	CHECK(said(200) == chain + ", …" + place + ", in task Task-10");
+	CHECK(said(250) == chain + waits + place + "; 1 customer waits, for 2.00 s");
+	CHECK(said(232) == chain + waits + place);
+	CHECK(said(200) == chain + ", …" + place);
 	CHECK_FALSE(format_headline(stall, 200).whole);
-	CHECK(said(130) == "blocked 41.0 s (still): waits for a mutex held by t2 (tid 2), …" + place + ", in task Task-10");
+	stall.task->name = "orders";
+	judge_and_summarize(stall);
+	CHECK(said(130) == "blocked 41.0 s (still): waits for a mutex held by t2 (tid 2), …" + place + ", in task orders");
 	CHECK(said(108) == "blocked 41.0 s (still): waits for a mutex held by t2 (tid 2), …; in handler (/srv/app/main.py:30)");
+}
+
+TEST_CASE("a headline without room for its words keeps its line") {
+	Stall stall = stuck({writes_to_full_pipe(2, "t2")});
+	stall.no_end = NoEnd::only_thread;
+	judge_and_summarize(stall);
+	const std::string place = "in handler (/srv/app/main.py:30)";
+	CHECK(stall.summary.ends_with("; " + place + "; no other thread can end this: the process has only this one"));
+	for (const std::size_t columns : {140U, 100U, 80U, 60U}) {
+		INFO(columns);
+		const std::string text = format_headline(stall, columns).text;
+		INFO(text);
+		CHECK(columns_of(text) <= columns);
+		CHECK(text.starts_with("blocked 41.0 s (still)"));
+		CHECK(text.find(place) != std::string::npos);
+	}
+	CHECK(format_headline(stall, 140).text.ends_with(place + "; no other thread can end this"));
+}
+
+TEST_CASE("what a line for many stalls keeps of one with many callbacks") {
+	Stall stall;
+	CHECK(format_finding(stall).empty());
+	stall.callbacks = 2600;
+	CHECK(format_finding(stall) == ", in 2,600 or more callbacks of one iteration");
 }
 
 TEST_CASE("a deadlock is told as one, each thread with its line") {
