@@ -161,6 +161,7 @@ bool OngoingStalls::report(Loop &loop, Report which) {
 	}
 	if (!loop.announced) {
 		parts_.loops.announce_starting(loop);
+		stall.thread = loop.thread; // a loop gets its thread's name with its first announcement
 	}
 	const bool completed = own_view && !own_view->moved && inspect::complete_wait(stall, *own_view);
 	const bool inferred = parts_.facts.last_holders.infer(stall, *stall.threads);
