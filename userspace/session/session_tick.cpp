@@ -181,7 +181,8 @@ void SessionTick::sample_python(Loop &loop, const LoopState &state, std::uint64_
 		python.samples.add(state.iteration, start_ns, std::move(sample));
 		return true;
 	};
-	const bool with_task = python.samples.iteration() != state.iteration || now_ns >= python.next_task_ns;
+	const bool first = python.samples.iteration() != state.iteration;
+	const bool with_task = first || now_ns >= python.next_task_ns;
 	const std::uint64_t begin_ns = context_.now_ns();
 	// The collector first: the task takes longer, and a stall may end meanwhile.
 	bool there = asleep || add({true, false});
@@ -189,8 +190,9 @@ void SessionTick::sample_python(Loop &loop, const LoopState &state, std::uint64_
 		there = add({false, true});
 	}
 	const std::uint64_t after_ns = context_.now_ns();
-	const std::uint64_t cost_pause_ns = (after_ns - now_ns) * thrift;
 	constexpr std::uint64_t thrift_of_all = 20; // of a hundred loops that stall all the time the events matter more
+	// The second one comes soon: only two of one iteration tell of callbacks that follow one another.
+	const std::uint64_t cost_pause_ns = (after_ns - now_ns) * (first ? thrift_of_all : thrift);
 	python_rest_ns_ = after_ns + (after_ns - begin_ns) * thrift_of_all;
 	const std::uint64_t age_ns = now_ns - start_ns;
 	if (with_task) {
