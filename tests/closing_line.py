@@ -3,8 +3,12 @@
 
 A ctest test counts one, unless its output closes with pytest's line ("3 passed, 1 skipped in 0.21s") or Catch2's ("test cases: 7 | 6
 passed | 1 failed"): then that line's numbers count in its place. In CI (CI=true) a skipped test makes the run fail: nobody would look at it otherwise.
+
+Of what failed, and of what failed and then passed when it was run again, the lines before tell which case it was and why: a CI may keep the end
+of the output only. For that it reads what ctest printed, too (NAME.log beside NAME.xml), if there is any.
 """
 import os
+import pathlib
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -12,6 +16,8 @@ import xml.etree.ElementTree as ElementTree
 PYTEST_CLOSING = re.compile(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))?(?: =+)?$", re.MULTILINE)
 CATCH_PASSED = re.compile(r"^All tests passed \(\d+ assertions? in (\d+) test cases?\)$", re.MULTILINE)
 CATCH_CLOSING = re.compile(r"^test cases: +\d+(.*)$", re.MULTILINE)
+MOST_REASONS = 6
+MOST_COLUMNS = 400
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -39,8 +45,35 @@ def catch_counts(output):
     return count["passed"], count["failed"], count["skipped"]
 
 
+def reasons(output):
+    """Which cases failed and why, a few short lines: of each of pytest's or Catch2's the beginning of the first assertion."""
+    lines = [line.rstrip() for line in COLOUR.sub("", output).splitlines()]
+    told, case = [], None
+    for line in lines:
+        if head := re.match(r"_{3,} (.+?) _{3,}$", line):
+            case = head.group(1)
+        elif case and re.match(r"E\s", line):
+            told.append(f"{case}: {line[1:].strip()}")
+            case = None
+    for number, line in enumerate(lines):
+        if re.search(r":\d+: FAILED:$", line):
+            what = " ".join(part.strip() for part in lines[number + 1:number + 5] if part.strip())
+            told.append(f"{os.path.basename(line[:-len(': FAILED:')])}: {what}")
+    return [f"    {line[:MOST_COLUMNS]}" for line in told[:MOST_REASONS]] + (["    …"] if len(told) > MOST_REASONS else [])
+
+
+def first_failures(log):
+    """{name: what it printed} of the tests that failed, at the first time, in what ctest printed."""
+    failures = {}
+    for block in re.split(r"^(?=\s*\d+/\d+ Test\s+#\d+: )", COLOUR.sub("", log), flags=re.MULTILINE)[1:]:
+        head = re.match(r"\s*\d+/\d+ Test\s+#\d+: (.+?) \.*\s*\*\*\*", block)
+        if head:
+            failures.setdefault(head.group(1), block)
+    return failures
+
+
 def run_again(output):
-    """What pytest's section "run again" tells (e2e/conftest.py): cases whose first measurement the machine had spoilt."""
+    """What pytest's section "run again" tells (e2e/conftest.py): cases that failed, and were run once more."""
     section = re.search(r"^=+ run again =+$\n(.*?)^(?:=|\d+ )", COLOUR.sub("", output), re.MULTILINE | re.DOTALL)
     return [f"run again: {line}" for line in section.group(1).splitlines() if line] if section else []
 
@@ -64,14 +97,19 @@ def main(files):
     total = [0, 0, 0]
     not_passed = []
     for path in files:
+        log = pathlib.Path(path).with_suffix(".log")
+        first = first_failures(log.read_text(encoding="utf-8", errors="replace")) if log.exists() else {}
         for case in ElementTree.parse(path).getroot().iter("testcase"):
             counts = case_counts(case)
-            not_passed += run_again(case.findtext("system-out") or "")
+            output, name = case.findtext("system-out") or "", case.get("name")
+            not_passed += run_again(output)
             total = [a + b for a, b in zip(total, counts)]
             if counts[1]:
-                not_passed.append(f"failed: {case.get('name')}")
+                not_passed += [f"failed: {name}", *reasons(output)]
             elif counts[2]:
-                not_passed.append(f"skipped: {case.get('name')}")
+                not_passed.append(f"skipped: {name}")
+            elif name in first:
+                not_passed += [f"run again: {name}", *reasons(first[name])]
     passed, failed, skipped = total
     in_ci = os.environ.get("CI") == "true"
     if skipped and in_ci:

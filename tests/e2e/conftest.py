@@ -9,45 +9,21 @@ import sys
 import tempfile
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import again, places, servers, snoop, waiting  # noqa: E402
+from harness import again, places, servers, waiting  # noqa: E402
 
 ALLOW_SKIP = os.environ.get("LOOPSNOOP_ALLOW_SKIP") == "1"
-EMULATED = os.environ.get("LOOPSNOOP_EMULATED") == "1"
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item, nextitem):
-    """A measurement during which the hypervisor took CPUs away from this machine, or hid switches to the very thread from tracing
-    (then times are only as near as README says), says nothing when it fails, and neither does one in an emulated machine, which shares
-    a CPU with what it measures: it is taken once more, or twice, and the summary tells of it. What fails on a machine that was left
-    alone, or each time, has failed."""
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for more in (True, True, False):
-        stolen_ns, hidden = waiting.stolen_ns(), snoop.hidden_switches
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        stolen_ns, hidden = waiting.stolen_ns() - stolen_ns, snoop.hidden_switches - hidden
-        failed = next((report for report in reports if report.failed), None)
-        if not more or not failed or not (stolen_ns or hidden or EMULATED):
-            break
-        lines = str(failed.longrepr).splitlines() or [""]
-        why = next((line for line in lines if line.startswith("E ")), lines[-1])
-        again.LINES.append(f"{item.nodeid}: {stolen_ns // 1_000_000} ms of CPU were stolen, {hidden} switches hidden; {why[:300]}")
-        item._initrequest()
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
+    return again.run(item, nextitem)
 
 
 def pytest_terminal_summary(terminalreporter):
-    if again.LINES:
-        terminalreporter.section(again.TITLE)
-        for line in again.LINES:
-            terminalreporter.write_line(line)
+    again.tell(terminalreporter)
 
 
 @pytest.hookimpl(hookwrapper=True)
