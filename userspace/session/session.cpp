@@ -123,6 +123,14 @@ Result<void> Session::begin() {
 		start.not_followed = discovery::not_followed(prepared_.requests, prepared_.proc);
 	}
 	start.workers = std::move(prepared_.workers);
+	// Files and symbols take a while to read. A stall after the first word of the session is not to find us busy with them.
+	drain();
+	if (!prepared_.launch) {
+		for (const collector::FollowRequest &request : prepared_.requests) {
+			parts_.attach.inspect(request.pid);
+		}
+		parts_.tick.tick(SessionTick::Handled::some);
+	}
 	write(start);
 	begun_ = true;
 	for (const Record &record : std::exchange(early_, {})) {
@@ -134,11 +142,6 @@ Result<void> Session::begin() {
 		}
 	}
 	drain();
-	if (!prepared_.launch) {
-		for (const collector::FollowRequest &request : prepared_.requests) {
-			parts_.attach.inspect(request.pid);
-		}
-	}
 	follower_.look_at(*found);
 	tick();
 	return {};
