@@ -39,6 +39,22 @@ std::uint32_t ring_bytes(const CollectorOptions &options) {
 	return std::bit_ceil(std::max(least_ring_bytes, options.max_loops * a_loop));
 }
 
+// By the kernel's own account (recursion_misses in struct bpf_prog_info; of programs on classic tracepoints since Linux 6.7).
+// Where the kernel can be preempted, a thread in a bpf() call that is suspended keeps them from running on its CPU.
+std::uint64_t missed_runs(const bpf_object *object) {
+	std::uint64_t sum = 0;
+	bpf_program *program = nullptr;
+	bpf_object__for_each_program(program, object) {
+		bpf_prog_info info{};
+		__u32 length = sizeof(info);
+		const int fd = bpf_program__fd(program);
+		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0) {
+			sum += info.recursion_misses;
+		}
+	}
+	return sum;
+}
+
 } // namespace
 
 Result<void> KernelSide::load() {
@@ -118,17 +134,9 @@ Result<void> KernelSide::load() {
 		}
 		return failure;
 	}
-	auto loops = MappedTable::map(bpf_map__fd(skeleton_->maps.loops), sizeof(ls_loop), options_.max_loops, false);
-	auto configs = MappedTable::map(bpf_map__fd(skeleton_->maps.configs), sizeof(ls_slot_config), options_.max_loops, true);
-	for (const auto *table : {&loops, &configs}) {
-		if (!*table) {
-			return table->error();
-		}
+	if (auto mapped = tables_.map(*skeleton_, options_.max_loops, capture_bytes); !mapped) {
+		return mapped.error();
 	}
-	loops_ = std::move(*loops);
-	configs_ = std::move(*configs);
-	// Not mapped: all of it would count as ours, and little of it is ever looked at.
-	capture_.resize((capture_bytes + 7) / 8 * 8);
 	ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.records), on_record, this, nullptr));
 	if (ring_ == nullptr) {
 		return errno_error("map the ring buffer");
@@ -144,15 +152,8 @@ Result<void> KernelSide::attach() {
 		}
 		attachments_ = std::move(*attached);
 	}
-	iterator_.reset(bpf_program__attach_iter(skeleton_->progs.snapshot, nullptr));
-	if (iterator_ == nullptr) {
-		return errno_error("attach the task iterator");
-	}
-	if (options_.discover) {
-		census_.reset(bpf_program__attach_iter(skeleton_->progs.census, nullptr));
-		if (census_ == nullptr) {
-			return errno_error("attach the task iterator");
-		}
+	if (auto attached = targets_.attach(*skeleton_, options_.discover); !attached) {
+		return attached.error();
 	}
 	if (options_.without.contains("cpu-samples")) {
 		attachments_.missing.emplace_back("stacks of iterations that compute: switched off by --without cpu-samples");
@@ -164,7 +165,7 @@ Result<void> KernelSide::attach() {
 	}
 	const std::uint64_t suspicious_ns = options_.threshold_ns / suspicious_share;
 	samplers_.emplace(SamplersOptions{sample_period_ns(), suspicious_ns < max_sample_period_ns ? 0 : suspicious_ns,
-	                                  [this](LoopKey key) { return iteration_start(key); }, skeleton_->progs.on_sample,
+	                                  [this](LoopKey key) { return tables_.iteration_start(key); }, skeleton_->progs.on_sample,
 	                                  skeleton_->progs.on_major_fault});
 	return {};
 }
@@ -185,6 +186,54 @@ void KernelSide::drain(std::chrono::milliseconds timeout, const std::function<vo
 	}
 	ring_buffer__consume(ring_.get());
 	sink_ = nullptr;
+}
+
+void KernelSide::ignore(LoopKey key, bool ignored) {
+	if (tables_.ignore(key, ignored) && samplers_) {
+		samplers_->ignore(key, ignored);
+	}
+}
+
+void KernelSide::sample(LoopKey key, std::uint32_t tid) {
+	if (samplers_) {
+		samplers_->add(key, tid);
+	}
+}
+
+std::optional<ProcessActivity> KernelSide::activity(std::uint32_t pid) const {
+	ls_activity wire{};
+	if (!options_.process_history || bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.activities), &pid, &wire) != 0) {
+		return std::nullopt;
+	}
+	ProcessActivity activity = decode_activity(wire);
+	if (!counts_accepts()) {
+		activity.accepted.reset();
+	}
+	return activity;
+}
+
+void KernelSide::forget_activity(std::uint32_t pid) {
+	if (options_.process_history) {
+		bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.activities), &pid);
+	}
+}
+
+LossCounts KernelSide::losses() const {
+	LossCounts counts{};
+	const int cpus = libbpf_num_possible_cpus();
+	std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(std::max(cpus, 1)));
+	for (std::uint32_t i = 0; i < loss_count; i++) {
+		if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.losses), &i, per_cpu.data()) == 0) {
+			for (const std::uint64_t count : per_cpu) {
+				counts.at(i) += count;
+			}
+		}
+	}
+	counts.at(static_cast<std::size_t>(Loss::no_slot)) += targets_.without_slot();
+	counts.at(static_cast<std::size_t>(Loss::no_storage)) += targets_.without_storage();
+	counts.at(static_cast<std::size_t>(Loss::no_samples)) += samplers_ ? samplers_->refused() : 0;
+	counts.at(static_cast<std::size_t>(Loss::missed_runs)) += missed_runs(skeleton_->obj);
+	return counts;
 }
 
 Result<std::unique_ptr<Collector>> Collector::start(const CollectorOptions &options) {

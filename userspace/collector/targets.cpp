@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who is followed, and the looks at all threads that this takes.
+#include "collector/targets.h"
+
 #include <bpf/bpf.h>
 #include <unistd.h>
 
@@ -10,7 +11,6 @@
 
 #include "base/unique_fd.h"
 #include "collector/decode.h"
-#include "collector/kernel_side.h"
 
 namespace loopsnoop::collector {
 
@@ -45,7 +45,22 @@ template <typename T, typename See> void read_iterator(bpf_link *link, const See
 
 } // namespace
 
-Result<void> KernelSide::follow(const FollowRequest &request) {
+Result<void> Targets::attach(loopsnoop_bpf &skeleton, bool discover) {
+	skeleton_ = &skeleton;
+	iterator_.reset(bpf_program__attach_iter(skeleton.progs.snapshot, nullptr));
+	if (iterator_ == nullptr) {
+		return errno_error("attach the task iterator");
+	}
+	if (discover) {
+		census_.reset(bpf_program__attach_iter(skeleton.progs.census, nullptr));
+		if (census_ == nullptr) {
+			return errno_error("attach the task iterator");
+		}
+	}
+	return {};
+}
+
+Result<void> Targets::follow(const FollowRequest &request) {
 	if (!add_target(request)) {
 		return errno_error("follow the process", std::to_string(request.pid));
 	}
@@ -57,7 +72,7 @@ Result<void> KernelSide::follow(const FollowRequest &request) {
 
 // Twice: a thread made while the first walk went by is inherited only if its maker was followed by then. And again where the
 // kernel could not give a thread its storage at that moment.
-bool KernelSide::adopt_threads(std::uint32_t pid) {
+bool Targets::adopt_threads(std::uint32_t pid) {
 	constexpr int walks = 2;
 	constexpr int most_walks = 12;
 	constexpr useconds_t pause_us = 2000;
@@ -69,11 +84,11 @@ bool KernelSide::adopt_threads(std::uint32_t pid) {
 		}
 		missed = walk(pid, [&](const ls_snapshot &) { any = true; });
 	}
-	dropped_.at(static_cast<std::size_t>(Loss::no_storage)) += missed;
+	without_storage_ += missed;
 	return any;
 }
 
-bool KernelSide::add_target(const FollowRequest &request) {
+bool Targets::add_target(const FollowRequest &request) {
 	ls_target target{};
 	for (const auto &[wanted, flag] : {std::pair{request.children, LS_TARGET_CHILDREN},
 	                                   {request.found, LS_TARGET_FOUND},
@@ -84,10 +99,10 @@ bool KernelSide::add_target(const FollowRequest &request) {
 	return bpf_map_update_elem(bpf_map__fd(skeleton_->maps.targets), &request.pid, &target, BPF_ANY) == 0;
 }
 
-void KernelSide::follow_all(const std::vector<FollowRequest> &requests) {
+void Targets::follow_all(const std::vector<FollowRequest> &requests) {
 	for (const FollowRequest &request : requests) {
 		if (!add_target(request)) {
-			dropped_.at(static_cast<std::size_t>(Loss::no_slot))++;
+			without_slot_++;
 		}
 	}
 	// One of many is looked for alone: what the others do now is of no interest.
@@ -96,7 +111,7 @@ void KernelSide::follow_all(const std::vector<FollowRequest> &requests) {
 	}
 }
 
-std::vector<UnfollowedThread> KernelSide::census() {
+std::vector<UnfollowedThread> Targets::census() {
 	std::vector<UnfollowedThread> unfollowed;
 	if (census_ != nullptr) {
 		read_iterator<ls_census>(census_.get(), [&](const ls_census &entry) { unfollowed.push_back(decode_census(entry)); });
@@ -104,15 +119,15 @@ std::vector<UnfollowedThread> KernelSide::census() {
 	return unfollowed;
 }
 
-void KernelSide::is_pool(std::uint32_t pid) {
+void Targets::is_pool(std::uint32_t pid) {
 	change_target(pid, [](ls_target &target) { target.flags |= LS_TARGET_POOL; });
 }
 
-void KernelSide::accept_weak_loops(std::uint32_t pid) {
+void Targets::accept_weak_loops(std::uint32_t pid) {
 	change_target(pid, [](ls_target &target) { target.flags |= LS_TARGET_WEAK; });
 }
 
-void KernelSide::change_target(std::uint32_t pid, const std::function<void(ls_target &)> &change) {
+void Targets::change_target(std::uint32_t pid, const std::function<void(ls_target &)> &change) {
 	ls_target target{};
 	const int map = bpf_map__fd(skeleton_->maps.targets);
 	if (bpf_map_lookup_elem(map, &pid, &target) == 0) {
@@ -121,7 +136,7 @@ void KernelSide::change_target(std::uint32_t pid, const std::function<void(ls_ta
 	}
 }
 
-std::uint32_t KernelSide::walk(std::uint32_t pid, const std::function<void(const ls_snapshot &)> &see) {
+std::uint32_t Targets::walk(std::uint32_t pid, const std::function<void(const ls_snapshot &)> &see) {
 	// The others cost a comparison each; and with hundreds of followed processes, their threads' stacks are not taken.
 	skeleton_->bss->wanted_process = pid;
 	skeleton_->bss->unadopted = 0;
@@ -129,13 +144,13 @@ std::uint32_t KernelSide::walk(std::uint32_t pid, const std::function<void(const
 	return skeleton_->bss->unadopted;
 }
 
-std::vector<ThreadSnapshot> KernelSide::snapshot(std::uint32_t pid) {
+std::vector<ThreadSnapshot> Targets::snapshot(std::uint32_t pid) {
 	std::vector<ThreadSnapshot> snapshots;
 	walk(pid, [&](const ls_snapshot &wire) { snapshots.push_back(decode_snapshot(wire)); });
 	return snapshots;
 }
 
-void KernelSide::adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) {
+void Targets::adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) {
 	change_target(pid, [&](ls_target &target) {
 		target.adopt_tid = tid;
 		target.adopt_rank = several_descriptors ? LS_RANK_MANY : LS_RANK_FEW;
@@ -144,7 +159,7 @@ void KernelSide::adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_d
 	change_target(pid, [](ls_target &target) { target.adopt_tid = 0; });
 }
 
-void KernelSide::correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) {
+void Targets::correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) {
 	change_target(pid, [&](ls_target &target) {
 		target.adopt_tid = tid;
 		target.adopt_fd = poll_fd;
@@ -156,7 +171,7 @@ void KernelSide::correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd)
 	});
 }
 
-void KernelSide::force_loop(std::uint32_t pid, std::uint32_t tid) {
+void Targets::force_loop(std::uint32_t pid, std::uint32_t tid) {
 	std::uint32_t forced_before = 0;
 	change_target(pid, [&](ls_target &target) { forced_before = std::exchange(target.forced_tid, tid); });
 	(void)snapshot(pid);

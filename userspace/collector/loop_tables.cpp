@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables that the programs keep, and those that they are told by.
+#include "collector/loop_tables.h"
+
 #include <bpf/bpf.h>
 
 #include <algorithm>
@@ -7,9 +8,9 @@
 #include <cstring>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include "collector/decode.h"
-#include "collector/kernel_side.h"
 
 namespace loopsnoop::collector {
 
@@ -31,25 +32,25 @@ template <typename T> std::optional<T> consistent_copy(const std::byte *from) {
 	return std::nullopt;
 }
 
-// By the kernel's own account (recursion_misses in struct bpf_prog_info; of programs on classic tracepoints since Linux 6.7).
-// Where the kernel can be preempted, a thread in a bpf() call that is suspended keeps them from running on its CPU.
-std::uint64_t missed_runs(const bpf_object *object) {
-	std::uint64_t sum = 0;
-	bpf_program *program = nullptr;
-	bpf_object__for_each_program(program, object) {
-		bpf_prog_info info{};
-		__u32 length = sizeof(info);
-		const int fd = bpf_program__fd(program);
-		if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0) {
-			sum += info.recursion_misses;
-		}
-	}
-	return sum;
-}
-
 } // namespace
 
-std::optional<LoopState> KernelSide::loop_in(std::size_t slot) const {
+Result<void> LoopTables::map(const loopsnoop_bpf &skeleton, std::size_t slots, std::size_t capture_bytes) {
+	auto loops = MappedTable::map(bpf_map__fd(skeleton.maps.loops), sizeof(ls_loop), slots, false);
+	auto configs = MappedTable::map(bpf_map__fd(skeleton.maps.configs), sizeof(ls_slot_config), slots, true);
+	for (const auto *table : {&loops, &configs}) {
+		if (!*table) {
+			return table->error();
+		}
+	}
+	loops_ = std::move(*loops);
+	configs_ = std::move(*configs);
+	captures_fd_ = bpf_map__fd(skeleton.maps.captures);
+	// Not mapped: all of it would count as ours, and little of it is ever looked at.
+	capture_.resize((capture_bytes + 7) / 8 * 8);
+	return {};
+}
+
+std::optional<LoopState> LoopTables::loop_in(std::size_t slot) const {
 	const auto *loop = reinterpret_cast<const ls_loop *>(loops_.at(slot));
 	if (loop->in_use == 0) {
 		return std::nullopt;
@@ -68,7 +69,7 @@ std::optional<LoopState> KernelSide::loop_in(std::size_t slot) const {
 	return decode_loop(copy, static_cast<std::uint32_t>(slot));
 }
 
-std::vector<LoopState> KernelSide::loops() const {
+std::vector<LoopState> LoopTables::loops() const {
 	std::vector<LoopState> states;
 	for (std::size_t slot = 0; slot < loops_.count(); slot++) {
 		if (auto state = loop_in(slot)) {
@@ -78,7 +79,7 @@ std::vector<LoopState> KernelSide::loops() const {
 	return states;
 }
 
-std::vector<LoopState> KernelSide::busy_loops() const {
+std::vector<LoopState> LoopTables::busy_loops() const {
 	std::vector<LoopState> states;
 	for (std::size_t slot = 0; slot < loops_.count(); slot++) {
 		// Read while it changes: one that is missed now is there at the next look.
@@ -93,12 +94,12 @@ std::vector<LoopState> KernelSide::busy_loops() const {
 	return states;
 }
 
-std::optional<LoopState> KernelSide::loop(LoopKey key) const {
+std::optional<LoopState> LoopTables::loop(LoopKey key) const {
 	const auto state = key.slot < loops_.count() ? loop_in(key.slot) : std::nullopt;
 	return state && state->key == key ? state : std::nullopt;
 }
 
-std::optional<std::uint64_t> KernelSide::iteration_start(LoopKey key) const {
+std::optional<std::uint64_t> LoopTables::iteration_start(LoopKey key) const {
 	const auto *loop = reinterpret_cast<const ls_loop *>(loops_.at(key.slot));
 	const std::uint64_t start =
 	    busy_since(__atomic_load_n(&loop->iteration_start_ns, __ATOMIC_ACQUIRE),
@@ -106,7 +107,7 @@ std::optional<std::uint64_t> KernelSide::iteration_start(LoopKey key) const {
 	return loop->in_use != 0 && loop->generation == key.generation ? std::optional(start) : std::nullopt;
 }
 
-std::optional<RawWait> KernelSide::current_wait(LoopKey key) const {
+std::optional<RawWait> LoopTables::current_wait(LoopKey key) const {
 	if (key.slot >= loops_.count()) {
 		return std::nullopt;
 	}
@@ -114,11 +115,11 @@ std::optional<RawWait> KernelSide::current_wait(LoopKey key) const {
 	if (!before || before->generation != key.generation || before->open_run == 0) {
 		return std::nullopt;
 	}
-	if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.captures), &key.slot, capture_.data()) != 0) {
+	if (bpf_map_lookup_elem(captures_fd_, &key.slot, capture_.data()) != 0) {
 		return std::nullopt;
 	}
 	const auto &wire = *reinterpret_cast<const ls_wait *>(capture_.data());
-	const std::size_t bytes = std::min<std::size_t>(wire.stack_bytes, options_.stack_bytes + LS_PAGE_BYTES);
+	const std::size_t bytes = std::min<std::size_t>(wire.stack_bytes, capture_.size() - sizeof(ls_wait));
 	RawWait wait = decode_wait(wire, std::span(capture_).subspan(sizeof(ls_wait), bytes));
 	const auto after = consistent_copy<ls_loop>(loops_.at(key.slot));
 	if (!after || after->changes != before->changes) {
@@ -127,7 +128,7 @@ std::optional<RawWait> KernelSide::current_wait(LoopKey key) const {
 	return wait;
 }
 
-ls_slot_config *KernelSide::config_for(LoopKey key) {
+ls_slot_config *LoopTables::config_for(LoopKey key) {
 	if (key.slot >= configs_.count()) {
 		return nullptr;
 	}
@@ -138,7 +139,7 @@ ls_slot_config *KernelSide::config_for(LoopKey key) {
 	return config;
 }
 
-void KernelSide::set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) {
+void LoopTables::set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) {
 	ls_slot_config *config = config_for(key);
 	if (config == nullptr) {
 		return;
@@ -169,55 +170,14 @@ void KernelSide::set_python(LoopKey key, const PythonLayout &layout, std::uint64
 	__atomic_store_n(&config->generation, key.generation, __ATOMIC_RELEASE);
 }
 
-void KernelSide::ignore(LoopKey key, bool ignored) {
-	if (ls_slot_config *config = config_for(key)) {
-		config->ignore = ignored ? 1 : 0;
-		__atomic_store_n(&config->generation, key.generation, __ATOMIC_RELEASE);
-		if (samplers_) {
-			samplers_->ignore(key, ignored);
-		}
+bool LoopTables::ignore(LoopKey key, bool ignored) {
+	ls_slot_config *config = config_for(key);
+	if (config == nullptr) {
+		return false;
 	}
-}
-
-void KernelSide::sample(LoopKey key, std::uint32_t tid) {
-	if (samplers_) {
-		samplers_->add(key, tid);
-	}
-}
-
-std::optional<ProcessActivity> KernelSide::activity(std::uint32_t pid) const {
-	ls_activity wire{};
-	if (!options_.process_history || bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.activities), &pid, &wire) != 0) {
-		return std::nullopt;
-	}
-	ProcessActivity activity = decode_activity(wire);
-	if (!counts_accepts()) {
-		activity.accepted.reset();
-	}
-	return activity;
-}
-
-void KernelSide::forget_activity(std::uint32_t pid) {
-	if (options_.process_history) {
-		bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.activities), &pid);
-	}
-}
-
-LossCounts KernelSide::losses() const {
-	LossCounts counts{};
-	const int cpus = libbpf_num_possible_cpus();
-	std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(std::max(cpus, 1)));
-	for (std::uint32_t i = 0; i < loss_count; i++) {
-		if (bpf_map_lookup_elem(bpf_map__fd(skeleton_->maps.losses), &i, per_cpu.data()) == 0) {
-			for (const std::uint64_t count : per_cpu) {
-				counts.at(i) += count;
-			}
-		}
-		counts.at(i) += dropped_.at(i);
-	}
-	counts.at(static_cast<std::size_t>(Loss::no_samples)) += samplers_ ? samplers_->refused() : 0;
-	counts.at(static_cast<std::size_t>(Loss::missed_runs)) += missed_runs(skeleton_->obj);
-	return counts;
+	config->ignore = ignored ? 1 : 0;
+	__atomic_store_n(&config->generation, key.generation, __ATOMIC_RELEASE);
+	return true;
 }
 
 } // namespace loopsnoop::collector
