@@ -116,6 +116,16 @@ TEST_CASE("a supervisor that looks after its workers twice a second is none that
 	CHECK_FALSE(designed(asleep(of(Cause::stopped, "pause")), job));
 }
 
+TEST_CASE("a master that waits for a word of its workers or a signal in select() is none that is blocked") {
+	const Stall on_own_pipe =
+	    asleep(of(Cause::pipe, "select", {frame("sleep", "/usr/lib/python3/dist-packages/gunicorn/arbiter.py", 357)}));
+	CHECK(designed(on_own_pipe, master));
+	CHECK_FALSE(designed(on_own_pipe, server));
+	CHECK_FALSE(designed(on_own_pipe, job));
+	CHECK(designed(asleep(of(Cause::poll, "epoll_wait")), master));
+	CHECK_FALSE(designed(asleep(of(Cause::pipe, "read")), master));
+}
+
 TEST_CASE("a main thread that has handed over to others waits for their end") {
 	CHECK(designed(asleep(native(Cause::futex, "futex",
 	                             {"__futex_abstimed_wait_common", "__pthread_clockjoin_ex", "CallJavaMainInNewThread"})),
