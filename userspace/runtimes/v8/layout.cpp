@@ -26,6 +26,7 @@ constexpr std::array constants{
     Constant{"class_JSFunction__shared__SharedFunctionInfo", &Layout::function_shared},
     Constant{"class_SharedFunctionInfo__name_or_scope_info__Object", &Layout::shared_name},
     Constant{"class_SharedFunctionInfo__name_or_scope_info__Tagged_NameOrScopeInfoT_", &Layout::shared_name},
+    Constant{"class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_", &Layout::shared_name}, // Node 22
     Constant{"class_SharedFunctionInfo__script_or_debug_info__HeapObject", &Layout::shared_script},
     Constant{"class_SharedFunctionInfo__script_or_debug_info__Object", &Layout::shared_script},
     Constant{"class_SharedFunctionInfo__script__HeapObject", &Layout::shared_script},
