@@ -74,9 +74,48 @@ void note_file(Restarts &restarts, const std::vector<const ProcessLife *> &worke
 	restarts.file_before_ns = best->second.longest_ns;
 }
 
+// What most workers did when they ended, and where most of those did it of whom that is known: the names of a process's code may
+// go with it before they are read.
+void note_doing(Restarts &restarts, const std::vector<const ProcessLife *> &workers) {
+	struct Place {
+		std::uint64_t count = 0;
+		const ProcessLife *last = nullptr;
+	};
+	struct Doing {
+		std::uint64_t count = 0;
+		std::uint64_t known = 0; // of how many the place is
+		std::map<std::pair<std::string, int>, Place> places;
+	};
+	std::map<std::string, Doing> all;
+	for (const ProcessLife *worker : workers) {
+		if (!worker->doing.empty()) {
+			// What was asked for differs a little each time ("sleeping (2.49 s asked for)").
+			Doing &doing = all[without_numbers(worker->doing)];
+			const auto line = worker->culprit.value_or(SourceFrame{});
+			Place &place = doing.places[{line.file, line.line.value_or(0)}];
+			place.count++;
+			place.last = worker;
+			doing.count++;
+			doing.known += worker->culprit ? 1 : 0;
+		}
+	}
+	for (const auto &[words, doing] : all) {
+		const Place *most = nullptr;
+		for (const auto &[line, place] : doing.places) {
+			const bool wanted = doing.known == 0 || place.last->culprit;
+			most = wanted && (most == nullptr || place.count > most->count) ? &place : most;
+		}
+		const std::uint64_t count = most->count + doing.count - std::max(doing.known, most->count);
+		if (count > restarts.doing_count) {
+			restarts.doing = most->last->doing;
+			restarts.culprit = most->last->culprit;
+			restarts.doing_count = count;
+		}
+	}
+}
+
 void note_ends(Restarts &restarts, const std::vector<const ProcessLife *> &workers) {
 	std::map<std::tuple<std::string, std::uint32_t>, std::uint64_t> by;
-	std::map<std::tuple<std::string, std::string, int>, std::uint64_t> doing;
 	for (const ProcessLife *worker : workers) {
 		if (worker->ended_by) {
 			const std::uint64_t count = ++by[{worker->ended_by->signal, worker->ended_by->pid}];
@@ -85,17 +124,8 @@ void note_ends(Restarts &restarts, const std::vector<const ProcessLife *> &worke
 				restarts.ended_by_count = count;
 			}
 		}
-		if (!worker->doing.empty()) {
-			const auto line = worker->culprit.value_or(SourceFrame{});
-			// What was asked for differs a little each time ("sleeping (2.49 s asked for)").
-			const std::uint64_t count = ++doing[{without_numbers(worker->doing), line.file, line.line.value_or(0)}];
-			if (count > restarts.doing_count) {
-				restarts.doing = worker->doing;
-				restarts.culprit = worker->culprit;
-				restarts.doing_count = count;
-			}
-		}
 	}
+	note_doing(restarts, workers);
 }
 
 } // namespace

@@ -113,6 +113,25 @@ TEST_CASE("what is not known is not said: no hooks, no signal, no stack") {
 	CHECK(words.front() == "2 workers of uvicorn (pid 10) lived 1.00 s; none came to an event loop");
 }
 
+TEST_CASE("a line that was read of one worker is told, though of most nobody could read it in time") {
+	std::vector<ProcessLife> lives{reloader(), worker(11, 2 * s, s), worker(12, 4 * s, s), worker(13, 6 * s, s),
+	                               worker(14, 8 * s, s)};
+	lives[1].culprit.reset();
+	lives[2].culprit.reset();
+	auto all = find_restarts(lives);
+	REQUIRE(all.size() == 1);
+	REQUIRE(all.front().culprit);
+	CHECK(all.front().culprit->line == 17);
+	CHECK(all.front().doing_count == 4);
+	lives[4].culprit->line = 99; // one of two lines that are known, beside two that are not
+	CHECK(find_restarts(lives).front().doing_count == 3);
+	lives[3].culprit.reset();
+	lives[4].culprit.reset();
+	all = find_restarts(lives);
+	CHECK_FALSE(all.front().culprit);
+	CHECK(all.front().doing_count == 4);
+}
+
 TEST_CASE("one process that ends is no restart") {
 	CHECK(find_restarts({reloader(), worker(11, 2 * s, s)}).empty());
 	CHECK(find_restarts({}).empty());
