@@ -181,6 +181,7 @@ struct WaitedFor {
 	std::string comm;
 	Clients clients;
 	std::optional<std::uint64_t> tasks; // that wait, as they were last read; unset: not known
+	bool has_tasks = true;              // its runtime is one whose tasks can be read
 	std::string service = {};
 };
 
@@ -193,6 +194,7 @@ struct SessionSummary {
 	std::vector<LineTotals> lines;       // most time first
 	std::vector<ProcessLife> processes;  // of sessions that follow children; oldest first
 	std::vector<Restarts> restarts;      // likewise
+	std::uint64_t standstills = 0;       // that were reported
 	std::vector<WaitedFor> waited_for;   // processes that somebody waits for as the session ends
 	std::vector<GaugesChange> grown;     // what has filled up meanwhile
 	std::vector<std::string> unanswered; // file systems and memory that did not answer, a sentence each

@@ -213,6 +213,7 @@ template <typename Visitor, Is<WaitedFor> T> void fields(Visitor &v, T &one) {
 	v.field("clients", one.clients);
 	v.field("tasks", one.tasks);
 	v.optional("service", one.service);
+	v.field_if(!one.has_tasks, "has_tasks", one.has_tasks);
 }
 
 template <typename Visitor, Is<RemoteCount> T> void fields(Visitor &v, T &one) {
@@ -263,6 +264,7 @@ template <typename Visitor, Is<SessionSummary> T> void fields(Visitor &v, T &sum
 	v.field_if(!summary.processes.empty(), "processes", summary.processes);
 	v.field_if(!summary.processes.empty(), "restarts", summary.restarts);
 	v.optional("loops_left_out", summary.loops_left_out);
+	v.optional("standstills", summary.standstills);
 	v.optional("waited_for", summary.waited_for);
 	v.optional("grown", summary.grown);
 	v.optional("unanswered", summary.unanswered);

@@ -78,9 +78,12 @@ std::string format_exit(const ProcessExit &exit) {
 }
 
 std::string format_waited_for(const WaitedFor &one) {
-	std::string text =
-	    fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop tasks -p {} shows ",
-	                summary::format_process({{}, one.service}, one.comm), one.pid, summary::format_clients(one.clients), one.pid);
+	std::string text = fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop {} -p {} shows ",
+	                               summary::format_process({{}, one.service}, one.comm), one.pid,
+	                               summary::format_clients(one.clients), one.has_tasks ? "tasks" : "dump", one.pid);
+	if (!one.has_tasks) {
+		return text + "what its threads do";
+	}
 	return text + (one.tasks ? fmt::format("where its {} wait", summary::plural(*one.tasks, "task")) : "where its tasks wait");
 }
 

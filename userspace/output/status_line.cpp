@@ -26,6 +26,9 @@ std::string status_text(const Status &now) {
 	if (now.stuck_ns) {
 		text += fmt::format(" · stuck now {}", format_duration(*now.stuck_ns));
 	}
+	if (now.standing_ns) {
+		text += fmt::format(" · standing still for {}", format_duration(*now.standing_ns));
+	}
 	if (now.lost > 0) {
 		text += fmt::format(" · lost {}", summary::thousands(now.lost));
 	}

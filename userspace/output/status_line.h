@@ -19,7 +19,8 @@ struct Status {
 	double busy = 0; // share of time, 0 to 1
 	std::uint64_t stalls = 0;
 	std::uint64_t stalled_ns = 0;
-	std::optional<std::uint64_t> stuck_ns; // age of the oldest stall running now
+	std::optional<std::uint64_t> stuck_ns;    // age of the oldest stall running now
+	std::optional<std::uint64_t> standing_ns; // age of the oldest standstill
 	std::uint64_t lost = 0;
 	std::vector<std::string> troubles; // what keeps loopsnoop from seeing, a sentence each; all of them each time
 };

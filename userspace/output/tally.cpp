@@ -172,6 +172,11 @@ void Tally::add(const Stall &stall) {
 	lines_.add(stall);
 }
 
+void Tally::add(const Standstill &standstill, bool is_new) {
+	standstills_.count += is_new ? 1 : 0;
+	standstills_.longest_ns = std::max(standstills_.longest_ns, standstill.duration_ns);
+}
+
 std::string Tally::cause_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const {
 	std::vector<std::size_t> order;
 	for (std::size_t i = 0; i < cause_count; i++) {
@@ -213,30 +218,40 @@ std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what,
 	return out;
 }
 
-std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette,
-                          std::size_t columns) const {
+std::string Tally::verdict(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette) const {
+	const std::string of = threshold_ns == 0 ? std::string{} : fmt::format(" of {} or more", format_duration(threshold_ns));
+	const std::string in = format_duration(summary.duration_ns);
+	std::string text;
+	if (standstills_.count > 0) {
+		text = fmt::format("{}, {}{}; ", summary::plural(standstills_.count, "standstill"),
+		                   standstills_.count > 1 ? "the longest " : "", format_duration(standstills_.longest_ns));
+	}
+	if (all_.count > 0) {
+		return palette.strong(fmt::format("{}{}{} in {}: {} blocked, longest {}", text, summary::plural(all_.count, "stall"), of,
+		                                  in, format_duration(all_.total_ns), format_duration(all_.longest_ns)));
+	}
 	std::uint64_t iterations = 0;
-	std::uint64_t loop_ns = 0;
 	for (const LoopTotals &loop : summary.loops) {
 		iterations += loop.iterations;
+	}
+	text += fmt::format("no stall{} in {} ({})", of, in, summary::plural(iterations, "iteration"));
+	return standstills_.count > 0 ? palette.strong(text) : palette.good(text);
+}
+
+std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette,
+                          std::size_t columns) const {
+	std::uint64_t loop_ns = 0;
+	for (const LoopTotals &loop : summary.loops) {
 		loop_ns += loop.busy_ns + loop.idle_ns;
 	}
 	if (loop_ns == 0) {
 		loop_ns = summary.duration_ns;
 	}
-	const std::string of = threshold_ns == 0 ? std::string{} : fmt::format(" of {} or more", format_duration(threshold_ns));
 	// What one of several loops did has a smaller share of the time of all.
 	const std::string of_what = summary.loops.size() > 1 ? "of all loops' time" : "of the time";
-	std::string out;
-	if (all_.count == 0) {
-		out = palette.good(fmt::format("no stall{} in {} ({})", of, format_duration(summary.duration_ns),
-		                               summary::plural(iterations, "iteration"))) +
-		      '\n';
-	} else {
-		out = palette.strong(fmt::format("{}{} in {}: {} blocked, longest {}", summary::plural(all_.count, "stall"), of,
-		                                 format_duration(summary.duration_ns), format_duration(all_.total_ns),
-		                                 format_duration(all_.longest_ns))) +
-		      "\n\n" + cause_table(loop_ns, of_what, palette) + '\n' + line_table(loop_ns, of_what, palette, columns) + '\n';
+	std::string out = verdict(summary, threshold_ns, palette) + '\n';
+	if (all_.count > 0) {
+		out += '\n' + cause_table(loop_ns, of_what, palette) + '\n' + line_table(loop_ns, of_what, palette, columns) + '\n';
 	}
 	if (summary.loops.empty()) {
 		out += "  no event loop was seen\n";

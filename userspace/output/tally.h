@@ -20,13 +20,15 @@ public:
 	void name(const LoopFound &loop);
 	// Once a stall: its last record.
 	void add(const Stall &stall);
+	// Each of its records; `is_new`: the first of them.
+	void add(const Standstill &standstill, bool is_new);
 
 	// The tables and the loops' totals. `duration_ns` of the session; `threshold_ns` 0: not known.
 	// `columns` of the terminal; 0: as wide as they get.
 	[[nodiscard]] std::string tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette,
 	                                 std::size_t columns = 0) const;
 
-	[[nodiscard]] std::uint64_t stalls() const { return all_.count; }
+	[[nodiscard]] bool empty() const { return all_.count + standstills_.count == 0; }
 
 private:
 	static constexpr std::size_t most_rows = 15;
@@ -39,12 +41,15 @@ private:
 		void add(std::uint64_t ns);
 	};
 
+	// The first line: how many, how long.
+	[[nodiscard]] std::string verdict(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette) const;
 	[[nodiscard]] std::string loop_lines(const SessionSummary &summary) const;
 	[[nodiscard]] std::string cause_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette) const;
 	[[nodiscard]] std::string line_table(std::uint64_t loop_ns, const std::string &of_what, const Palette &palette,
 	                                     std::size_t columns) const;
 
 	Sum all_;
+	Sum standstills_; // without their total
 	std::array<Sum, cause_count> by_cause_{};
 	summary::LineAccount lines_;
 	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> names_; // by pid and tid; bounded

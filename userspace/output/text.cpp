@@ -65,7 +65,7 @@ void TextReport::finish() {
 		summary.duration_ns = session_ ? lines_.now_ns() - std::min(lines_.now_ns(), session_->start_ns) : 0;
 	}
 	stalls_.each_ongoing([&](const Stall &stall) { tally_.add(stall); });
-	if (session_ || tally_.stalls() > 0) {
+	if (session_ || !tally_.empty()) {
 		lines_.line("");
 		if (broken_off) {
 			lines_.line("the recording breaks off here: it has no summary");
@@ -137,6 +137,7 @@ void TextReport::add(const Standstill &standstill) {
 	lines_.advance(end_ns);
 	const std::string text = printable(standstill.summary, shown_path_bytes * 4);
 	const bool shown = standstills_.contains(standstill.id);
+	tally_.add(standstill, !shown);
 	// Who waits, where, for what, and for whom that waits in turn: a sentence of some length.
 	constexpr std::size_t max_columns = 400;
 	lines_.headline(shown ? end_ns : standstill.start_ns, names_.whose(standstill), text, standstill.ongoing, max_columns);

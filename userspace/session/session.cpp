@@ -221,6 +221,7 @@ SessionSummary Session::summary() {
 		summary.processes = parts_.facts.history.all(monotonic_ns());
 		summary.restarts = analysis::find_restarts(summary.processes);
 	}
+	summary.standstills = parts_.standstills.reported();
 	summary.waited_for = std::move(waited_for_);
 	summary.grown = parts_.standstills.grown();
 	for (const foreign::Unanswered &place : foreign::access().unanswered()) {

@@ -243,6 +243,18 @@ void Standstills::end(Watched &watched, Truncated how, std::uint64_t now_ns) {
 	context_.write(last);
 }
 
+std::optional<std::uint64_t> Standstills::oldest_ns() const {
+	const std::uint64_t now_ns = context_.now_ns();
+	std::optional<std::uint64_t> oldest;
+	for (const auto &[key, watched] : watched_) {
+		if (watched.ongoing) {
+			const std::uint64_t age_ns = now_ns - std::min(now_ns, watched.ongoing->start_ns);
+			oldest = std::max(oldest.value_or(0), age_ns);
+		}
+	}
+	return oldest;
+}
+
 std::vector<WaitedFor> Standstills::waited_for() {
 	const std::uint64_t now_ns = context_.now_ns();
 	constexpr std::size_t max_processes = 16;
@@ -259,10 +271,11 @@ std::vector<WaitedFor> Standstills::waited_for() {
 			continue;
 		}
 		const auto watched = watched_.find(state.key);
+		const bool python = facts_.programs.interpreter(state.pid) != nullptr;
 		const bool has_tasks = watched != watched_.end() && watched->second.before && watched->second.before->tasks;
 		out.push_back({state.pid, facts_.programs.comm(state.pid), std::move(*waiting),
 		               has_tasks ? std::optional<std::uint64_t>(watched->second.before->tasks->tasks.size()) : std::nullopt,
-		               facts_.programs.name(state.pid).service});
+		               python, facts_.programs.name(state.pid).service});
 	}
 	return out;
 }

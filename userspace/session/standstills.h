@@ -38,6 +38,8 @@ public:
 	[[nodiscard]] std::vector<ProcessGauges> gauges() const { return gauges_.current(); }
 	[[nodiscard]] std::vector<GaugesChange> grown();
 	[[nodiscard]] std::uint64_t reported() const { return reported_; }
+	// Age of the oldest one that goes on; nullopt: there is none.
+	[[nodiscard]] std::optional<std::uint64_t> oldest_ns() const;
 
 private:
 	using Care = inspect::TaskInspector::Care;

@@ -43,6 +43,7 @@ output::Status StatusMeter::read(SessionParts &parts, std::uint64_t lost) {
 	status.stalls = parts.totals.stalls();
 	status.stalled_ns = parts.totals.stalled_ns();
 	status.stuck_ns = parts.ongoing.oldest_ns();
+	status.standing_ns = parts.standstills.oldest_ns();
 	status.lost = lost;
 	for (const foreign::Unanswered &place : foreign::access().unanswered()) {
 		status.troubles.push_back(place.sentence());
