@@ -136,9 +136,10 @@ std::string format_reason(const Standstill &standstill) {
 	}
 	if (standstill.threads) {
 		if (const auto pool = find_stuck_pool(*standstill.threads)) {
-			return fmt::format("; {} of libuv's pool {} in {}(){}, and what else needs one waits behind {}",
-			                   count_of(pool->threads, "thread"), pool->threads == 1 ? "is" : "are", pool->call,
-			                   pool->remote.empty() ? "" : " on " + pool->remote, pool->threads == 1 ? "it" : "them");
+			return fmt::format(
+			    "; {} of libuv's pool {} in {}(){}, as many as may be: every other look-up of a name waits behind {}",
+			    count_of(pool->threads, "thread"), pool->threads == 1 ? "is" : "are", pool->call,
+			    pool->remote.empty() ? "" : " on " + pool->remote, pool->threads == 1 ? "it" : "them");
 		}
 	}
 	if (!standstill.upstream.empty()) {
@@ -226,6 +227,14 @@ std::string describe(const Standstill &standstill) {
 	case StandstillKind::no_answer: break;
 	}
 	return no_answer(standstill);
+}
+
+// Of Node's own libuv or a library's.
+bool is_of_libuv(const NativeFrame &frame) {
+	const std::string_view module = frame.module ? std::string_view(*frame.module) : std::string_view();
+	const std::string_view file = module.substr(module.rfind('/') + 1);
+	return (frame.function && frame.function->starts_with("uv__")) || file.starts_with("node") || file.starts_with("libnode") ||
+	       file.starts_with("libuv");
 }
 
 bool is_pool_call(std::string_view function, std::string_view call) {
@@ -342,15 +351,18 @@ std::optional<SourceFrame> culprit_of(const Standstill &standstill) {
 }
 
 std::optional<StuckPool> find_stuck_pool(const std::vector<ThreadView> &threads) {
+	constexpr std::uint64_t usual_size = 4; // UV_THREADPOOL_SIZE's default
 	StuckPool pool;
+	std::uint64_t size = 0;
 	for (const ThreadView &thread : threads) {
+		size += thread.thread.starts_with("libuv-worker") ? 1 : 0; // named so since libuv 1.50
 		if (!thread.stack || thread.state != ThreadView::State::sleeping) {
 			continue;
 		}
 		const bool looks_up = std::ranges::any_of(thread.stack->native, [](const NativeFrame &frame) {
 			return frame.function && is_pool_call(*frame.function, "getaddrinfo");
 		});
-		if (!looks_up) {
+		if (!looks_up || std::ranges::none_of(thread.stack->native, is_of_libuv)) {
 			continue;
 		}
 		pool.threads++;
@@ -365,7 +377,10 @@ std::optional<StuckPool> find_stuck_pool(const std::vector<ThreadView> &threads)
 			pool.remote = socket->protocol + " " + format_socket(*socket);
 		}
 	}
-	return pool.threads > 0 ? std::optional(pool) : std::nullopt;
+	// Half of the pool may do what is slow, which looking up names is to it (libuv, src/threadpool.c,
+	// slow_work_thread_threshold).
+	const std::uint64_t slots = ((size != 0 ? size : usual_size) + 1) / 2;
+	return pool.threads >= slots ? std::optional(pool) : std::nullopt;
 }
 
 } // namespace loopsnoop::summary

@@ -102,6 +102,7 @@ TEST_CASE("summary: libuv's pool is in getaddrinfo") {
 	worker.tid = 5;
 	worker.stack.emplace();
 	worker.stack->native.push_back({"getaddrinfo", "/lib/libc.so.6", 0, std::nullopt, std::nullopt});
+	worker.stack->native.push_back({std::nullopt, "/usr/lib/x86_64-linux-gnu/libuv.so.1.0.0", 0, std::nullopt, std::nullopt});
 	SocketResource socket;
 	socket.protocol = "udp";
 	socket.remote = "127.0.0.1:53";
@@ -110,9 +111,15 @@ TEST_CASE("summary: libuv's pool is in getaddrinfo") {
 	other.tid = 6;
 	standstill.threads = std::vector<ThreadView>{worker, worker, other};
 	CHECK(summarize(standstill)
-	          .ends_with("; 2 threads of libuv's pool are in getaddrinfo() on udp 127.0.0.1:53, and what else needs one waits "
-	                     "behind them"));
+	          .ends_with("; 2 threads of libuv's pool are in getaddrinfo() on udp 127.0.0.1:53, as many as may be: every other "
+	                     "look-up of a name waits behind them"));
 	CHECK_FALSE(find_stuck_pool({other}));
+	CHECK_FALSE(find_stuck_pool({worker, other})); // another one can look up names
+	worker.thread = other.thread = "libuv-worker";
+	CHECK(find_stuck_pool({worker, other})); // of two threads one may
+	CHECK_FALSE(find_stuck_pool({worker, other, other}));
+	worker.stack->native.back().module = "/usr/bin/java";
+	CHECK_FALSE(find_stuck_pool({worker, worker})); // nobody's pool that is known
 }
 
 TEST_CASE("summary: callbacks that nobody runs") {
