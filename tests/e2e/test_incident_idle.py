@@ -45,7 +45,7 @@ def test_two_services(folder):
     waits = {group["waits_for"]["kind"]: group for group in orders["tasks"] if group["waits_for"]}
     assert incidents.marked(run.scene, "price", waits["lock"]["culprit"]) or incidents.marked(run.scene, "order", waits["lock"]["culprit"])
     assert "asyncio.Lock" in orders["summary"], orders["summary"]
-    assert any(upstream["peer"] is None or upstream["peer"]["pid"] == run.scene.peers["stock"] for upstream in orders["upstream"])
+    assert any(upstream["peer"] and upstream["peer"]["pid"] == run.scene.peers["stock"] for upstream in orders["upstream"])
     frames = [frame for group in stock["tasks"] for frame in group["stack"]["python"]]
     assert any(incidents.marked(run.scene, "reserve", frame) for frame in frames), frames
 

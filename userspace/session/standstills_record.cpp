@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a standstill's record holds beyond the verdict: who waits, at what, and what all threads do meanwhile.
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -12,6 +14,7 @@
 #include "inspect/thread_views.h"
 #include "process/pseudo_file.h"
 #include "process/resource_of.h"
+#include "process/socket_table.h"
 #include "process/tcp_diag.h"
 #include "process/text.h"
 #include "session/standstills.h"
@@ -43,6 +46,17 @@ std::vector<int> level_triggered(const process::ProcFs &proc, std::uint32_t pid,
 		return true;
 	});
 	return fds;
+}
+
+// The connection as one of its descriptors would be.
+DescriptorSnapshot descriptor_of(const SilentUpstream &upstream) {
+	DescriptorSnapshot snapshot;
+	snapshot.kind = DescriptorKind::socket;
+	snapshot.type = SOCK_STREAM;
+	snapshot.state = upstream.connecting ? process::state_syn_sent : process::state_established;
+	snapshot.local = upstream.local;
+	snapshot.remote = upstream.remote;
+	return snapshot;
 }
 
 } // namespace
@@ -135,6 +149,11 @@ Standstill Standstills::record(const Watched &watched, const LoopState &state, c
 			if (standstill.upstream.size() < max_upstreams && upstream.waited_ns >= context_.options.threshold_ns) {
 				standstill.upstream.push_back(upstream);
 			}
+		}
+		constexpr std::size_t max_peers = 4; // each search may take a while
+		for (std::size_t i = 0; i < std::min(standstill.upstream.size(), max_peers); i++) {
+			SilentUpstream &upstream = standstill.upstream[i];
+			upstream.peer = facts_.resolver.peer(state.pid, descriptor_of(upstream));
 		}
 	}
 	if (situation.tasks != nullptr) {

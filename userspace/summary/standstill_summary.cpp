@@ -355,7 +355,7 @@ std::optional<StuckPool> find_stuck_pool(const std::vector<ThreadView> &threads)
 	StuckPool pool;
 	std::uint64_t size = 0;
 	for (const ThreadView &thread : threads) {
-		size += thread.thread.starts_with("libuv-worker") ? 1 : 0; // named so since libuv 1.50
+		size += thread.thread.starts_with("libuv-worker") ? 1 : 0; // named so since libuv commit e59e2a9e, of 2025
 		if (!thread.stack || thread.state != ThreadView::State::sleeping) {
 			continue;
 		}
