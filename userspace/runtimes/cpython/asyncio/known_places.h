@@ -34,6 +34,7 @@ struct KnownPlace {
 	Through through;
 	// Counts only in place of what was recognised further in, of one of these kinds; empty: only where nothing was.
 	std::array<std::optional<WaitsForKind>, 4> instead_of{};
+	bool innermost = false; // counts only where it awaits the future itself: it awaits other things as well
 };
 
 // Lib/asyncio of 3.9 to 3.15 and the libraries named below; their functions of these names wait there and nowhere else.
@@ -162,7 +163,7 @@ inline constexpr std::array known_places = std::to_array<KnownPlace>({
     {"/psycopg_pool/pool_async.py", "wait", "", Kind::pool, "psycopg_pool", Through::self, {Kind::event, Kind::condition}},
     {"/psycopg/waiting.py", "wait_async", "", Kind::socket, "", Through::descriptor, {Kind::event}},
     {"/aiohttp/connector.py", "_wait_for_available_connection", "", Kind::pool, "aiohttp's connector", Through::self, {}},
-    {"/aiohttp/connector.py", "connect", "", Kind::pool, "aiohttp's connector", Through::self, {}},
+    {"/aiohttp/connector.py", "connect", "", Kind::pool, "aiohttp's connector", Through::self, {}, true},
     {"/aiohttp/streams.py", "read", "", Kind::socket, "", Through::transport, {}},
     {"/aiohttp/streams.py", "_wait", "", Kind::socket, "", Through::transport, {}},
     {"/aiomysql/pool.py", "_acquire", "", Kind::pool, "aiomysql's pool", Through::self, {Kind::condition}},

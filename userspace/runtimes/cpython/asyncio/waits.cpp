@@ -73,11 +73,12 @@ void WaitReader::set_socket(WaitsFor &wait, std::uint64_t transport) {
 
 std::optional<WaitsFor> WaitReader::by_frames(const RawTask &task, std::span<const SourceFrame> frames) {
 	std::optional<WaitsFor> found;
-	for (std::size_t i = std::min(frames.size(), task.chain.links.size()); i-- > 0;) {
+	const std::size_t depth = std::min(frames.size(), task.chain.links.size());
+	for (std::size_t i = depth; i-- > 0;) {
 		const ChainLink &link = task.chain.links[i];
 		const std::uint64_t self = local(reader_, link, 0);
 		const KnownPlace *place = find_known_place(frames[i], [&](std::string_view type) { return reader_.is_a(self, type); });
-		if (place == nullptr || !replaces(*place, found)) {
+		if (place == nullptr || !replaces(*place, found) || (place->innermost && i + 1 < depth)) {
 			if (place == nullptr && is_application_frame(frames[i])) {
 				break;
 			}
