@@ -35,6 +35,17 @@ ById by_id(const TaskLoop &loop) {
 	return tasks;
 }
 
+// Tasks that wait_for() has made of a pool's own call (CPython up to 3.11): who awaits them stands for them.
+std::set<TaskId> parts_of_pool_waits(const TaskLoop &loop) {
+	std::set<TaskId> parts;
+	for (const Task &task : loop.tasks) {
+		if (task.waits_for && task.waits_for->kind == WaitsForKind::pool) {
+			parts.insert(task.waits_for->tasks.begin(), task.waits_for->tasks.end());
+		}
+	}
+	return parts;
+}
+
 bool is_of_asyncio(const SourceFrame &frame) { return frame.file.find("/asyncio/") != std::string::npos; }
 
 // The application's own code awaits the bare future itself; a library that does (a server that reads the next request, say) most
@@ -126,8 +137,12 @@ TaskEvidence weigh_tasks(const TaskLoop &before, const TaskLoop &now, const Conn
                          std::uint64_t stuck_after_ns) {
 	const Weighing weighing(now, connections, stuck_after_ns);
 	const ById earlier = by_id(before);
+	const std::set<TaskId> parts = parts_of_pool_waits(now);
 	TaskEvidence evidence;
 	for (const Task &task : now.tasks) {
+		if (parts.contains(task.id)) {
+			continue;
+		}
 		const Weight weight = weighing.weigh(task);
 		if (weight == Weight::patient) {
 			evidence.patient += serves_nobody(task) ? 0 : 1;
@@ -211,8 +226,9 @@ std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, s
 		bool first = false;
 	};
 	std::map<std::tuple<std::string, WaitsForKind, std::uint64_t>, Entry> groups;
+	const std::set<TaskId> parts = parts_of_pool_waits(loop);
 	for (const Task &task : loop.tasks) {
-		if (task.state == TaskState::running) {
+		if (task.state == TaskState::running || parts.contains(task.id)) {
 			continue;
 		}
 		const auto line = [](const std::optional<SourceFrame> &frame) {

@@ -17,7 +17,39 @@ namespace {
 
 constexpr std::size_t max_holders = 16;
 
-void add_holders(ObjectReader &reader, TaskLoop &loop, const std::vector<const RawTask *> &raw) {
+// In the order of its chain's links.
+std::vector<SourceFrame> frames_of(const Task &task) { return {task.stack.rbegin(), task.stack.rend()}; }
+
+using Places = std::unordered_map<TaskId, std::size_t>; // of tasks in their loop
+
+bool waits_for_pool(const Task &task) { return task.waits_for && task.waits_for->kind == WaitsForKind::pool; }
+
+// A task that wait_for() has made of a call: who awaits it waits for what it waits for.
+bool is_part_of_wait(const TaskLoop &loop, const Task &task, const Places &places) {
+	const auto awaiter = task.awaited_by.size() == 1 ? places.find(task.awaited_by.front()) : places.end();
+	return awaiter != places.end() && waits_for_pool(loop.tasks[awaiter->second]);
+}
+
+// Up to 3.11 wait_for() makes a task of what it waits for: the call of a pool's goes on in there.
+void join_pool_waits(TaskLoop &loop, const std::vector<const RawTask *> &raw, WaitReader &waits, const Places &places) {
+	for (std::size_t i = 0; i < raw.size(); ++i) {
+		Task &task = loop.tasks[i];
+		if (!task.waits_for || task.waits_for->kind != WaitsForKind::task || task.waits_for->tasks.size() != 1) {
+			continue;
+		}
+		const auto inner = places.find(task.waits_for->tasks.front());
+		if (inner == places.end() || !loop.tasks[inner->second].waits_for) {
+			continue;
+		}
+		if (auto pool = waits.pool_around(*raw[i], frames_of(task), *loop.tasks[inner->second].waits_for)) {
+			pool->tasks = task.waits_for->tasks;
+			pool->ends_in_ns = task.waits_for->ends_in_ns;
+			task.waits_for = std::move(pool);
+		}
+	}
+}
+
+void add_holders(ObjectReader &reader, TaskLoop &loop, const std::vector<const RawTask *> &raw, const Places &places) {
 	const auto is_held = [](const Task &task) {
 		const auto kind = task.waits_for ? task.waits_for->kind : WaitsForKind::future;
 		return kind == WaitsForKind::lock || kind == WaitsForKind::semaphore || kind == WaitsForKind::pool;
@@ -34,8 +66,13 @@ void add_holders(ObjectReader &reader, TaskLoop &loop, const std::vector<const R
 		return;
 	}
 	std::vector<std::vector<std::uint64_t>> inside(raw.size());
+	std::vector<std::vector<std::uint64_t>> used(raw.size());
+	const bool any_pool = std::ranges::any_of(loop.tasks, waits_for_pool);
 	for (std::size_t i = 0; i < raw.size(); ++i) {
 		inside[i] = with_objects(reader, raw[i]->chain);
+		if (any_pool && !waits_for_pool(loop.tasks[i]) && !is_part_of_wait(loop, loop.tasks[i], places)) {
+			used[i] = library_objects(reader, raw[i]->chain, frames_of(loop.tasks[i]));
+		}
 	}
 	for (auto &[what, found] : holders) {
 		WaitsFor wait;
@@ -53,9 +90,12 @@ void add_holders(ObjectReader &reader, TaskLoop &loop, const std::vector<const R
 			                                         : task.waits_for->kind == WaitsForKind::condition &&
 			                                               reader.attribute(task.waits_for->address, "_lock") == what.first);
 			const bool has = !waits_itself && std::ranges::any_of(inside[i], [&](std::uint64_t object) {
-				return stands_for(reader, object, wait, wait.address);
+				return stands_for(reader, object, wait);
 			});
-			if (has) {
+			const bool uses =
+			    !waits_itself && !has && wait.kind == WaitsForKind::pool &&
+			    std::ranges::any_of(used[i], [&](std::uint64_t object) { return uses_pool(reader, object, wait.address); });
+			if (has || uses) {
 				found.push_back({task.id, task.name, task.culprit});
 			}
 		}
@@ -71,14 +111,14 @@ void add_holders(ObjectReader &reader, TaskLoop &loop, const std::vector<const R
 
 } // namespace
 
-void join_tasks(ObjectReader &reader, TaskLoop &loop, const std::vector<RawTask> &raw) {
+void join_tasks(ObjectReader &reader, WaitReader &waits, TaskLoop &loop, const std::vector<RawTask> &raw) {
 	std::vector<const RawTask *> its;
 	for (const RawTask &task : raw) {
 		if (task.loop == loop.address) {
 			its.push_back(&task);
 		}
 	}
-	std::unordered_map<TaskId, std::size_t> places;
+	Places places;
 	for (std::size_t i = 0; i < loop.tasks.size(); ++i) {
 		places.emplace(loop.tasks[i].id, i);
 	}
@@ -95,6 +135,7 @@ void join_tasks(ObjectReader &reader, TaskLoop &loop, const std::vector<RawTask>
 			callback.callback = task.culprit ? *task.culprit : task.stack.back();
 		}
 	}
+	join_pool_waits(loop, its, waits, places);
 	for (const Task &task : loop.tasks) {
 		for (const TaskId awaited : task.waits_for ? task.waits_for->tasks : std::vector<TaskId>()) {
 			if (const auto place = places.find(awaited); place != places.end()) {
@@ -102,7 +143,7 @@ void join_tasks(ObjectReader &reader, TaskLoop &loop, const std::vector<RawTask>
 			}
 		}
 	}
-	add_holders(reader, loop, its);
+	add_holders(reader, loop, its, places);
 }
 
 } // namespace loopsnoop::runtimes::cpython::asyncio

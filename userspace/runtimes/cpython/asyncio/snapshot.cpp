@@ -266,7 +266,9 @@ void Reading::read_trio() {
 				loop.running = raw.address;
 			}
 		}
-		join_tasks(reader_, loop, runner.tasks);
+		Futures futures(reader_, layout_);
+		WaitReader waits(reader_, futures);
+		join_tasks(reader_, waits, loop, runner.tasks);
 		into_.loops.push_back(std::move(loop));
 	}
 }
@@ -325,7 +327,9 @@ void Reading::read(Greenlets greenlets) {
 				loop.tasks.push_back(task_of(task, registry.loops));
 			}
 		}
-		join_tasks(reader_, loop, raw);
+		Futures futures(reader_, layout_);
+		WaitReader waits(reader_, futures);
+		join_tasks(reader_, waits, loop, raw);
 		into_.loops.push_back(std::move(loop));
 	}
 	read_trio();

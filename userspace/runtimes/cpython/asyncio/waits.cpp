@@ -71,8 +71,24 @@ void WaitReader::set_socket(WaitsFor &wait, std::uint64_t transport) {
 	}
 }
 
-std::optional<WaitsFor> WaitReader::by_frames(const RawTask &task, std::span<const SourceFrame> frames) {
-	std::optional<WaitsFor> found;
+std::uint64_t WaitReader::transport_of(std::uint64_t object) {
+	constexpr int max_steps = 3;
+	for (int i = 0; i < max_steps && object != 0; ++i) {
+		if (const std::uint64_t transport = either(object, "_transport", "transport"); transport != 0) {
+			return transport;
+		}
+		object = either(object, "_connection", "_con"); // asyncpg's statements and cursors, and what its pool hands out
+	}
+	return 0;
+}
+
+std::optional<WaitsFor> WaitReader::pool_around(const RawTask &task, std::span<const SourceFrame> frames, const WaitsFor &inner) {
+	auto found = by_frames(task, frames, inner);
+	return found && found->kind == WaitsForKind::pool ? found : std::nullopt;
+}
+
+std::optional<WaitsFor> WaitReader::by_frames(const RawTask &task, std::span<const SourceFrame> frames,
+                                              std::optional<WaitsFor> found) {
 	const std::size_t depth = std::min(frames.size(), task.chain.links.size());
 	for (std::size_t i = depth; i-- > 0;) {
 		const ChainLink &link = task.chain.links[i];
@@ -98,7 +114,7 @@ std::optional<WaitsFor> WaitReader::by_frames(const RawTask &task, std::span<con
 			wait.tasks = tasks_among(either(self, "_tasks", "_children"));
 			break;
 		case Through::transport: {
-			set_socket(wait, either(self, "_transport", "transport"));
+			set_socket(wait, transport_of(self));
 			break;
 		}
 		case Through::writer: {
@@ -255,7 +271,50 @@ std::vector<std::uint64_t> with_objects(ObjectReader &reader, const AwaitChain &
 	return found;
 }
 
-bool stands_for(ObjectReader &reader, std::uint64_t object, const WaitsFor &wait, std::uint64_t pool) {
+std::vector<std::uint64_t> library_objects(ObjectReader &reader, const AwaitChain &chain, std::span<const SourceFrame> frames) {
+	constexpr std::array<std::string_view, 9> giving_back{"close",  "aclose",     "release", "_release", "__aexit__",
+	                                                      "expire", "disconnect", "putconn", "terminate"};
+	std::vector<std::uint64_t> found;
+	for (std::size_t i = 0; i < std::min(frames.size(), chain.links.size()); ++i) {
+		const std::string_view function = std::string_view(frames[i].function).substr(frames[i].function.rfind('.') + 1);
+		if (std::ranges::find(giving_back, function) != giving_back.end()) {
+			return {};
+		}
+		if (!is_application_frame(frames[i])) {
+			found.push_back(local(reader, chain.links[i], 0));
+		}
+	}
+	return found;
+}
+
+bool uses_pool(ObjectReader &reader, std::uint64_t object, std::uint64_t pool) {
+	constexpr std::size_t most_steps = 3;
+	// Where an object keeps its pool: asyncpg's PoolAcquireContext, aiopg's; redis' client; aiohttp's session, and its response
+	// in a block; httpx's client.
+	constexpr std::array paths = std::to_array<std::array<const char *, most_steps>>({
+	    {"pool"},
+	    {"_pool"},
+	    {"connection_pool"},
+	    {"_connector"},
+	    {"_resp", "_connection", "_connector"},
+	    {"_transport", "_pool"},
+	});
+	if (object == 0 || pool == 0) {
+		return false;
+	}
+	return object == pool || std::ranges::any_of(paths, [&](const auto &path) {
+		       std::uint64_t at = object;
+		       for (const char *step : path) {
+			       at = step != nullptr ? reader.attribute(at, step).value_or(0) : at;
+			       if (at == 0) {
+				       return false;
+			       }
+		       }
+		       return at == pool;
+	       });
+}
+
+bool stands_for(ObjectReader &reader, std::uint64_t object, const WaitsFor &wait) {
 	if (object == wait.address) {
 		return true;
 	}
@@ -265,17 +324,13 @@ bool stands_for(ObjectReader &reader, std::uint64_t object, const WaitsFor &wait
 	if (wait.kind != WaitsForKind::pool) {
 		return false;
 	}
-	if (pool != 0) {
-		for (const char *attribute : {"pool", "_pool"}) { // asyncpg's PoolAcquireContext, aiopg's
-			if (reader.attribute(object, attribute) == pool) {
-				return true;
-			}
-		}
-		// contextlib.asynccontextmanager over a method of the pool
-		if (const auto generator = reader.attribute(object, "gen")) {
-			const AwaitChain chain = read_chain(reader, *generator);
-			return !chain.links.empty() && local(reader, chain.links.front(), 0) == pool;
-		}
+	if (uses_pool(reader, object, wait.address)) {
+		return true;
+	}
+	// contextlib.asynccontextmanager over a method of the pool, or of a client that has one
+	if (const auto generator = reader.attribute(object, "gen"); generator && wait.address != 0) {
+		const AwaitChain chain = read_chain(reader, *generator);
+		return !chain.links.empty() && uses_pool(reader, local(reader, chain.links.front(), 0), wait.address);
 	}
 	// Of SQLAlchemy the pool itself is out of sight: it is used by synchronous code in a greenlet.
 	return wait.type == "SQLAlchemy's pool" && (reader.is_a(object, "AsyncConnection") || reader.is_a(object, "AsyncSession"));

@@ -33,12 +33,20 @@ public:
 	[[nodiscard]] std::optional<WaitsFor> by_place(const RawTask &task, std::span<const SourceFrame> frames) {
 		return by_frames(task, frames);
 	}
+	// Of a task that awaits another one in which its call goes on (wait_for(), up to 3.11): what it is that waits for what
+	// `inner` waits for, where that is a pool. nullopt: it is none.
+	[[nodiscard]] std::optional<WaitsFor> pool_around(const RawTask &task, std::span<const SourceFrame> frames,
+	                                                  const WaitsFor &inner);
 	// nullopt: it runs, or its chain is not known.
 	[[nodiscard]] std::optional<WaitsFor> read(const RawTask &task, std::span<const SourceFrame> frames, const LoopState &loop,
 	                                           std::uint64_t now_ns, std::span<const Worker> workers);
 
 private:
-	[[nodiscard]] std::optional<WaitsFor> by_frames(const RawTask &task, std::span<const SourceFrame> frames);
+	// `found`: what is known already to be waited for further in.
+	[[nodiscard]] std::optional<WaitsFor> by_frames(const RawTask &task, std::span<const SourceFrame> frames,
+	                                                std::optional<WaitsFor> found = {});
+	// Of a connection, a statement or a cursor of a client library; 0: not known.
+	[[nodiscard]] std::uint64_t transport_of(std::uint64_t object);
 	[[nodiscard]] WaitsFor by_future(std::uint64_t waiter);
 	void executor_call(std::uint64_t waiter, std::span<const Worker> workers, WaitsFor &wait);
 	void add_waiters(WaitsFor &wait);
@@ -53,7 +61,12 @@ private:
 
 // The objects that a task is inside `async with` of, innermost frame first: what is to leave them lies on its frames' stacks.
 [[nodiscard]] std::vector<std::uint64_t> with_objects(ObjectReader &reader, const AwaitChain &chain);
+// The objects whose methods a task is in, of a library: the first argument of each such frame. Without what gives back or closes.
+[[nodiscard]] std::vector<std::uint64_t> library_objects(ObjectReader &reader, const AwaitChain &chain,
+                                                         std::span<const SourceFrame> frames);
 // Whether being inside `async with` of `object` means to have (a part of) what `wait` is for.
-[[nodiscard]] bool stands_for(ObjectReader &reader, std::uint64_t object, const WaitsFor &wait, std::uint64_t pool);
+[[nodiscard]] bool stands_for(ObjectReader &reader, std::uint64_t object, const WaitsFor &wait);
+// Whether being in a method of `object` means to have a part of that pool.
+[[nodiscard]] bool uses_pool(ObjectReader &reader, std::uint64_t object, std::uint64_t pool);
 
 } // namespace loopsnoop::runtimes::cpython::asyncio
