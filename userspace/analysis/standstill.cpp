@@ -166,6 +166,10 @@ std::optional<StandstillVerdict> spin(const LoopSituation &situation, const Stan
 
 } // namespace
 
+bool wants_another_look(const LoopSituation &situation) {
+	return situation.tasks != nullptr && (situation.tasks->ready.value_or(0) > 0 || !find_circle(*situation.tasks).tasks.empty());
+}
+
 std::optional<StandstillVerdict> judge(const LoopSituation &situation, const StandstillLimits &limits) {
 	if (auto verdict = lost_wakeup(situation, limits)) {
 		return verdict;

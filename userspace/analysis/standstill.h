@@ -20,6 +20,7 @@ struct StandstillLimits {
 // A descriptor of the loop that is ready all the time: reported by the kernel whenever it is asked, and nothing is done about it.
 struct ReadyDescriptor {
 	std::uint64_t since_ns = 0; // first seen so
+	int fd = -1;
 	std::optional<Resource> resource;
 };
 
@@ -50,6 +51,10 @@ struct StandstillVerdict {
 // nullopt: nobody is known to wait in vain. That is the answer for idle servers with keep-alive, WebSocket, server-sent event and
 // long-poll connections, for workers that wait for jobs, and for clients of slow servers. Pure.
 [[nodiscard]] std::optional<StandstillVerdict> judge(const LoopSituation &situation, const StandstillLimits &limits);
+
+// Of an answer that does not come: callbacks are queued, or tasks wait for each other, but only in the second of the two
+// snapshots. A look a moment later may prove what is worse.
+[[nodiscard]] bool wants_another_look(const LoopSituation &situation);
 
 // Everybody in the record has waited so much longer since it was made.
 void grow_older(Standstill &standstill, std::uint64_t ns);

@@ -162,9 +162,15 @@ void Standstills::look(Watched &watched, const LoopState &state, bool serves, st
 	} else {
 		watched.ready_since_ns.clear();
 	}
-	auto verdict = watched.before && !blocked
-	                   ? analysis::judge(found, {context_.options.stuck_after_ns, context_.options.threshold_ns})
-	                   : std::nullopt;
+	const analysis::StandstillLimits limits{context_.options.stuck_after_ns, context_.options.threshold_ns};
+	auto verdict = watched.before && !blocked ? analysis::judge(found, limits) : std::nullopt;
+	constexpr unsigned most_again = 2; // it may be other tasks that wait for each other each time
+	const bool again = verdict && verdict->kind == StandstillKind::no_answer && !watched.ongoing && watched.again < most_again &&
+	                   analysis::wants_another_look(found);
+	watched.again = again ? watched.again + 1 : 0;
+	if (again) {
+		verdict.reset();
+	}
 	if (verdict && verdict->kind == StandstillKind::task_deadlock) {
 		watched.deadlock_since_ns = watched.deadlock_since_ns != 0 ? watched.deadlock_since_ns : watched.before->time_ns;
 		verdict->since_ns = watched.deadlock_since_ns;
@@ -187,7 +193,7 @@ void Standstills::look(Watched &watched, const LoopState &state, bool serves, st
 	constexpr std::uint64_t share = 20;
 	const std::uint64_t pause_ns = std::max(again_ns, (context_.now_ns() - std::min(context_.now_ns(), now_ns)) * share);
 	const bool queued = now.tasks && now.tasks->ready.value_or(0) > 0;
-	if (verdict || watched.ongoing || queued || !watched.ready_since_ns.empty()) {
+	if (verdict || watched.ongoing || queued || again || !watched.ready_since_ns.empty()) {
 		watched.due_ns = now_ns + pause_ns;
 	} else if (waited_for && waited_ns < context_.options.stuck_after_ns) {
 		watched.due_ns = now_ns + std::max(pause_ns, context_.options.stuck_after_ns - waited_ns);

@@ -63,6 +63,7 @@ private:
 		std::uint64_t next_gauges_ns = 0;
 		analysis::TaskAges ages;
 		std::uint64_t deadlock_since_ns = 0;
+		unsigned again = 0;                          // looks in a row that wanted another one before they say what is wrong
 		std::map<int, std::uint64_t> ready_since_ns; // descriptors that look ready all the time
 		std::optional<Ongoing> ongoing;
 	};
@@ -73,7 +74,7 @@ private:
 	[[nodiscard]] std::optional<TaskLoop> read_tasks(Watched &watched, const LoopState &state, Care care, bool again,
 	                                                 std::uint64_t now_ns);
 	[[nodiscard]] std::optional<analysis::ReadyDescriptor> find_ready(Watched &watched, const LoopState &state,
-	                                                                  std::uint64_t now_ns) const;
+	                                                                  std::uint64_t now_ns);
 	[[nodiscard]] bool pool_stuck(const LoopState &state);
 	[[nodiscard]] Standstill record(const Watched &watched, const LoopState &state, const analysis::LoopSituation &situation,
 	                                const analysis::StandstillVerdict &verdict);

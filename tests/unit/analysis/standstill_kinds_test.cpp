@@ -46,6 +46,23 @@ TEST_CASE("standstill: a lost wake-up is proven by two snapshots of a loop that 
 	CHECK_FALSE(judge(situation, limits));
 }
 
+TEST_CASE("standstill: what only the second snapshot shows is looked at again before an answer that does not come is reported") {
+	TaskLoop loop = loop_of({task(1, WaitsForKind::future)});
+	LoopSituation situation = asleep(customers({}));
+	CHECK_FALSE(wants_another_look(situation));
+	situation.tasks = &loop;
+	CHECK_FALSE(wants_another_look(situation));
+	loop.ready = 1;
+	CHECK(wants_another_look(situation));
+	loop.ready = 0;
+	auto a = task(1, WaitsForKind::task);
+	a.waits_for->tasks = {2};
+	auto b = task(2, WaitsForKind::task);
+	b.waits_for->tasks = {1};
+	loop.tasks = {a, b};
+	CHECK(wants_another_look(situation));
+}
+
 TEST_CASE("standstill: a timer that another thread made") {
 	TaskLoop timed = loop_of({});
 	timed.next_timer_in_ns = -static_cast<std::int64_t>(20 * second);
@@ -123,7 +140,7 @@ TEST_CASE("standstill: a loop that goes round for one descriptor") {
 	situation.iterations_per_s = 200'000;
 	situation.idle_share_percent = 0;
 	CHECK_FALSE(judge(situation, limits)); // busy: nothing stays ready
-	situation.always_ready = ReadyDescriptor{now - 12 * second, std::nullopt};
+	situation.always_ready = ReadyDescriptor{now - 12 * second, 7, std::nullopt};
 	const auto verdict = judge(situation, limits);
 	REQUIRE(verdict);
 	CHECK(verdict->kind == StandstillKind::spin);
