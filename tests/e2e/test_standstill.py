@@ -64,6 +64,19 @@ def test_spin(loop, folder):
     assert "times a second without sleeping" in found["summary"]
 
 
+@pytest.mark.parametrize("mode, resource", [("spin_pipe", "pipe"), ("spin_unix", "socket")])
+def test_spin_on_an_end_that_is_closed(mode, resource, folder):
+    with Standing(folder, mode, LOOPS[0]) as target:
+        with follow(target, folder) as snooping:
+            snooping.session()
+            found = first_standstill(snooping)
+            snooping.stop()
+    assert found["kind"] == "spin"
+    assert found["spin"]["resource"]["type"] == resource
+    assert found["culprit"]["function"] == "Deaf.ready"
+    assert "which stays ready, in Deaf.ready" in found["summary"]
+
+
 def test_silent_server_of_any_runtime(folder):
     """Nothing but sockets is known of it: redis that is paused for all clients."""
     port = servers.free_port()

@@ -5,18 +5,14 @@
 #include <algorithm>
 #include <map>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <variant>
 
 #include "analysis/culprit.h"
 #include "base/clock.h"
+#include "inspect/ready_descriptors.h"
 #include "inspect/thread_views.h"
-#include "process/pseudo_file.h"
 #include "process/resource_of.h"
 #include "process/socket_table.h"
-#include "process/tcp_diag.h"
-#include "process/text.h"
 #include "session/standstills.h"
 #include "summary/standstill_summary.h"
 
@@ -26,27 +22,6 @@ namespace {
 
 constexpr std::size_t max_upstreams = 16;
 constexpr std::size_t max_groups = 32;
-
-// "tfd:       12 events:       19 data: …" of an epoll descriptor's fdinfo; edge-triggered ones report a state once.
-std::vector<int> level_triggered(const process::ProcFs &proc, std::uint32_t pid, int epoll_fd) {
-	constexpr std::uint32_t edge = 1U << 31U;
-	constexpr std::uint32_t oneshot = 1U << 30U;
-	constexpr std::uint32_t in = 1;
-	std::vector<int> fds;
-	process::each_line(proc.path_of(pid, "fdinfo/" + std::to_string(epoll_fd)), [&](std::string_view line) {
-		process::Words words(line);
-		if (words.next() != "tfd:") {
-			return true;
-		}
-		const auto fd = process::parse_number<int>(words.next());
-		const auto events = words.next() == "events:" ? process::parse_number<std::uint32_t>(words.next(), 16) : std::nullopt;
-		if (fd && events && (*events & (edge | oneshot)) == 0 && (*events & in) != 0) {
-			fds.push_back(*fd);
-		}
-		return true;
-	});
-	return fds;
-}
 
 // The connection as one of its descriptors would be.
 DescriptorSnapshot descriptor_of(const SilentUpstream &upstream) {
@@ -61,27 +36,26 @@ DescriptorSnapshot descriptor_of(const SilentUpstream &upstream) {
 
 } // namespace
 
-// Descriptors of the loop's own epoll set that it has been told of as ready each time it asked: sockets whose peer has closed.
-std::optional<analysis::ReadyDescriptor> Standstills::find_ready(Watched &watched, const LoopState &state,
-                                                                 std::uint64_t now_ns) const {
+// The descriptor of the loop's own epoll set that it has been told of as ready each time it asked, for longest.
+std::optional<analysis::ReadyDescriptor> Standstills::find_ready(Watched &watched, const LoopState &state, std::uint64_t now_ns) {
 	constexpr std::size_t max_fds = 1024;
 	const Loop *loop = loops_.find(state.key);
 	const auto epoll_fd = loop != nullptr ? loop->poll_fd : std::nullopt;
 	std::map<int, std::uint64_t> since;
 	std::optional<analysis::ReadyDescriptor> longest;
 	if (epoll_fd) {
-		std::vector<int> fds = level_triggered(context_.proc, state.pid, *epoll_fd);
+		std::vector<int> fds = inspect::level_triggered(context_.proc, state.pid, *epoll_fd);
 		fds.resize(std::min(fds.size(), max_fds));
 		for (const int fd : fds) {
 			const auto descriptor = context_.proc.descriptor(state.pid, fd);
-			if (!descriptor || descriptor->kind != DescriptorKind::socket || descriptor->state != process::state_close_wait) {
+			if (!descriptor || !inspect::seems_ready(facts_.resolver, state.pid, *descriptor)) {
 				continue;
 			}
 			const auto known = watched.ready_since_ns.find(fd);
 			const std::uint64_t first = known != watched.ready_since_ns.end() ? known->second : now_ns;
 			since.emplace(fd, first);
 			if (!longest || first < longest->since_ns) {
-				longest = analysis::ReadyDescriptor{first, process::to_resource(*descriptor)};
+				longest = analysis::ReadyDescriptor{first, fd, process::to_resource(*descriptor)};
 			}
 		}
 	}
@@ -109,11 +83,8 @@ std::optional<SourceFrame> Standstills::callback(const Watched &watched, const L
 	if (python == nullptr) {
 		return std::nullopt;
 	}
-	const auto *socket = situation.always_ready && situation.always_ready->resource
-	                         ? std::get_if<SocketResource>(&situation.always_ready->resource->is)
-	                         : nullptr;
-	if (socket != nullptr && socket->fd && situation.tasks != nullptr) {
-		if (auto known = inspect::TaskInspector::called_for(*python, situation.tasks->address, *socket->fd)) {
+	if (situation.always_ready && situation.tasks != nullptr) {
+		if (auto known = inspect::TaskInspector::called_for(*python, situation.tasks->address, situation.always_ready->fd)) {
 			return known;
 		}
 	}

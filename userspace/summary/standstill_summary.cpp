@@ -205,12 +205,13 @@ std::string not_accepted(const Standstill &standstill) {
 std::string spin(const Standstill &standstill) {
 	std::string text = fmt::format("the loop {} round {} times a second without sleeping", is_over(standstill) ? "went" : "goes",
 	                               standstill.spin ? standstill.spin->iterations_per_s : 0);
-	const auto *socket =
-	    standstill.spin && standstill.spin->resource ? std::get_if<SocketResource>(&standstill.spin->resource->is) : nullptr;
-	if (socket != nullptr) {
-		text += fmt::format(", probably for {} {}{}{}, which {} ready", socket->protocol, format_socket(*socket),
-		                    socket->fd ? fmt::format(" (fd {})", *socket->fd) : "", socket->state ? ", " + *socket->state : "",
-		                    is_over(standstill) ? "stayed" : "stays");
+	if (standstill.spin && standstill.spin->resource) {
+		const auto *socket = std::get_if<SocketResource>(&standstill.spin->resource->is);
+		const std::string what = socket != nullptr ? fmt::format("{} {}{}{}", socket->protocol, format_socket(*socket),
+		                                                         socket->fd ? fmt::format(" (fd {})", *socket->fd) : "",
+		                                                         socket->state ? ", " + *socket->state : "")
+		                                           : format_resource(*standstill.spin->resource);
+		text += fmt::format(", probably for {}, which {} ready", what, is_over(standstill) ? "stayed" : "stays");
 	}
 	if (standstill.culprit) {
 		text += ", in " + place(*standstill.culprit);

@@ -5,6 +5,7 @@ the line that it stands at, what for. `GET /health` is answered in any mode."""
 import asyncio
 import inspect
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -227,6 +228,37 @@ async def spin():
     connection, _ = await asyncio.get_running_loop().sock_accept(listener)
     asyncio.get_running_loop().add_reader(connection, Reader(connection).ready)
     await forever()
+
+
+class Deaf:
+    """Reads what comes, but not that it has ended."""
+
+    closed = False
+
+    def __init__(self, descriptor):
+        self.descriptor = descriptor
+
+    def ready(self):
+        if not self.closed and not os.read(self.descriptor, 4096):
+            self.closed = True
+
+
+async def spin_on(descriptor, other):
+    print(json.dumps({"port": 0, "kind": "spin", "at": line_of(Deaf.ready, "def ready")}), flush=True)
+    os.close(other)
+    asyncio.get_running_loop().add_reader(descriptor, Deaf(descriptor).ready)
+    await forever()
+
+
+@mode
+async def spin_pipe():
+    await spin_on(*os.pipe())
+
+
+@mode
+async def spin_unix():
+    one, other = socket.socketpair()
+    await spin_on(one.detach(), other.detach())
 
 
 # What is healthy.
