@@ -72,7 +72,7 @@ def test_spin_on_an_end_that_is_closed(mode, resource, folder):
             found = first_standstill(snooping)
             snooping.stop()
     assert found["kind"] == "spin"
-    assert found["spin"]["resource"]["type"] == resource
+    assert found["spin"]["resource"]["kind"] == resource
     assert found["culprit"]["function"] == "Deaf.ready"
     assert "which stays ready, in Deaf.ready" in found["summary"]
 
