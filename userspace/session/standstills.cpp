@@ -14,7 +14,8 @@ namespace {
 
 using runtimes::cpython::asyncio::Greenlets;
 
-constexpr std::uint64_t again_ns = ns_per_s; // between two looks at what may stand still
+constexpr std::uint64_t again_ns = ns_per_s;          // between two looks at what may stand still
+constexpr std::uint64_t max_round_ns = 15 * ns_per_s; // between two rounds while nobody waits
 constexpr std::uint64_t longest_pause_ns = 60 * ns_per_s;
 constexpr std::uint64_t thrift = 1000; // a round takes at most this part of the time
 constexpr std::uint64_t gauges_pause_ns = 60 * ns_per_s;
@@ -35,11 +36,12 @@ std::uint64_t longest_wait(const ConnectionsSnapshot &connections) {
 
 Standstills::Standstills(const Context &context, ProcessFacts &facts, LoopRegistry &loops, inspect::Inspector &inspector)
     : context_(context), facts_(facts), loops_(loops), inspector_(inspector), gauges_(context.proc),
-      round_pause_ns_(std::clamp(context.options.stuck_after_ns / 2, again_ns, 15 * ns_per_s)) {}
+      reports_(context.options.stuck_after_ns != 0),
+      round_pause_ns_(reports_ ? std::clamp(context.options.stuck_after_ns, again_ns, max_round_ns) : max_round_ns) {}
 
 bool Standstills::tick() {
 	const std::uint64_t now_ns = context_.now_ns();
-	if (context_.options.stuck_after_ns == 0 || now_ns < next_due_ns_) {
+	if (now_ns < next_due_ns_) {
 		return false;
 	}
 	const bool round = now_ns >= next_round_ns_;
@@ -146,24 +148,24 @@ void Standstills::look(Watched &watched, const LoopState &state, bool serves, st
 	const bool had_tasks = watched.before && watched.before->tasks;
 	Snapshot now{now_ns, state, std::nullopt};
 	if (!blocked) {
-		const Care care = waited_for || watched.ongoing ? Care::everything : Care::places;
+		const Care care = reports_ && (waited_for || watched.ongoing) ? Care::everything : Care::places;
 		now.tasks = read_tasks(watched, state, care, had_tasks, now_ns);
 	}
 	const bool files = now_ns >= watched.next_gauges_ns;
 	watched.next_gauges_ns = files ? now_ns + gauges_pause_ns : watched.next_gauges_ns;
 	gauges_.take({state.pid, state.tid, now_ns, connections ? &*connections : nullptr, now.tasks ? &*now.tasks : nullptr, files});
 	analysis::LoopSituation found = situation(watched, now, std::move(connections));
-	if (waited_ns >= context_.options.stuck_after_ns) {
+	if (reports_ && waited_ns >= context_.options.stuck_after_ns) {
 		found.children_accept = facts_.connections.children_listen(state.pid);
 		found.pool_stuck = pool_stuck(state);
 	}
-	if (found.iterations_per_s > 0 && found.idle_share_percent <= 5) {
+	if (reports_ && found.iterations_per_s > 0 && found.idle_share_percent <= 5) {
 		found.always_ready = find_ready(watched, state, now_ns);
 	} else {
 		watched.ready_since_ns.clear();
 	}
 	const analysis::StandstillLimits limits{context_.options.stuck_after_ns, context_.options.threshold_ns};
-	auto verdict = watched.before && !blocked ? analysis::judge(found, limits) : std::nullopt;
+	auto verdict = reports_ && watched.before && !blocked ? analysis::judge(found, limits) : std::nullopt;
 	constexpr unsigned most_again = 2; // it may be other tasks that wait for each other each time
 	const bool again = verdict && verdict->kind == StandstillKind::no_answer && !watched.ongoing && watched.again < most_again &&
 	                   analysis::wants_another_look(found);
@@ -266,7 +268,7 @@ std::vector<WaitedFor> Standstills::waited_for() {
 	constexpr std::size_t max_processes = 16;
 	std::vector<WaitedFor> out;
 	std::set<std::uint32_t> seen;
-	for (const LoopState &state : context_.options.stuck_after_ns != 0 ? loops_.current() : std::vector<LoopState>()) {
+	for (const LoopState &state : loops_.current()) {
 		if (state.idle_since_ns == 0 || out.size() == max_processes || !seen.insert(state.pid).second) {
 			continue; // of a loop that runs: it is about to answer
 		}

@@ -91,6 +91,7 @@ private:
 	LoopRegistry &loops_;
 	inspect::Inspector &inspector_;
 	Gauges gauges_;
+	const bool reports_; // --stuck-after 0 ends reports, not gauges
 	std::map<LoopKey, Watched> watched_;
 	std::uint64_t next_round_ns_ = 0;
 	std::uint64_t round_pause_ns_ = 0;
