@@ -138,9 +138,13 @@ def test_a_standstill_in_prometheus(folder):
                 return len(found) == 1 and least <= found[0][1] <= most
 
             waiting.until(seen, f"{expression}: {prometheus.instant(expression)}", every=0.1)
+        (alert,) = waiting.until(lambda: prometheus.alerts("LoopsnoopIdleButCustomersWait"), "the alert", every=0.1)
         page = ask(port, "/")[2]
         check_with_promtool(scrape(port))
         snooping.stop()
+    assert alert["state"] == "firing" and alert["labels"]["kind"] == "no_answer" and alert["labels"]["pid"] == str(standing.pid)
+    assert "idle, but customers wait, for" in alert["annotations"]["summary"], alert
+    assert f"standing.py:{standing.truth['at']['line']})" in alert["annotations"]["description"], alert
     assert "1 of 1 loop stands still" in page and "Standing still now" in page
     assert f"standing.py:{standing.truth['at']['line']}" in page
 
