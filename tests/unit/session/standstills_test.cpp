@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// Loops that sleep while somebody waits, and what fills up in their processes. The customers are real: unix sockets of this
+// program, which the made-up /proc says are the server's. The kernel tells no times of those, so all of them are the fake
+// clock's.
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/unique_fd.h"
+#include "catch.h"
+#include "fakes/fake_session.h"
+#include "session/gauges.h"
+
+using namespace loopsnoop;
+using namespace loopsnoop::session;
+
+namespace {
+
+constexpr std::uint64_t stuck_after = 10 * s;
+
+struct Server : FakeSession {
+	UniqueFd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	LoopKey key = appears(server, server);
+
+	explicit Server(std::uint64_t stuck_after_ns = stuck_after) : FakeSession({100 * ms, 2 * s, {}, false, stuck_after_ns}) {
+		REQUIRE(::bind(listener.get(), address(), sizeof address_) == 0);
+		REQUIRE(::listen(listener.get(), 16) == 0);
+		// That the server is in our network namespace is all that is compared.
+		tree.link("thread-self/ns/net", "net:[1]");
+		tree.link(std::to_string(server) + "/ns/net", "net:[1]");
+		has(listener, 5);
+		goes_idle(key);
+	}
+
+	void has(const UniqueFd &socket, int fd) const {
+		const auto link = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(socket.get()));
+		tree.link(std::to_string(server) + "/fd/" + std::to_string(fd), link.string());
+	}
+	UniqueFd customer() {
+		UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+		REQUIRE(::connect(fd.get(), address(), sizeof address_) == 0);
+		return fd;
+	}
+	UniqueFd accept(int fd) const {
+		UniqueFd connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+		REQUIRE(connection.valid());
+		has(connection, fd);
+		return connection;
+	}
+	void pass(unsigned seconds) {
+		for (; seconds > 0; seconds--) {
+			now += s;
+			(void)parts.standstills.tick();
+		}
+	}
+	[[nodiscard]] std::vector<Standstill> standstills() const { return all<Standstill>(); }
+
+private:
+	const sockaddr *address() {
+		const std::string path = tree.path("socket");
+		REQUIRE(path.size() < sizeof address_.sun_path);
+		address_.sun_family = AF_UNIX;
+		std::memcpy(static_cast<char *>(address_.sun_path), path.data(), path.size());
+		return reinterpret_cast<const sockaddr *>(&address_); // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast)
+	}
+	sockaddr_un address_{};
+};
+
+void ask(const UniqueFd &customer) { REQUIRE(::send(customer.get(), "GET /", 5, 0) == 5); }
+
+void read_all(const UniqueFd &connection) {
+	std::array<char, 64> bytes{};
+	REQUIRE(::recv(connection.get(), bytes.data(), bytes.size(), 0) > 0);
+}
+
+TaskLoop tasks_of(std::size_t count, int line) {
+	TaskLoop loop;
+	loop.tid = server;
+	for (std::size_t i = 0; i < count; i++) {
+		Task task;
+		task.id = i + 1;
+		task.culprit = SourceFrame{"article", "/srv/shop/api.py", line};
+		loop.tasks.push_back(std::move(task));
+	}
+	return loop;
+}
+
+} // namespace
+
+TEST_CASE("a loop that sleeps is reported once a customer has waited --stuck-after, and again at each doubling") {
+	Server fake;
+	const UniqueFd customer = fake.customer();
+	fake.pass(9);
+	CHECK(fake.standstills().empty());
+	fake.pass(3);
+	REQUIRE(fake.standstills().size() == 1);
+	const Standstill first = fake.standstills()[0];
+	CHECK(first.ongoing);
+	CHECK(first.kind == StandstillKind::not_accepted);
+	CHECK(first.certain);
+	CHECK(first.pid == server);
+	CHECK(first.tid == server);
+	CHECK(first.clients.not_accepted == 1);
+	CHECK(first.duration_ns >= stuck_after);
+	CHECK(first.summary.find("1 connection") != std::string::npos);
+	CHECK(fake.parts.standstills.reported() == 1);
+
+	fake.pass(7);
+	CHECK(fake.standstills().size() == 1);
+	fake.pass(3);
+	REQUIRE(fake.standstills().size() == 2);
+	CHECK(fake.standstills()[1].duration_ns >= 2 * stuck_after);
+	fake.pass(20);
+	REQUIRE(fake.standstills().size() == 3);
+	CHECK(fake.standstills()[2].duration_ns >= 4 * stuck_after);
+	CHECK(fake.standstills()[2].id == first.id);
+	CHECK(fake.standstills()[2].start_ns == first.start_ns);
+	CHECK(fake.parts.standstills.reported() == 1);
+}
+
+TEST_CASE("a standstill ends once its customers are served, and another one is a new one") {
+	Server fake;
+	const UniqueFd customer = fake.customer();
+	ask(customer);
+	const UniqueFd connection = fake.accept(6);
+	fake.pass(12);
+	REQUIRE(fake.standstills().size() == 1);
+	CHECK(fake.standstills()[0].kind == StandstillKind::no_answer);
+	CHECK_FALSE(fake.standstills()[0].certain);
+	CHECK(fake.standstills()[0].clients.unanswered == 1);
+	CHECK(fake.standstills()[0].clients.unread == 1);
+
+	read_all(connection);
+	fake.pass(4);
+	REQUIRE(fake.standstills().size() == 2);
+	const Standstill last = fake.standstills()[1];
+	CHECK_FALSE(last.ongoing);
+	CHECK(last.id == fake.standstills()[0].id);
+	CHECK(last.truncated == Truncated::no);
+	CHECK_FALSE(last.goes_on);
+	CHECK(last.duration_ns > fake.standstills()[0].duration_ns);
+	fake.pass(60);
+	CHECK(fake.standstills().size() == 2);
+
+	ask(customer);
+	fake.pass(16);
+	REQUIRE(fake.standstills().size() == 3);
+	CHECK(fake.standstills()[2].id != last.id);
+	CHECK(fake.parts.standstills.reported() == 2);
+}
+
+TEST_CASE("a standstill ends with its process, and with the session") {
+	Server fake;
+	const UniqueFd customer = fake.customer();
+	fake.pass(12);
+	REQUIRE(fake.standstills().size() == 1);
+	SECTION("which has ended") {
+		fake.exits(server, fake.key);
+		fake.process_gone(server);
+		fake.pass(2);
+		REQUIRE(fake.standstills().size() == 2);
+		CHECK(fake.standstills()[1].truncated == Truncated::target_exit);
+		CHECK_FALSE(fake.standstills()[1].goes_on);
+		CHECK(fake.parts.standstills.gauges().empty());
+	}
+	SECTION("which ends while it goes on") {
+		const auto waited = fake.parts.standstills.waited_for();
+		REQUIRE(waited.size() == 1);
+		CHECK(waited[0].pid == server);
+		CHECK(waited[0].clients.not_accepted == 1);
+		fake.parts.standstills.finish();
+		REQUIRE(fake.standstills().size() == 2);
+		CHECK(fake.standstills()[1].truncated == Truncated::session_end);
+		CHECK(fake.standstills()[1].goes_on);
+	}
+	CHECK_FALSE(fake.standstills()[1].ongoing);
+	CHECK(fake.standstills()[1].id == fake.standstills()[0].id);
+}
+
+TEST_CASE("an idle loop for which nobody waits is healthy") {
+	Server fake;
+	const UniqueFd customer = fake.customer(); // keeps a connection open, and has not asked anything yet
+	const UniqueFd connection = fake.accept(6);
+	fake.pass(300);
+	CHECK(fake.standstills().empty());
+	CHECK(fake.parts.standstills.waited_for().empty());
+	CHECK(fake.parts.standstills.reported() == 0);
+}
+
+TEST_CASE("a loop that is blocked has its stall, and one that wakes up may be about to accept") {
+	Server fake;
+	const UniqueFd customer = fake.customer();
+	SECTION("blocked") {
+		fake.blocks(fake.key, 1);
+		fake.pass(30);
+	}
+	SECTION("awake now and then") {
+		for (int i = 0; i < 6; i++) {
+			fake.pass(5);
+			fake.goes_idle(fake.key);
+		}
+	}
+	CHECK(fake.standstills().empty());
+}
+
+TEST_CASE("without --stuck-after nobody is looked at") {
+	Server fake(0);
+	const UniqueFd customer = fake.customer();
+	fake.pass(30);
+	CHECK(fake.standstills().empty());
+	CHECK(fake.parts.standstills.gauges().empty());
+	CHECK(fake.parts.standstills.waited_for().empty());
+}
+
+TEST_CASE("what a loop's process has is read as it is looked at, its files once a minute") {
+	Server fake;
+	const std::string folder = std::to_string(server);
+	fake.tree.file(folder + "/statm", "5000 25 10 1 0 100 0\n");
+	fake.pass(6);
+	REQUIRE(fake.parts.standstills.gauges().size() == 1);
+	const ProcessGauges before = fake.parts.standstills.gauges()[0];
+	CHECK(before.pid == server);
+	CHECK(before.resident_bytes == 25ULL * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
+	CHECK(before.descriptors == 1);
+	CHECK(before.threads == 1);
+	CHECK(before.unanswered == 0);
+	CHECK_FALSE(before.tasks);
+
+	for (int fd = 10; fd < 70; fd++) {
+		fake.tree.descriptor(server, fd, "/srv/shop/file");
+	}
+	fake.pass(20);
+	CHECK(fake.parts.standstills.gauges()[0].descriptors == 1);
+	CHECK(fake.parts.standstills.grown().empty());
+	fake.pass(60);
+	CHECK(fake.parts.standstills.gauges()[0].descriptors == 61);
+	const auto grown = fake.parts.standstills.grown();
+	REQUIRE(grown.size() == 1);
+	CHECK(grown[0].comm == "server");
+	CHECK(grown[0].first.descriptors == 1);
+	CHECK(grown[0].last.descriptors == 61);
+}
+
+TEST_CASE("gauges: tasks stay as they were last read, and have grown when they are twice as many and more by twenty") {
+	const FixtureTree tree;
+	tree.process(server, "server", server);
+	Gauges gauges{process::ProcFs(tree.root())};
+	const auto take = [&](std::uint64_t now_ns, const TaskLoop *tasks) {
+		gauges.take({server, server, now_ns, nullptr, tasks, false});
+		return gauges.current().at(0);
+	};
+	CHECK_FALSE(take(1 * s, nullptr).tasks);
+	const TaskLoop few = tasks_of(11, 47);
+	CHECK(take(2 * s, &few).tasks == 11);
+	CHECK(take(3 * s, nullptr).tasks == 11);
+	const TaskLoop more = tasks_of(30, 47);
+	CHECK(take(4 * s, &more).tasks == 30);
+	CHECK(gauges.grown().empty());
+	const TaskLoop many = tasks_of(31, 47);
+	const ProcessGauges last = take(5 * s, &many);
+	REQUIRE(last.places.size() == 1);
+	CHECK(last.places[0].line.line == 47);
+	CHECK(last.places[0].count == 31);
+	REQUIRE(gauges.grown().size() == 1);
+	CHECK(gauges.grown()[0].first.tasks == 11);
+	CHECK(gauges.grown()[0].last.tasks == 31);
+	gauges.forget(server, server);
+	CHECK(gauges.current().empty());
+}
+
+TEST_CASE("gauges: the five lines where most tasks wait, most first") {
+	TaskLoop loop;
+	for (const std::size_t count : {2U, 7U, 1U, 3U, 5U, 4U}) {
+		for (Task &task : tasks_of(count, static_cast<int>(count)).tasks) {
+			loop.tasks.push_back(std::move(task));
+		}
+	}
+	for (Task &task : tasks_of(9, 9).tasks) { // these wait for nothing
+		task.state = TaskState::running;
+		loop.tasks.push_back(std::move(task));
+	}
+	Task library;
+	library.stack = {SourceFrame{"read", "/usr/lib/python3.11/asyncio/streams.py", 8}};
+	for (int i = 0; i < 8; i++) {
+		loop.tasks.push_back(library);
+	}
+	std::vector<std::uint64_t> counts;
+	for (const TaskPlace &place : busiest_places(loop)) {
+		counts.push_back(place.count);
+		CHECK(place.line.line == static_cast<int>(place.count));
+	}
+	CHECK(counts == std::vector<std::uint64_t>{8, 7, 5, 4, 3});
+}
