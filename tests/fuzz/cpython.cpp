@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The memory of a CPython: runtime, threads, frames, code, dicts and other objects. The first byte is the minor version.
-#include "fuzz_input.h"
+#include "fuzz_cpython.h"
 #include "runtimes/cpython/attributes.h"
 #include "runtimes/cpython/await_chain.h"
 #include "runtimes/cpython/code_cache.h"
@@ -40,22 +40,19 @@ void read_objects(const process::Memory &memory, const Offsets &offsets, std::ui
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size) {
 	fuzz::Bytes input(data, size);
-	constexpr std::uint8_t first_minor = 9;
-	constexpr std::uint8_t minors = 7;
-	Version version;
-	version.minor = static_cast<std::uint8_t>(first_minor + fuzz::take<std::uint8_t>(input) % minors);
-	const auto offsets = offsets_of(version);
-	if (!offsets) {
+	const auto python = fuzz::take_python(input);
+	if (!python) {
 		return 0;
 	}
+	const Offsets &offsets = python->offsets;
 	const fuzz::InputMemory memory(input);
-	constexpr std::uint64_t runtime = 0x7f0000010000;
+	constexpr std::uint64_t runtime = fuzz::runtime_address;
 	(void)self_described(memory, runtime);
-	(void)walk_interpreters(memory, *offsets, runtime);
-	CodeCache codes(*offsets, 0);
+	(void)walk_interpreters(memory, offsets, runtime);
+	CodeCache codes(offsets, 0);
 	std::size_t threads = 0;
-	for (const ThreadState &thread : walk_threads(memory, *offsets, runtime)) {
-		for (const PlacedFrame &frame : walk_frames(memory, offsets->frames, thread.address)) {
+	for (const ThreadState &thread : walk_threads(memory, offsets, runtime)) {
+		for (const PlacedFrame &frame : walk_frames(memory, offsets.frames, thread.address)) {
 			(void)codes.resolve(memory, frame.frame);
 		}
 		constexpr std::size_t enough = 4; // a list that bites its tail has 65,536
@@ -63,7 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 			break;
 		}
 	}
-	read_objects(memory, *offsets, runtime);
+	read_objects(memory, offsets, runtime);
 	(void)codes.resolve(memory, {runtime, 8});
 	return 0;
 }
