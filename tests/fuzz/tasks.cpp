@@ -40,6 +40,8 @@ void read_waits(const process::Memory &memory, const Offsets &offsets, const std
 	(void)waits.read(raw, std::vector<SourceFrame>(raw.chain.links.size()), loop, 0, workers);
 	const ChainLink link{runtime, runtime, {}, runtime, {made_up.begin(), made_up.end()}, 2};
 	raw.chain = {AwaitChain::State::suspended, {link, link}, runtime + 256};
+	(void)asyncio::library_objects(reader, raw.chain, std::array<SourceFrame, 2>{});
+	(void)asyncio::uses_pool(reader, runtime, runtime + 256);
 	TaskLoop joined;
 	std::vector<asyncio::RawTask> all;
 	for (const asyncio::KnownPlace &place : asyncio::known_places) {
@@ -49,13 +51,13 @@ void read_waits(const process::Memory &memory, const Offsets &offsets, const std
 		task.id = raw.address;
 		task.waits_for = waits.read(raw, frames, loop, 0, workers);
 		if (task.waits_for) {
-			(void)asyncio::stands_for(reader, runtime + 256, *task.waits_for, runtime);
+			(void)asyncio::stands_for(reader, runtime + 256, *task.waits_for);
 		}
 		joined.tasks.push_back(std::move(task));
 		all.push_back(raw);
 		raw.address += 8;
 	}
-	asyncio::join_tasks(reader, joined, all);
+	asyncio::join_tasks(reader, waits, joined, all);
 }
 
 } // namespace
