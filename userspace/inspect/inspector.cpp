@@ -119,7 +119,9 @@ void Inspector::prefetch_python(std::span<const ThreadSnapshot> snapshots) {
 			states.push_back(state->address);
 		}
 	}
-	programs_.interpreter(look->pid)->prefetch(look->pages, states);
+	if (auto *interpreter = programs_.interpreter(look->pid)) { // the process may be another by now
+		interpreter->prefetch(look->pages, states);
+	}
 }
 
 void Inspector::read_python(ThreadSnapshot &snapshot) {
@@ -128,6 +130,9 @@ void Inspector::read_python(ThreadSnapshot &snapshot) {
 		return;
 	}
 	const Look *look = look_at(snapshot.pid);
+	if (look == nullptr) {
+		return; // the process is another by now
+	}
 	if (const auto state = interpreter->thread_state(snapshot.tid, snapshot.thread_pointer, look->threads, look->pages)) {
 		auto named = interpreter->named_frames(*state, look->pages);
 		snapshot.thread = named.name.value_or(snapshot.thread);

@@ -25,19 +25,35 @@ constexpr std::uint64_t seldom_pause_ns = 600'000'000'000;
 
 } // namespace
 
-std::string Programs::comm(std::uint32_t pid) {
-	std::string &comm = programs_[pid].comm;
-	if (comm.empty()) {
-		comm = proc_.comm(pid);
+Programs::Program &Programs::entry(std::uint32_t pid) {
+	constexpr std::uint64_t valid_ns = 100'000'000; // stalls may end by the thousand
+	const std::uint64_t now = monotonic_ns();
+	auto known = programs_.try_emplace(pid).first;
+	if (now >= known->second.next_start_ns) {
+		const auto status = proc_.status(pid);
+		if (status && known->second.start_ticks != 0 && status->start_time_ticks != known->second.start_ticks) {
+			replaced_.push_back(programs_.extract(known)); // somebody may be reading with it
+			known = programs_.try_emplace(pid).first;
+		}
+		if (status) {
+			known->second.start_ticks = status->start_time_ticks;
+		}
+		known->second.next_start_ns = now + valid_ns;
 	}
-	return comm;
+	return known->second;
 }
 
-void Programs::set_comm(std::uint32_t pid, std::string comm) { programs_[pid].comm = std::move(comm); }
+std::string Programs::comm(std::uint32_t pid) { return comm(pid, entry(pid)); }
 
-void Programs::read_name(std::uint32_t pid) {
+const std::string &Programs::comm(std::uint32_t pid, Program &program) {
+	if (program.comm.empty()) {
+		program.comm = proc_.comm(pid);
+	}
+	return program.comm;
+}
+
+void Programs::read_name(std::uint32_t pid, Program &program) {
 	constexpr std::uint64_t valid_ns = 5'000'000'000;
-	Program &program = programs_[pid];
 	const std::uint64_t now = monotonic_ns();
 	if (now < program.next_name_ns) {
 		return;
@@ -51,28 +67,17 @@ void Programs::read_name(std::uint32_t pid) {
 }
 
 const ProcessName &Programs::name(std::uint32_t pid) {
-	read_name(pid);
-	return programs_[pid].name;
+	Program &program = entry(pid);
+	read_name(pid, program);
+	return program.name;
 }
 
 Peer Programs::peer(std::uint32_t pid) {
-	constexpr std::uint64_t valid_ns = 100'000'000; // stalls may end by the thousand
-	if (const std::uint64_t now = monotonic_ns(); now >= programs_[pid].next_start_ns) {
-		Program &program = programs_[pid];
-		const auto status = proc_.status(pid);
-		if (status && program.start_ticks != 0 && status->start_time_ticks != program.start_ticks) {
-			program.comm.clear(); // its names alone: somebody may be reading with the rest
-			program.next_name_ns = 0;
-			program.name = {};
-			program.program_name.clear();
-		}
-		program.start_ticks = status ? status->start_time_ticks : program.start_ticks;
-		program.next_start_ns = now + valid_ns;
-	}
-	read_name(pid);
-	Peer peer{pid, comm(pid)};
+	Program &program = entry(pid);
+	read_name(pid, program);
+	Peer peer{pid, comm(pid, program)};
 	// A name that a program has given itself stays.
-	if (const std::string &name = programs_[pid].program_name;
+	if (const std::string &name = program.program_name;
 	    name != peer.comm && !process::is_interpreters_name(name) &&
 	    (process::is_interpreters_name(peer.comm) || name.starts_with(peer.comm))) {
 		peer.name = name;
@@ -80,8 +85,9 @@ Peer Programs::peer(std::uint32_t pid) {
 	return peer;
 }
 
-Runtime Programs::runtime(std::uint32_t pid) {
-	Program &program = programs_[pid];
+Runtime Programs::runtime(std::uint32_t pid) { return runtime(pid, entry(pid)); }
+
+Runtime Programs::runtime(std::uint32_t pid, Program &program) {
 	// Of a thousand loops of one process not each is a reason to read its maps.
 	const std::uint64_t now = monotonic_ns();
 	if (!program.runtime || (program.runtime->kind == RuntimeKind::native && now >= program.runtime_asked_ns + first_pause_ns)) {
@@ -95,18 +101,19 @@ Runtime Programs::runtime(std::uint32_t pid) {
 }
 
 bool Programs::is_go(std::uint32_t pid) {
-	if (runtime(pid).kind != RuntimeKind::native) {
+	Program &program = entry(pid);
+	if (runtime(pid, program).kind != RuntimeKind::native) {
 		return false;
 	}
-	Program &program = programs_[pid];
 	if (!program.go) {
 		program.go = runtimes::is_go_program(proc_, pid);
 	}
 	return *program.go;
 }
 
-runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) {
-	Program &program = programs_[pid];
+runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) { return interpreter(pid, entry(pid)); }
+
+runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid, Program &program) {
 	if (program.interpreter != nullptr) {
 		return program.interpreter.get();
 	}
@@ -125,7 +132,7 @@ runtimes::cpython::Interpreter *Programs::interpreter(std::uint32_t pid) {
 }
 
 runtimes::v8::Frames *Programs::javascript(std::uint32_t pid) {
-	Program &program = programs_[pid];
+	Program &program = entry(pid);
 	if (program.javascript) {
 		return &*program.javascript;
 	}
@@ -133,7 +140,7 @@ runtimes::v8::Frames *Programs::javascript(std::uint32_t pid) {
 	if (now < program.next_javascript_ns) {
 		return nullptr;
 	}
-	if (runtime(pid).kind == RuntimeKind::node) {
+	if (runtime(pid, program).kind == RuntimeKind::node) {
 		program.javascript = runtimes::v8::Frames::find(proc_, pid);
 	}
 	program.javascript_pause_ns = std::clamp(program.javascript_pause_ns * 2, first_pause_ns, seldom_pause_ns);
@@ -142,22 +149,20 @@ runtimes::v8::Frames *Programs::javascript(std::uint32_t pid) {
 }
 
 void Programs::forget_gone() {
-	std::erase_if(programs_, [&](const auto &entry) {
-		const auto &[pid, program] = entry;
-		if (program.start_ticks == 0) {
-			return !proc_.exists(pid);
-		}
-		const auto status = proc_.status(pid);
-		return !status || status->start_time_ticks != program.start_ticks;
-	});
+	replaced_.clear();
+	std::erase_if(programs_, [&](const auto &entry) { return !proc_.exists(entry.first); });
+	for (auto &[pid, program] : programs_) {
+		program.next_start_ns = 0; // who is there under that pid is asked when somebody asks for the program
+	}
 }
 
 void Programs::learn_thread_names(std::uint32_t pid) {
-	auto *python = interpreter(pid);
+	Program &program = entry(pid);
+	auto *python = interpreter(pid, program);
 	if (python == nullptr) {
 		return;
 	}
-	auto &known = programs_[pid].thread_names;
+	auto &known = program.thread_names;
 	constexpr std::size_t most = 4096;
 	if (known.size() > most) {
 		known.clear();
@@ -179,14 +184,14 @@ void Programs::learn_thread_names(std::uint32_t pid) {
 }
 
 std::string Programs::thread_name(std::uint32_t pid, std::uint32_t tid, std::string kernel_name) {
-	auto *python = interpreter(pid);
+	Program &program = entry(pid);
+	auto *python = interpreter(pid, program);
 	if (python == nullptr) {
 		return kernel_name;
 	}
 	if (const auto state = python->thread_state(tid, 0)) {
 		return python->named_frames(*state).name.value_or(std::move(kernel_name));
 	}
-	Program &program = programs_[pid];
 	if (!program.same_namespace) {
 		program.same_namespace = proc_.same_namespace(pid, static_cast<std::uint32_t>(getpid()), "pid");
 	}

@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "model/session.h"
 #include "process/procfs.h"
@@ -14,13 +16,15 @@
 
 namespace loopsnoop::inspect {
 
-// What is known of the program a followed process runs: its name, its runtime, its interpreter once that has begun. One thread.
+// What is known of the program a process runs: its name, its runtime, its interpreter once that has begun. Whose pid is another's
+// by now is another program, with all that is known of it. What was handed out of the one before, an interpreter that somebody
+// reads with, lives on until forget_gone(). One thread.
 class Programs {
 public:
 	explicit Programs(process::ProcFs proc) : proc_(std::move(proc)) {}
 
 	[[nodiscard]] std::string comm(std::uint32_t pid);
-	void set_comm(std::uint32_t pid, std::string comm);
+	void set_comm(std::uint32_t pid, std::string comm) { entry(pid).comm = std::move(comm); }
 	// What people call it; read again when it is some seconds old, because programs give themselves titles once they have begun.
 	[[nodiscard]] const ProcessName &name(std::uint32_t pid);
 	// The process as the other end of something.
@@ -41,18 +45,17 @@ public:
 	void learn_thread_names(std::uint32_t pid);
 
 	// One of perhaps hundreds: what is not CPython after some seconds is asked about ever more rarely still.
-	void seldom(std::uint32_t pid) { programs_[pid].seldom = true; }
+	void seldom(std::uint32_t pid) { entry(pid).seldom = true; }
 	// Forgets the processes that are gone, and those whose pid is another's by now; of those that are not followed nobody tells.
+	// To be called while nobody holds an interpreter or V8's frames.
 	void forget_gone();
 	void exec(std::uint32_t pid) { programs_.erase(pid); }
 	void forget(std::uint32_t pid) { programs_.erase(pid); }
 
 private:
-	void read_name(std::uint32_t pid);
-
 	struct Program {
-		std::uint64_t start_ticks = 0; // ProcessStatus::start_time_ticks, of one that peer() was asked for; 0: not known
-		std::uint64_t next_start_ns = 0;
+		std::uint64_t start_ticks = 0;   // ProcessStatus::start_time_ticks; 0: not known
+		std::uint64_t next_start_ns = 0; // when that is compared again
 		std::string comm;
 		ProcessName name;
 		std::string program_name; // of its script or program, whatever unit it is in
@@ -76,8 +79,17 @@ private:
 		std::optional<bool> same_namespace;               // that id is ours, too
 	};
 
+	// The only way to an entry: one of the process that has the pid now.
+	[[nodiscard]] Program &entry(std::uint32_t pid);
+	void read_name(std::uint32_t pid, Program &program);
+	[[nodiscard]] const std::string &comm(std::uint32_t pid, Program &program);
+	[[nodiscard]] Runtime runtime(std::uint32_t pid, Program &program);
+	[[nodiscard]] runtimes::cpython::Interpreter *interpreter(std::uint32_t pid, Program &program);
+
+	using Entries = std::map<std::uint32_t, Program>;
 	process::ProcFs proc_;
-	std::map<std::uint32_t, Program> programs_;
+	Entries programs_;
+	std::vector<Entries::node_type> replaced_; // of processes whose pid is another's now
 };
 
 } // namespace loopsnoop::inspect

@@ -26,6 +26,10 @@ ProcessExit exit_of(const ThreadExited &event) {
 	return exit;
 }
 
+bool is_another(const process::ProcessStatus &status, const Process &process) {
+	return process.start_ticks != 0 && status.start_time_ticks != process.start_ticks;
+}
+
 } // namespace
 
 Process *Processes::find(std::uint32_t pid) {
@@ -33,21 +37,25 @@ Process *Processes::find(std::uint32_t pid) {
 	return entry != processes_.end() ? &entry->second : nullptr;
 }
 
-bool Processes::is_another(std::uint32_t pid, const Process &process) const {
-	const auto status = context_.proc.status(pid);
-	return status && process.start_ticks != 0 && status->start_time_ticks != process.start_ticks;
+Process &Processes::entry(std::uint32_t pid) {
+	Process &process = processes_[pid];
+	if (process.start_ticks == 0) {
+		if (const auto status = context_.proc.status(pid)) {
+			process.start_ticks = status->start_time_ticks;
+		}
+	}
+	return process;
 }
 
 void Processes::begin(std::uint32_t pid, Asked asked, std::uint64_t now_ns) {
-	if (const auto known = processes_.find(pid); known != processes_.end() && is_another(pid, known->second)) {
-		end_unheard(pid);
+	if (const Process *known = find(pid)) {
+		if (const auto status = context_.proc.status(pid); status && is_another(*status, *known)) {
+			end_unheard(pid);
+		}
 	}
-	Process &process = processes_[pid];
+	Process &process = entry(pid);
 	process.since_ns = now_ns;
 	process.found = asked == Asked::found;
-	if (const auto status = context_.proc.status(pid)) {
-		process.start_ticks = status->start_time_ticks;
-	}
 }
 
 void Processes::expect(std::uint32_t pid, Asked asked) {
@@ -73,7 +81,7 @@ void Processes::forget_unseen(std::uint32_t pid) {
 }
 
 Process &Processes::appeared(std::uint32_t pid, std::uint64_t time_ns) {
-	Process &process = processes_[pid];
+	Process &process = entry(pid);
 	if (process.since_ns == 0) {
 		process.since_ns = time_ns;
 	}
@@ -93,7 +101,7 @@ void Processes::on(const Forked &event) {
 
 void Processes::on(const Execed &event) {
 	facts_.exec(event.pid, event.comm);
-	Process &process = processes_[event.pid];
+	Process &process = entry(event.pid);
 	if (process.found) { // what it is now is for discovery to say
 		processes_.erase(event.pid);
 		facts_.throttling.forget(event.pid);
@@ -138,20 +146,20 @@ void Processes::end(const ProcessExit &exit) {
 void Processes::find_lost_ends() {
 	constexpr std::size_t max_checked = 64;
 	std::vector<std::uint32_t> gone;
-	auto entry = processes_.lower_bound(next_missed_pid_);
-	for (std::size_t i = 0; i < std::min(max_checked, processes_.size()); i++, ++entry) {
-		if (entry == processes_.end()) {
-			entry = processes_.begin();
+	auto next = processes_.lower_bound(next_missed_pid_);
+	for (std::size_t i = 0; i < std::min(max_checked, processes_.size()); i++, ++next) {
+		if (next == processes_.end()) {
+			next = processes_.begin();
 		}
-		const auto status = context_.proc.status(entry->first);
-		const bool another = status && entry->second.start_ticks != 0 && status->start_time_ticks != entry->second.start_ticks;
-		const bool missing = !status || another || context_.proc.has_ended(entry->first, *status);
-		if (missing && std::exchange(entry->second.missed, true)) {
-			gone.push_back(entry->first);
+		auto &[pid, process] = *next;
+		const auto status = context_.proc.status(pid);
+		const bool missing = !status || is_another(*status, process) || context_.proc.has_ended(pid, *status);
+		if (missing && std::exchange(process.missed, true)) {
+			gone.push_back(pid);
 		}
-		entry->second.missed = missing;
+		process.missed = missing;
 	}
-	next_missed_pid_ = entry == processes_.end() ? 0 : entry->first;
+	next_missed_pid_ = next == processes_.end() ? 0 : next->first;
 	for (const std::uint32_t pid : gone) {
 		end_unheard(pid);
 	}

@@ -61,7 +61,8 @@ public:
 
 private:
 	void begin(std::uint32_t pid, Asked asked, std::uint64_t now_ns);
-	[[nodiscard]] bool is_another(std::uint32_t pid, const Process &process) const;
+	// That of the pid; made if there is none. Its start time is read where it is not known.
+	[[nodiscard]] Process &entry(std::uint32_t pid);
 	void end_unheard(std::uint32_t pid);
 	void end(const ProcessExit &exit);
 

@@ -18,9 +18,9 @@
 
 namespace loopsnoop::stacks {
 
-// Turns numbers and bytes into frames with names. One thread calls. Its memory is bounded: 32 processes, 96 files, and bytes over
-// all of them: 8 MiB of tables, 32 MiB unpacked, 16 MiB of addresses known, 8 MiB of perf maps. What a stack may cost:
-// elf::WorkLimit.
+// Turns numbers and bytes into frames with names, of followed processes and of whoever woke them or is their other end: whose pid
+// is another's by now is known anew. One thread calls. Its memory is bounded: 32 processes, 96 files, and bytes over all of them:
+// 8 MiB of tables, 32 MiB unpacked, 16 MiB of addresses known, 8 MiB of perf maps. What a stack may cost: elf::WorkLimit.
 class Symbolizer {
 public:
 	explicit Symbolizer(process::ProcFs procfs, std::string kallsyms_path = "/proc/kallsyms")
@@ -47,9 +47,12 @@ private:
 		AddressSpace space;
 		PerfMap perf_map;
 		std::uint64_t perf_map_checked_ns = 0;
+		std::uint64_t start_ticks = 0; // ProcessStatus::start_time_ticks; 0: not known
+		std::uint64_t start_checked_ns = 0;
 		std::uint64_t last_used = 0;
 	};
 
+	[[nodiscard]] bool is_another(Process &process, std::uint32_t pid) const;
 	[[nodiscard]] Process &process_of(std::uint32_t pid);
 	// Innermost first: what was inlined at that place, then the function itself.
 	[[nodiscard]] std::vector<NativeFrame> native_frames(Process &process, std::uint32_t pid, const UnwoundFrame &frame);

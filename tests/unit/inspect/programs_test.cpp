@@ -11,13 +11,19 @@
 using namespace loopsnoop;
 using inspect::Programs;
 
+namespace {
+
+void wait_for_next_look() { usleep(120'000); } // a start is read again after 100 ms
+
+} // namespace
+
 TEST_CASE("the other end of something goes by the name of the process that has its pid now") {
 	const FixtureTree tree;
 	tree.process(10, "postgres", 10);
 	Programs programs((process::ProcFs(tree.root())));
 	CHECK(programs.peer(10).comm == "postgres");
 	tree.process(10, "cron", 10, 'S', 0, 200);
-	usleep(120'000); // a start is read again after 100 ms
+	wait_for_next_look();
 	CHECK(programs.peer(10).comm == "cron");
 }
 
@@ -27,7 +33,7 @@ TEST_CASE("of a process that has ended the last name stays until it is forgotten
 	Programs programs((process::ProcFs(tree.root())));
 	CHECK(programs.peer(10).comm == "postgres");
 	std::filesystem::remove_all(tree.path("10"));
-	usleep(120'000);
+	wait_for_next_look();
 	CHECK(programs.peer(10).comm == "postgres");
 	programs.forget_gone();
 	CHECK(programs.peer(10).comm.empty());
@@ -44,4 +50,27 @@ TEST_CASE("who has the pid of a process that was asked for is another one") {
 	programs.forget_gone();
 	CHECK(programs.comm(10) == "cron");
 	CHECK(programs.comm(11) == "named so");
+}
+
+TEST_CASE(
+    "with its pid a process loses nothing but the pid: another one is read anew, and what was handed out stays for a while") {
+	const FixtureTree tree;
+	tree.process(10, "node", 10);
+	tree.link("10/exe", "/opt/bin/node");
+	tree.file("10/maps", "");
+	Programs programs((process::ProcFs(tree.root())));
+	programs.set_comm(10, "named so");
+	const ProcessName &name = programs.name(10);
+	const ProcessName before = name;
+	CHECK(programs.runtime(10).kind == RuntimeKind::node);
+	std::filesystem::remove(tree.path("10/exe"));
+	tree.link("10/exe", "/opt/bin/cron");
+	wait_for_next_look();
+	CHECK(programs.runtime(10).kind == RuntimeKind::node); // what a process is does not change
+	tree.process(10, "cron", 10, 'S', 0, 200);
+	wait_for_next_look();
+	CHECK(programs.runtime(10).kind == RuntimeKind::native);
+	CHECK(programs.comm(10) == "cron");
+	CHECK(programs.name(10).service == "cron");
+	CHECK(name.service == before.service);
 }

@@ -153,6 +153,19 @@ TEST_CASE("another process under the same pid is another process") {
 	CHECK(fake.parts.loops.all().empty());
 }
 
+TEST_CASE("a process that is heard of first by what it does is known by its start time, too") {
+	FakeSession fake;
+	SECTION("by a loop") { fake.appears(server, server); }
+	SECTION("by an exec") { fake.event(Execed{fake.now, server, "server", std::nullopt}); }
+	REQUIRE(fake.parts.processes.find(server) != nullptr);
+	CHECK(fake.parts.processes.find(server)->start_ticks == 100);
+	fake.process_gone(server);
+	fake.process(server, "other", 900);
+	look_for_lost_ends(fake);
+	CHECK_FALSE(fake.parts.processes.contains(server));
+	CHECK(fake.all<ProcessExit>().size() == 1);
+}
+
 TEST_CASE("the end of a process that is heard of late is not that of the one which has its pid by then") {
 	FakeSession fake;
 	fake.parts.processes.expect(server, Processes::Asked::by_name);
