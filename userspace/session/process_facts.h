@@ -17,7 +17,7 @@
 namespace loopsnoop::session {
 
 // All that a session keeps by pid beside Processes, so that what an exec and an end mean for it stands once. Only Processes calls
-// the three functions; everybody may ask the members. One thread.
+// the functions; everybody may ask the members. One thread.
 struct ProcessFacts {
 	explicit ProcessFacts(const Context &context)
 	    : programs(context.proc), children(context.proc), resolver(context.proc, programs, children), throttling(context.proc),
@@ -38,14 +38,17 @@ struct ProcessFacts {
 		programs.set_comm(pid, comm);
 		history.exec(pid, comm);
 	}
-	// The process has ended, or is not followed any more: whoever gets its pid is another one.
-	void forget(std::uint32_t pid) {
-		programs.forget(pid);
-		throttling.forget(pid);
-		last_holders.forget(pid);
-		resolver.forget(pid);
-		tasks.forget(pid);
-		connections.forget(pid);
+	// After an exec it is for discovery to say whether the process is followed on: nobody looks at its CPU limits until then.
+	void left(std::uint32_t pid) { throttling.forget(pid); }
+	// The process has ended: whoever gets its pid is another one.
+	void ended(const ProcessExit &exit) {
+		history.ended(exit);
+		forget(exit.pid);
+	}
+	// It ended before it could be followed, and was never part of the session.
+	void never_seen(std::uint32_t pid) {
+		history.forget(pid);
+		forget(pid);
 	}
 
 	inspect::Programs programs;
@@ -56,6 +59,16 @@ struct ProcessFacts {
 	ProcessHistory history;
 	inspect::TaskInspector tasks;
 	process::Connections connections;
+
+private:
+	void forget(std::uint32_t pid) {
+		programs.forget(pid);
+		throttling.forget(pid);
+		last_holders.forget(pid);
+		resolver.forget(pid);
+		tasks.forget(pid);
+		connections.forget(pid);
+	}
 };
 
 } // namespace loopsnoop::session

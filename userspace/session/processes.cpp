@@ -75,8 +75,7 @@ void Processes::expect(std::uint32_t pid, Asked asked) {
 void Processes::forget_unseen(std::uint32_t pid) {
 	if (processes_.contains(pid) && !context_.proc.exists(pid)) {
 		processes_.erase(pid);
-		facts_.history.forget(pid);
-		facts_.forget(pid);
+		facts_.never_seen(pid);
 	}
 }
 
@@ -104,7 +103,7 @@ void Processes::on(const Execed &event) {
 	Process &process = entry(event.pid);
 	if (process.found) { // what it is now is for discovery to say
 		processes_.erase(event.pid);
-		facts_.throttling.forget(event.pid);
+		facts_.left(event.pid);
 	} else {
 		Process same;
 		same.start_ticks = process.start_ticks;
@@ -137,9 +136,8 @@ void Processes::end_unheard(std::uint32_t pid) {
 
 void Processes::end(const ProcessExit &exit) {
 	context_.write(exit);
-	facts_.history.ended(exit);
 	processes_.erase(exit.pid);
-	facts_.forget(exit.pid);
+	facts_.ended(exit);
 }
 
 // Twice gone, because the record may only be on its way.
