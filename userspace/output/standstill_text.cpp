@@ -12,7 +12,7 @@
 #include "summary/number.h"
 #include "summary/place.h"
 #include "summary/resource.h"
-#include "summary/standstill_summary.h"
+#include "summary/task_wait.h"
 
 namespace loopsnoop::output {
 

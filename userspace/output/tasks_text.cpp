@@ -16,64 +16,15 @@
 #include "summary/number.h"
 #include "summary/place.h"
 #include "summary/process.h"
-#include "summary/resource.h"
+#include "summary/task_wait.h"
 
 namespace loopsnoop::output {
 
 namespace {
 
 constexpr std::size_t max_names = 4; // of a group of tasks
-constexpr std::size_t max_holders = 4;
 constexpr std::size_t max_depth = 16;
 constexpr std::size_t max_places = 5; // of a loop in short
-
-std::string format_what(const WaitsFor &wait) {
-	const std::string type = printable(wait.type);
-	switch (wait.kind) {
-	case WaitsForKind::task: return "waits for the end of a task";
-	case WaitsForKind::tasks:
-		return "waits for " + (wait.tasks.empty() ? std::string("tasks") : summary::plural(wait.tasks.size(), "task")) +
-		       (type.empty() ? "" : " (" + type + ")");
-	case WaitsForKind::lock:
-	case WaitsForKind::event:
-	case WaitsForKind::condition:
-	case WaitsForKind::semaphore:
-	case WaitsForKind::pool: return "waits for " + (type.empty() ? std::string(name_of(wait.kind)) : type);
-	case WaitsForKind::queue_get: return "waits for something to come in " + (type.empty() ? "a queue" : type);
-	case WaitsForKind::queue_put: return "waits for room in " + (type.empty() ? "a queue" : type);
-	case WaitsForKind::sleep: return "sleeps";
-	case WaitsForKind::socket:
-		return "waits for " +
-		       (wait.resource ? summary::format_resource(*wait.resource) : std::string("a socket, of which no more is known"));
-	case WaitsForKind::executor:
-		if (wait.queued) {
-			return "waits for a worker thread: its call is queued";
-		}
-		return wait.tid ? fmt::format("waits for a call that thread {} {} makes", *wait.tid, printable(wait.thread))
-		                : "waits for a call in a worker thread";
-	case WaitsForKind::process:
-		return "waits for the end of " + (wait.resource ? summary::format_resource(*wait.resource) : "a child process");
-	case WaitsForKind::ready: return "is ready: its next step is due";
-	case WaitsForKind::future: break;
-	}
-	return "waits for a future that nobody known will set";
-}
-
-std::string format_end(const WaitsFor &wait) {
-	if (!wait.ends_in_ns) {
-		return {};
-	}
-	const bool overdue = *wait.ends_in_ns < 0;
-	const std::string time =
-	    format_rounded_duration(static_cast<std::uint64_t>(overdue ? -(*wait.ends_in_ns + 1) : *wait.ends_in_ns));
-	if (overdue) {
-		return ", overdue by " + time;
-	}
-	return (wait.kind == WaitsForKind::sleep ? ", for another " : ", for another ") + time +
-	       (wait.kind == WaitsForKind::sleep ? "" : " at most");
-}
-
-std::string format_place(const SourceFrame &frame) { return printable(summary::format_place(frame), shown_path_bytes); }
 
 // The tasks of one loop as a forest.
 class Forest {
@@ -200,7 +151,7 @@ private:
 		if (!task.waits_for) {
 			return "what it waits for is not known";
 		}
-		return format_wait(*task.waits_for) +
+		return summary::format_task_wait(*task.waits_for) +
 		       (task.state == TaskState::ready && task.waits_for->kind != WaitsForKind::ready ? ", and is ready" : "");
 	}
 
@@ -254,20 +205,6 @@ std::size_t count_tasks(const TaskSnapshot &snapshot) {
 
 } // namespace
 
-std::string format_wait(const WaitsFor &wait) {
-	std::string text = format_what(wait);
-	if (wait.waiters && *wait.waiters > 1) {
-		text += ", as " + summary::plural(*wait.waiters - 1, "other") + (*wait.waiters > 2 ? " do" : " does");
-	}
-	text += format_end(wait);
-	for (std::size_t i = 0; i < std::min(wait.holders.size(), max_holders); ++i) {
-		const TaskHolder &holder = wait.holders[i];
-		text += (i == 0 ? "; probably held by " : ", ") + printable(holder.name) +
-		        (holder.culprit ? " (" + format_place(*holder.culprit) + ")" : "");
-	}
-	return text + (wait.holders.size() > max_holders ? ", …" : "");
-}
-
 std::string tasks_text(const TaskSnapshot &snapshot, const StallStyle &style) {
 	std::string out =
 	    style.palette.strong(fmt::format("{} (pid {}): {}", summary::format_process(snapshot.name, snapshot.comm), snapshot.pid,
@@ -297,7 +234,7 @@ std::string tasks_in_short(const Dump &dump, const StallStyle &style) {
 			    group.count > 1 || group.names.empty() ? summary::plural(group.count, "task") : printable(group.names.front());
 			out += fmt::format("  {}{}: {}\n", style.palette.strong(who),
 			                   group.culprit ? " in " + summary::format_frame(*group.culprit) : "",
-			                   group.waits_for ? format_wait(*group.waits_for) : "what it waits for is not known");
+			                   group.waits_for ? summary::format_task_wait(*group.waits_for) : "what it waits for is not known");
 			shown += group.count;
 		}
 		if (shown < loop.tasks) {

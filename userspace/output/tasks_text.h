@@ -14,9 +14,6 @@ namespace loopsnoop::output {
 // frame.
 [[nodiscard]] std::string tasks_text(const TaskSnapshot &snapshot, const StallStyle &style);
 
-// What a task waits for, in words: "waits for asyncio.Lock, as 3 tasks do; probably held by export (/srv/jobs.py:88)".
-[[nodiscard]] std::string format_wait(const WaitsFor &wait);
-
 // Each loop in a few lines: how many tasks there are, and where most of them wait. For `dump`. Empty: no loop's tasks are known.
 [[nodiscard]] std::string tasks_in_short(const Dump &dump, const StallStyle &style);
 

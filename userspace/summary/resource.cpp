@@ -155,6 +155,14 @@ std::string format_resource(const Resource &resource) { return std::visit(Format
 
 std::string format_target(const Resource &resource) { return std::visit(FormatTarget{}, resource.is); }
 
+std::string format_other_end(const SocketResource &socket) {
+	if (socket.remote) {
+		return socket.peer ? fmt::format("{} ({}, pid {})", *socket.remote, format_name(*socket.peer), socket.peer->pid)
+		                   : *socket.remote;
+	}
+	return socket.path && !socket.path->empty() ? *socket.path : socket.protocol;
+}
+
 std::string format_call(const std::optional<std::string> &syscall, const std::optional<Resource> &resource) {
 	std::string text = syscall ? printable(*syscall) + "()" : std::string{};
 	if (!resource) {

@@ -22,6 +22,8 @@ namespace loopsnoop::summary {
 
 // Short and without what differs from time to time: "127.0.0.1:5432 of postgres (pid 812)", a path; empty: nothing to name.
 [[nodiscard]] std::string format_target(const Resource &resource);
+// "10.1.2.3:443 (payments, pid 7)", where a sentence goes on about it; never empty.
+[[nodiscard]] std::string format_other_end(const SocketResource &socket);
 // "a mutex", "Python's GIL", "logging.Handler.lock"; what is waited for, without its address.
 [[nodiscard]] std::string format_lock(const FutexResource &lock);
 // The script or program that it runs, or its comm.

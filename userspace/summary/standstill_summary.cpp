@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "summary/resource.h"
+#include "summary/task_wait.h"
 
 namespace loopsnoop::summary {
 
@@ -38,19 +39,6 @@ bool is_over(const Standstill &standstill) { return !standstill.ongoing && !stan
 // "1 task waits", "2 tasks wait", and of what is over "waited".
 std::string_view verb(const Standstill &standstill, std::uint64_t number) {
 	return is_over(standstill) ? "waited" : number == 1 ? "waits" : "wait";
-}
-
-std::string with_article(std::string_view type) {
-	const bool vowel = !type.empty() && std::string_view("aeiouAEIOU").find(type.front()) != std::string_view::npos;
-	return fmt::format("{} {}", vowel ? "an" : "a", type);
-}
-
-std::string format_socket(const SocketResource &socket) {
-	if (socket.remote) {
-		return socket.peer ? fmt::format("{} ({}, pid {})", *socket.remote, format_name(*socket.peer), socket.peer->pid)
-		                   : *socket.remote;
-	}
-	return socket.path && !socket.path->empty() ? *socket.path : socket.protocol;
 }
 
 const SilentUpstream *upstream_of(const Standstill &standstill, const WaitsFor &what) {
@@ -207,7 +195,7 @@ std::string spin(const Standstill &standstill) {
 	                               standstill.spin ? standstill.spin->iterations_per_s : 0);
 	if (standstill.spin && standstill.spin->resource) {
 		const auto *socket = std::get_if<SocketResource>(&standstill.spin->resource->is);
-		const std::string what = socket != nullptr ? fmt::format("{} {}{}{}", socket->protocol, format_socket(*socket),
+		const std::string what = socket != nullptr ? fmt::format("{} {}{}{}", socket->protocol, format_other_end(*socket),
 		                                                         socket->fd ? fmt::format(" (fd {})", *socket->fd) : "",
 		                                                         socket->state ? ", " + *socket->state : "")
 		                                           : format_resource(*standstill.spin->resource);
@@ -267,32 +255,6 @@ std::string format_clients(const Clients &clients, bool over) {
 		add(fmt::format("{} gave up", clients.gave_up));
 	}
 	return text;
-}
-
-std::string format_waits_for(const WaitsFor &what) {
-	const auto *socket = what.resource ? std::get_if<SocketResource>(&what.resource->is) : nullptr;
-	switch (what.kind) {
-	case WaitsForKind::task: return "another task";
-	case WaitsForKind::tasks: return what.tasks.empty() ? "other tasks" : count_of(what.tasks.size(), "other task");
-	case WaitsForKind::lock: return with_article(what.type.empty() ? "lock" : what.type);
-	case WaitsForKind::event: return with_article(what.type.empty() ? "event" : what.type);
-	case WaitsForKind::condition: return with_article(what.type.empty() ? "condition" : what.type);
-	case WaitsForKind::semaphore: return with_article(what.type.empty() ? "semaphore" : what.type);
-	case WaitsForKind::queue_get: return fmt::format("something in {}", with_article(what.type.empty() ? "queue" : what.type));
-	case WaitsForKind::queue_put: return fmt::format("room in {}", with_article(what.type.empty() ? "queue" : what.type));
-	case WaitsForKind::pool: return what.type.empty() ? "a pool" : what.type;
-	case WaitsForKind::sleep:
-		return what.ends_in_ns && *what.ends_in_ns > 0
-		           ? "a timer of " + format_duration(static_cast<std::uint64_t>(*what.ends_in_ns))
-		           : "a timer";
-	case WaitsForKind::socket: return socket != nullptr ? "an answer from " + format_socket(*socket) : "a socket";
-	case WaitsForKind::executor:
-		return what.queued ? "a free worker thread" : what.thread.empty() ? "a worker thread" : "thread " + what.thread;
-	case WaitsForKind::process: return "a child process";
-	case WaitsForKind::ready: return "its next step";
-	case WaitsForKind::future: break;
-	}
-	return "a future that nobody known will set";
 }
 
 std::string summarize(const Standstill &standstill) {
@@ -375,7 +337,7 @@ std::optional<StuckPool> find_stuck_pool(const std::vector<ThreadView> &threads)
 		}
 		const auto *socket = resource != nullptr ? std::get_if<SocketResource>(&resource->is) : nullptr;
 		if (socket != nullptr && pool.remote.empty()) {
-			pool.remote = socket->protocol + " " + format_socket(*socket);
+			pool.remote = socket->protocol + " " + format_other_end(*socket);
 		}
 	}
 	// Half of the pool may do what is slow, which looking up names is to it (libuv, src/threadpool.c,

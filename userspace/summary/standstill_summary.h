@@ -11,9 +11,6 @@ namespace loopsnoop::summary {
 // "8 customers wait, the oldest for 12.4 s; 2 connections are not accepted"; empty: nobody waits.
 [[nodiscard]] std::string format_clients(const Clients &clients, bool over = false);
 
-// What a task waits for, after "waits for": "an asyncio.Lock", "asyncpg's pool", "an answer from 10.1.2.3:443".
-[[nodiscard]] std::string format_waits_for(const WaitsFor &what);
-
 // One sentence that an on-call engineer can act on, from all other fields of the record: who waits, where the tasks stand that
 // should serve them, who probably holds what they wait for, and what that one waits for. Strings of the target are as it had
 // them.

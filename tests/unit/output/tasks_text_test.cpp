@@ -8,7 +8,6 @@
 #include "output/json.h"
 
 using namespace loopsnoop;
-using output::format_wait;
 using output::tasks_in_short;
 using output::tasks_text;
 
@@ -96,8 +95,8 @@ TEST_CASE("equal branches are one, and who awaits them is above") {
 TEST_CASE("tasks that await each other are shown once each") {
 	const std::string text = tasks_text(shop(), {});
 	INFO(text);
-	CHECK(text.find("  left article: waits for the end of a task\n") != std::string::npos);
-	CHECK(text.find("    right article: waits for the end of a task\n") != std::string::npos);
+	CHECK(text.find("  left article: waits for the end of another task\n") != std::string::npos);
+	CHECK(text.find("    right article: waits for the end of another task\n") != std::string::npos);
 	CHECK(text.find("left article, shown above\n") != std::string::npos);
 }
 
@@ -129,28 +128,6 @@ TEST_CASE("a record of tasks is read back as it was") {
 	REQUIRE(read);
 	REQUIRE(*read);
 	CHECK(tasks_text(std::get<TaskSnapshot>(**read), {}) == tasks_text(snapshot, {}));
-}
-
-TEST_CASE("what a task waits for, in words") {
-	WaitsFor wait;
-	CHECK(format_wait(wait) == "waits for a future that nobody known will set");
-	wait.kind = WaitsForKind::sleep;
-	wait.ends_in_ns = 3'200'000'000;
-	CHECK(format_wait(wait) == "sleeps, for another 3.20 s");
-	wait.ends_in_ns = -5'000'000'000;
-	CHECK(format_wait(wait).starts_with("sleeps, overdue by "));
-	wait.kind = WaitsForKind::executor;
-	wait.ends_in_ns.reset();
-	wait.queued = true;
-	CHECK(format_wait(wait) == "waits for a worker thread: its call is queued");
-	wait.queued = false;
-	wait.tid = 12;
-	wait.thread = "pool_0\x1b[2J";
-	CHECK(format_wait(wait) == "waits for a call that thread 12 pool_0\\x1b[2J makes");
-	wait.kind = WaitsForKind::lock;
-	wait.type = "asyncio.Lock";
-	wait.waiters = 2;
-	CHECK(format_wait(wait) == "waits for asyncio.Lock, as 1 other does");
 }
 
 TEST_CASE("snapshots that are not whole say so") {

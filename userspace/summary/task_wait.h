@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "model/tasks.h"
+
+namespace loopsnoop::summary {
+
+// What a task of an asynchronous framework waits for.
+
+// In a sentence, after "waits for": "an asyncio.Lock", "asyncpg's pool", "an answer from 10.1.2.3:443". Names stand as the target
+// has them: whoever prints them makes them printable.
+[[nodiscard]] std::string format_waits_for(const WaitsFor &what);
+
+// In a list, beside the task: "waits for asyncio.Lock, as 3 others do; probably held by export (/srv/jobs.py:88)". Printable.
+[[nodiscard]] std::string format_task_wait(const WaitsFor &what);
+
+} // namespace loopsnoop::summary
