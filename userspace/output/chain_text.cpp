@@ -20,18 +20,6 @@ namespace {
 
 constexpr std::size_t most_links = 24; // of a chain, a line each
 
-std::string lock_with_address(const FutexResource &lock) {
-	const std::string what = printable(summary::format_lock(lock));
-	return lock.lock == LockKind::gil ? what : fmt::format("{} ({:#x})", what, lock.address);
-}
-
-std::string held_by(const FutexResource &lock) {
-	if (lock.type == thread_end) {
-		return "waits for the end of";
-	}
-	return fmt::format("waits for {} {}held by", lock_with_address(lock), lock.holder->inferred ? "probably " : "");
-}
-
 // The loop thread is not among the threads of its stall: what is told of it elsewhere.
 ThreadView own_thread(const Stall &stall) {
 	ThreadView self;
@@ -63,7 +51,9 @@ std::string chain_lines(const std::vector<const ThreadView *> &links, std::strin
 		const ThreadView &link = *links[i];
 		const FutexResource *lock = analysis::held_lock(link);
 		const std::string who = printable(summary::format_thread(link) + summary::format_at(link), shown_path_bytes);
-		const std::string does = lock != nullptr ? held_by(*lock) : printable(summary::format_activity(link), shown_path_bytes);
+		const std::string does =
+		    printable(lock != nullptr ? summary::format_held_by(*lock, summary::Addresses::with) : summary::format_activity(link),
+		              shown_path_bytes);
 		out += fmt::format("{}{}{} {}\n", inner, who, i == 0 ? "" : ", which", does);
 		inner += "  ";
 	}
@@ -72,8 +62,8 @@ std::string chain_lines(const std::vector<const ThreadView *> &links, std::strin
 		const Holder &holder = *lock->holder;
 		const bool circle =
 		    std::any_of(links.begin(), links.end(), [&](const ThreadView *link) { return link->tid == holder.tid; });
-		out += fmt::format("{}{} (tid {}){}\n", inner, printable(holder.thread.empty() ? "a thread" : holder.thread), holder.tid,
-		                   circle ? ", see above" : ", which is no thread of this process");
+		out += fmt::format("{}{}{}\n", inner, printable(summary::format_thread(holder.thread, holder.tid)),
+		                   circle ? ", see above" : summary::no_thread_here);
 	}
 	return out;
 }

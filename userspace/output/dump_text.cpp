@@ -10,7 +10,6 @@
 
 #include "analysis/no_end.h"
 #include "analysis/wait_graph.h"
-#include "base/duration.h"
 #include "base/escape.h"
 #include "output/chain_text.h"
 #include "output/stack_text.h"
@@ -18,6 +17,7 @@
 #include "summary/number.h"
 #include "summary/process.h"
 #include "summary/resource.h"
+#include "summary/thread.h"
 
 namespace loopsnoop::output {
 
@@ -66,23 +66,6 @@ std::string likeness(const ThreadView &thread) {
 	return key;
 }
 
-std::string call_line(const ThreadView &thread) {
-	std::string line(name_of(thread.state));
-	if (thread.waited_ns) {
-		line += " for " + format_duration(*thread.waited_ns);
-	}
-	if (const std::string call = summary::format_call(thread.syscall, thread.resource); !call.empty()) {
-		line += (thread.syscall ? " in " : ", ") + call;
-	} else if (thread.cause) {
-		line += fmt::format(", {}", words_of(*thread.cause));
-	}
-	if (thread.holds_gil.value_or(false)) {
-		line += ", holds the GIL";
-	}
-	line += thread.moved ? ", ran on while it was looked at" : "";
-	return line;
-}
-
 std::string names_of(const ThreadGroup &group) {
 	std::string names;
 	for (std::size_t i = 0; i < std::min(group.size(), most_names); i++) {
@@ -98,13 +81,13 @@ std::string group_text(const ThreadGroup &group, const std::map<std::uint32_t, s
 	if (group.size() == 1) {
 		out = style.palette.strong(fmt::format("{} {}", first.tid, printable(first.thread)));
 		out += first.tid == pid ? " (main thread)" : "";
-		out += ": " + call_line(first);
+		out += ": " + summary::format_state(first);
 		if (const auto waiters = held_up.find(first.tid); waiters != held_up.end()) {
 			out += ", " + style.palette.alarm(fmt::format("holds up {}", summary::plural(waiters->second, "thread")));
 		}
 	} else {
 		out = style.palette.strong(fmt::format("{} threads like this", group.size())) +
-		      fmt::format(" ({}): {}", names_of(group), call_line(first));
+		      fmt::format(" ({}): {}", names_of(group), summary::format_state(first));
 	}
 	out += '\n';
 	if (first.stack) {

@@ -69,14 +69,6 @@ std::string format_workers(const NotFollowed &one) {
 	                   single ? "a process below it" : fmt::format("{} processes below it", one.children.size()), some_pids(one));
 }
 
-std::string format_exit(const ProcessExit &exit) {
-	if (exit.signal) {
-		return fmt::format("pid {} was killed by {}", exit.pid, printable(*exit.signal));
-	}
-	return exit.status ? fmt::format("pid {} exited with status {}", exit.pid, *exit.status)
-	                   : fmt::format("pid {} is gone", exit.pid);
-}
-
 std::string format_waited_for(const WaitedFor &one) {
 	std::string text = fmt::format("as the session ends, of {} (pid {}): {}; loopsnoop {} -p {} shows ",
 	                               summary::format_process({{}, one.service}, one.comm), one.pid,

@@ -15,7 +15,6 @@ namespace loopsnoop::output {
 [[nodiscard]] std::string format_not_followed(const NotFollowed &one);
 // Processes below a master or a supervisor, which are followed.
 [[nodiscard]] std::string format_workers(const NotFollowed &one);
-[[nodiscard]] std::string format_exit(const ProcessExit &exit);
 // Who waits as the session ends, though the loop is idle.
 [[nodiscard]] std::string format_waited_for(const WaitedFor &one);
 // "grown in shop (pid 812): tasks 11 → 212, connections in 3 → 190 in 25 min, 198 of the tasks in article (/srv/shop/api.py:47)"

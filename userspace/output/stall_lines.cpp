@@ -9,6 +9,8 @@
 #include "base/duration.h"
 #include "base/shorten.h"
 #include "output/stall_text.h"
+#include "summary/ending.h"
+#include "summary/number.h"
 #include "summary/place.h"
 #include "summary/process.h"
 #include "summary/stall_summary.h"
@@ -97,11 +99,11 @@ void StallLines::show_update(const Stall &stall) {
 		                fmt::format("still blocked, {} since {}{}", format_duration(stall.duration_ns), since, place), true);
 		return;
 	}
-	std::string_view end = "runs again: was";
+	std::string end = "runs again: was";
 	if (stall.goes_on || stall.truncated == Truncated::session_end) {
-		end = "not over when loopsnoop stopped:";
+		end = fmt::format("{}:", summary::format_truncation(Truncated::session_end));
 	} else if (stall.truncated == Truncated::target_exit) {
-		end = "ended with the process: was";
+		end = fmt::format("{}: was", summary::format_truncation(Truncated::target_exit));
 	}
 	const bool lower_bound = stall.truncated == Truncated::before_attach || stall.truncated == Truncated::end_lost;
 	const std::string_view least = lower_bound ? "at least " : "";

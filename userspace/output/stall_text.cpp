@@ -16,9 +16,12 @@
 #include "model/application.h"
 #include "output/chain_text.h"
 #include "output/stack_text.h"
+#include "summary/ending.h"
 #include "summary/number.h"
 #include "summary/place.h"
 #include "summary/resource.h"
+#include "summary/thread.h"
+#include "summary/waker.h"
 
 namespace loopsnoop::output {
 
@@ -27,22 +30,6 @@ namespace {
 constexpr std::size_t most_waits = 3;   // shown with their stacks, unless everything is
 constexpr std::size_t most_threads = 8; // likewise
 constexpr std::uint64_t matters = 10;   // a wait of less than a tenth of the stall is not its story
-
-std::string waker_line(const Waker &waker, std::uint32_t own_pid) {
-	if (waker.interrupt) {
-		return "woken by an interrupt";
-	}
-	if (waker.pid == own_pid) {
-		const std::string place = waker.stack ? summary::format_at(*waker.stack) : std::string();
-		return fmt::format("woken by {} (tid {}){}", waker.thread.empty() ? "a thread" : printable(waker.thread), waker.tid,
-		                   printable(place, shown_path_bytes));
-	}
-	std::string text = fmt::format("woken by {} (pid {}", printable(waker.comm), waker.pid);
-	if (waker.tid != waker.pid) {
-		text += fmt::format(", thread {} tid {}", printable(waker.thread), waker.tid);
-	}
-	return text + ')';
-}
 
 // Stacks of one stall: each is shown where it comes first.
 class StacksShown {
@@ -82,7 +69,7 @@ std::string wait_lines(const Wait &wait, std::uint32_t own_pid, const StallStyle
 		line += style.palette.faint("      no stack was captured") + '\n';
 	}
 	if (wait.waker && (!wait.waker->interrupt || style.everything)) {
-		line += style.palette.faint("      " + waker_line(*wait.waker, own_pid)) + '\n';
+		line += style.palette.faint("      " + printable(summary::format_waker(*wait.waker, own_pid), shown_path_bytes)) + '\n';
 		if (style.everything && wait.waker->stack) {
 			line += stack_lines(*wait.waker->stack, StackStyle{style.palette, true, "        "});
 		}
@@ -165,17 +152,7 @@ std::string gil_section(const Stall &stall, const StallStyle &style, StacksShown
 }
 
 std::string thread_line(const ThreadView &thread) {
-	std::string line = fmt::format("    {} {}: {}", thread.tid, printable(thread.thread), name_of(thread.state));
-	if (thread.waited_ns) {
-		line += ' ' + format_duration(*thread.waited_ns);
-	}
-	if (const std::string call = summary::format_call(thread.syscall, thread.resource); !call.empty()) {
-		line += (thread.syscall ? " in " : ", ") + call;
-	}
-	if (thread.holds_gil.value_or(false)) {
-		line += ", holds the GIL";
-	}
-	line += thread.moved ? ", ran on while it was looked at" : "";
+	std::string line = fmt::format("    {} {}: {}", thread.tid, printable(thread.thread), summary::format_state(thread));
 	if (thread.stack) {
 		const std::vector<SourceFrame> &frames = thread.stack->python.empty() ? thread.stack->javascript : thread.stack->python;
 		if (const SourceFrame *own = innermost_application_frame(frames); own != nullptr) {
@@ -187,17 +164,6 @@ std::string thread_line(const ThreadView &thread) {
 		}
 	}
 	return line;
-}
-
-std::string_view truncation(Truncated truncated) {
-	switch (truncated) {
-	case Truncated::before_attach: return "began before loopsnoop looked: the times are lower bounds";
-	case Truncated::session_end: return "had not ended when loopsnoop stopped";
-	case Truncated::target_exit: return "ended with the process";
-	case Truncated::end_lost: return "the record of its end was lost: the times are lower bounds";
-	case Truncated::no: break;
-	}
-	return {};
 }
 
 } // namespace
@@ -259,7 +225,7 @@ std::string stall_details(const Stall &stall, const StallStyle &style) {
 	if (parts > 1) {
 		out += "  " + summary::format_breakdown(stall.breakdown) + '\n';
 	}
-	if (const std::string_view note = truncation(stall.truncated); !note.empty()) {
+	if (const std::string_view note = summary::format_truncation(stall.truncated); !note.empty()) {
 		out += fmt::format("  {}\n", note);
 	}
 	if (stall.advice) {

@@ -13,6 +13,7 @@
 #include "output/session_text.h"
 #include "output/standstill_text.h"
 #include "output/tasks_text.h"
+#include "summary/ending.h"
 
 namespace loopsnoop::output {
 
@@ -159,9 +160,9 @@ void TextReport::add(const ProcessExit &exit) {
 		names_.forget(exit.pid);
 	}
 	if (!many()) {
-		lines_.line_at(exit.start_ns, format_exit(exit));
+		lines_.line_at(exit.start_ns, summary::format_exit(exit, fmt::format("pid {}", exit.pid)));
 	} else if (name && exit.signal) {
-		lines_.line_at(exit.start_ns, fmt::format("{} (pid {}) was killed by {}", *name, exit.pid, printable(*exit.signal)));
+		lines_.line_at(exit.start_ns, summary::format_exit(exit, fmt::format("{} (pid {})", *name, exit.pid)));
 	}
 }
 

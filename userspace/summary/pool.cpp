@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "summary/number.h"
 #include "summary/place.h"
 #include "summary/wait_chain.h"
 
@@ -15,8 +16,7 @@ std::string format_pool_wait(const Stall &stall) {
 	const PoolWait &pool = *stall.pool;
 	std::string text = fmt::format("waiting for {}", pool.pool);
 	if (!pool.waiters.empty()) {
-		text += fmt::format(", as {} other thread{} do{}", pool.waiters.size(), pool.waiters.size() == 1 ? "" : "s",
-		                    pool.waiters.size() == 1 ? "es" : "");
+		text += fmt::format(", as {} {}", plural(pool.waiters.size(), "other thread"), pool.waiters.size() == 1 ? "does" : "do");
 	}
 	if (pool.users.empty()) {
 		return text + ": its connections leaked, or their users wait for this loop (inferred)";

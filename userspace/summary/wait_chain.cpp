@@ -10,6 +10,7 @@
 #include "analysis/wait_graph.h"
 #include "summary/place.h"
 #include "summary/resource.h"
+#include "summary/thread.h"
 #include "summary/wait.h"
 
 namespace loopsnoop::summary {
@@ -18,20 +19,18 @@ namespace {
 
 constexpr std::size_t max_links = 6; // named one by one in a sentence
 
-std::string format_holder(const Holder &holder) {
-	return fmt::format("{}held by {}", holder.inferred ? "probably " : "", format_thread(holder.thread, holder.tid));
-}
-
-std::string waits_for(const FutexResource &lock) {
-	if (lock.type == thread_end) {
-		return "waits for the end of " + format_thread(lock.holder->thread, lock.holder->tid);
-	}
-	return fmt::format("waits for {} {}", format_lock(lock), format_holder(*lock.holder));
-}
-
 } // namespace
 
 std::string format_thread(const ThreadView &thread) { return format_thread(thread.thread, thread.tid); }
+
+std::string format_held_by(const FutexResource &lock, Addresses addresses) {
+	if (lock.type == thread_end) {
+		return "waits for the end of";
+	}
+	const bool with = addresses == Addresses::with && lock.lock != LockKind::gil;
+	return fmt::format("waits for {}{} {}held by", format_lock(lock), with ? fmt::format(" ({:#x})", lock.address) : "",
+	                   lock.holder && lock.holder->inferred ? "probably " : "");
+}
 
 std::string format_activity(const ThreadView &thread) {
 	switch (thread.state) {
@@ -42,7 +41,7 @@ std::string format_activity(const ThreadView &thread) {
 	case ThreadView::State::disk_sleep: break;
 	}
 	if (thread.moved) {
-		return "ran on while it was looked at";
+		return std::string(ran_on);
 	}
 	const auto *pipe = thread.resource ? std::get_if<PipeResource>(&thread.resource->is) : nullptr;
 	if (pipe != nullptr && (thread.syscall == "write" || thread.syscall == "writev")) {
@@ -81,12 +80,12 @@ std::string format_wait_chain(const std::vector<const ThreadView *> &links, std:
 			text += format_activity(*links[i]);
 			continue;
 		}
-		text += waits_for(*lock);
+		text += format_held_by(*lock) + " " + format_thread(lock->holder->thread, lock->holder->tid);
 		const auto holder = is_link(lock->holder->tid);
 		if (holder != links.end()) {
 			text += format_at(**holder);
 		} else {
-			text += ", which is no thread of this process";
+			text += no_thread_here;
 		}
 	}
 	return text;

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/stall.h"
@@ -14,6 +16,12 @@ namespace loopsnoop::summary {
 
 // "worker (tid 12)"
 [[nodiscard]] std::string format_thread(const ThreadView &thread);
+// Before the thread that holds the lock: "waits for a mutex probably held by", "waits for the end of"; with `addresses` "waits
+// for a mutex (0x7f11) held by".
+enum class Addresses : std::uint8_t { without, with };
+[[nodiscard]] std::string format_held_by(const FutexResource &lock, Addresses addresses = Addresses::without);
+// After a holder that is not among the threads.
+inline constexpr std::string_view no_thread_here = ", which is no thread of this process";
 // What a thread does that waits for no lock with a known holder: "is in write() to a full pipe read by fluentd (pid 980)".
 [[nodiscard]] std::string format_activity(const ThreadView &thread);
 

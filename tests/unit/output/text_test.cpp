@@ -208,7 +208,7 @@ TEST_CASE("a hang is shown at once, then a line a doubling, then its end") {
 	          "    uvicorn (tid 4711) waits for a Python lock (0x7f11) probably held by\n"
 	          "      worker\\x1b[2J (tid 4715) at jobs.py:9, which is in write() to a full pipe read by fluentd (pid 980)\n"
 	          "  other threads of the process\n"
-	          "    4715 worker\\x1b[2J: sleeping 1.00 s in write() on pipe fd 1, fluentd (pid 980) at its other "
+	          "    4715 worker\\x1b[2J: sleeping for 1.00 s in write() on pipe fd 1, fluentd (pid 980) at its other "
 	          "end, holds the GIL, at job "
 	          "(/srv/app/jobs.py:9)\n"
 	          "14:03:32.000  still blocked, 2.00 s since 14:03:30.000, in checkout (/srv/app/shop/cart.py:88)\n"
