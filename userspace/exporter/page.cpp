@@ -9,6 +9,8 @@
 
 #include "base/duration.h"
 #include "base/escape.h"
+#include "summary/number.h"
+#include "summary/standstill_summary.h"
 
 namespace loopsnoop::exporter {
 
@@ -29,10 +31,6 @@ bdi, code { overflow-wrap: anywhere; } td:last-child:not(.n) { min-width: 14em; 
 )css";
 
 std::string in_bdi(std::string_view text) { return fmt::format("<bdi>{}</bdi>", html_escaped(text)); }
-
-std::string count(std::uint64_t number, std::string_view noun) {
-	return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
-}
 
 std::string process(std::string_view comm, std::uint32_t pid, std::uint32_t tid, std::string_view where = {}) {
 	const std::string thread = tid == pid ? "" : fmt::format(", thread {}", tid);
@@ -95,17 +93,6 @@ std::string stuck_section(const Overview &now) {
 	return rows.empty() ? "" : "<h2>Stuck now</h2>\n" + table({"#for", "since, UTC", "process", "cause", "where"}, rows);
 }
 
-std::string_view words_of(StandstillKind kind) {
-	switch (kind) {
-	case StandstillKind::lost_wakeup: return "callbacks or timers are due and the loop sleeps";
-	case StandstillKind::task_deadlock: return "tasks wait for each other";
-	case StandstillKind::not_accepted: return "connections wait to be accepted and the loop sleeps";
-	case StandstillKind::spin: return "the loop goes round without sleeping";
-	case StandstillKind::no_answer: break;
-	}
-	return "the loop is idle and customers wait";
-}
-
 std::string standing_section(const Overview &now) {
 	std::vector<std::vector<std::string>> rows;
 	for (const Overview::Standing &one : now.standing) {
@@ -114,7 +101,8 @@ std::string standing_section(const Overview &now) {
 		}
 		rows.push_back({fmt::format("<span class=bad>{}</span>", format_duration(one.for_ns)), time_cell(one.since, now.now),
 		                process(one.comm, one.pid, one.tid, one.loop_place),
-		                fmt::format("{} <span class=dim>{}</span>", name_of(one.kind), words_of(one.kind)), place(one.where)});
+		                fmt::format("{} <span class=dim>{}</span>", name_of(one.kind), summary::words_of(one.kind)),
+		                place(one.where)});
 	}
 	return rows.empty() ? "" : "<h2>Standing still now</h2>\n" + table({"#for", "since, UTC", "process", "kind", "where"}, rows);
 }
@@ -226,12 +214,15 @@ std::string page(const Overview &now) {
 	if (now.loops.empty()) {
 		out += "<p class=\"state dim\">No loop is followed.</p>\n";
 	} else if (stuck == 0 && !now.standing.empty()) {
-		out += fmt::format("<p class=\"state bad\">{} of {} {} still while somebody waits.</p>\n", now.standing.size(),
-		                   count(now.loops.size(), "loop"), now.standing.size() == 1 ? "stands" : "stand");
+		out += fmt::format("<p class=\"state bad\">{} of {} {} still while somebody waits.</p>\n",
+		                   summary::thousands(now.standing.size()), summary::plural(now.loops.size(), "loop"),
+		                   now.standing.size() == 1 ? "stands" : "stand");
 	} else if (stuck == 0) {
-		out += fmt::format("<p class=\"state good\">{} followed, none is stuck.</p>\n", count(now.loops.size(), "loop"));
+		out +=
+		    fmt::format("<p class=\"state good\">{} followed, none is stuck.</p>\n", summary::plural(now.loops.size(), "loop"));
 	} else {
-		out += fmt::format("<p class=\"state bad\">{} of {} stuck.</p>\n", stuck, count(now.loops.size(), "loop"));
+		out += fmt::format("<p class=\"state bad\">{} of {} stuck.</p>\n", summary::thousands(stuck),
+		                   summary::plural(now.loops.size(), "loop"));
 	}
 	out += own_section(now) + stuck_section(now) + standing_section(now) + recent_section(now) + causes_section(now) +
 	       loops_section(now) + lost_section(now);

@@ -35,9 +35,7 @@ std::string Newcomers::due(std::uint64_t now_ns, bool all) {
 	}
 	std::vector<std::pair<std::string, std::size_t>> order(names_.begin(), names_.end());
 	std::stable_sort(order.begin(), order.end(), [](const auto &a, const auto &b) { return a.second > b.second; });
-	std::string text =
-	    fmt::format("following {}{}: ", told_ ? "" : summary::plural(loops_, "loop"),
-	                told_ ? fmt::format("{} more {}", summary::thousands(loops_), loops_ == 1 ? "loop" : "loops") : "");
+	std::string text = fmt::format("following {}: ", summary::plural(loops_, told_ ? "more loop" : "loop"));
 	std::size_t named = 0;
 	for (std::size_t i = 0; i < std::min(order.size(), most_told); i++) {
 		text += fmt::format("{}{}{}", i == 0 ? "" : ", ", order[i].first,

@@ -183,8 +183,7 @@ std::string idle_threads_line(const std::vector<const ThreadView *> &idle) {
 		}
 		text += fmt::format("{}{}{}", text.empty() ? "" : ", ", name, count > 1 ? fmt::format(" ×{}", count) : "");
 	}
-	return fmt::format("{} for work: {}", idle.size() == 1 ? "1 thread waits" : fmt::format("{} threads wait", idle.size()),
-	                   text);
+	return fmt::format("{} {} for work: {}", summary::plural(idle.size(), "thread"), idle.size() == 1 ? "waits" : "wait", text);
 }
 
 // Those that wait for work come last, as one.

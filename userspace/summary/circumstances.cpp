@@ -9,6 +9,7 @@
 #include "analysis/by_design.h"
 #include "analysis/culprit.h"
 #include "base/duration.h"
+#include "summary/number.h"
 
 namespace loopsnoop::summary {
 
@@ -24,7 +25,7 @@ std::string format_listeners(const std::vector<Listener> &listening) {
 		text += (&one == listening.data() ? "" : ", ") + (one.address.empty() ? "a unix socket" : one.address);
 		waiting += one.waiting.value_or(0);
 	}
-	return text + fmt::format(", where {} connection{} not accepted,", waiting, waiting == 1 ? " is" : "s are");
+	return text + fmt::format(", where {} {} not accepted,", plural(waiting, "connection"), waiting == 1 ? "is" : "are");
 }
 
 } // namespace

@@ -297,6 +297,17 @@ std::optional<std::string> advice_for(const Standstill &standstill) {
 	}
 }
 
+std::string_view words_of(StandstillKind kind) {
+	switch (kind) {
+	case StandstillKind::lost_wakeup: return "callbacks or timers are due and the loop sleeps";
+	case StandstillKind::task_deadlock: return "tasks wait for each other";
+	case StandstillKind::not_accepted: return "connections wait to be accepted and the loop sleeps";
+	case StandstillKind::spin: return "the loop goes round without sleeping";
+	case StandstillKind::no_answer: break;
+	}
+	return "the loop is idle and customers wait";
+}
+
 std::optional<SourceFrame> culprit_of(const Standstill &standstill) {
 	for (const TaskGroup &group : standstill.tasks) {
 		if (group.culprit) {

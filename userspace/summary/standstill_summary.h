@@ -3,10 +3,14 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "model/standstill.h"
 
 namespace loopsnoop::summary {
+
+// "connections wait to be accepted and the loop sleeps"
+[[nodiscard]] std::string_view words_of(StandstillKind kind);
 
 // "8 customers wait, the oldest for 12.4 s; 2 connections are not accepted"; empty: nobody waits.
 [[nodiscard]] std::string format_clients(const Clients &clients, bool over = false);

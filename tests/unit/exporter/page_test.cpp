@@ -145,7 +145,7 @@ TEST_CASE("a host of many loops has a page of bounded length") {
 		now.loops.push_back(loop(pid, "python3", pid <= 500 ? s : 0));
 	}
 	const std::string text = exporter::page(now);
-	CHECK(has(text, "500 of 1000 loops stuck."));
+	CHECK(has(text, "500 of 1,000 loops stuck."));
 	CHECK(has(text, "And 800 more."));
 	CHECK(text.size() < 200'000);
 }
