@@ -8,16 +8,13 @@
 #include <variant>
 
 #include "base/duration.h"
+#include "summary/number.h"
 #include "summary/resource.h"
 #include "summary/task_wait.h"
 
 namespace loopsnoop::summary {
 
 namespace {
-
-std::string count_of(std::uint64_t number, std::string_view noun) {
-	return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
-}
 
 std::string place(const SourceFrame &frame) {
 	const std::string line = frame.line ? fmt::format(":{}", *frame.line) : std::string();
@@ -82,7 +79,7 @@ std::string format_holders(const Standstill &standstill, const WaitsFor &what) {
 	const std::string at = first.culprit ? place(*first.culprit) : first.name;
 	std::string text = what.holders.size() == 1
 	                       ? fmt::format(", probably held by {}", at)
-	                       : fmt::format(", probably held by {}, most of them at {}", count_of(what.holders.size(), "task"), at);
+	                       : fmt::format(", probably held by {}, most of them at {}", plural(what.holders.size(), "task"), at);
 	const auto group =
 	    std::ranges::find_if(standstill.tasks, [&](const TaskGroup &one) { return one.waits_for && stands_there(one, first); });
 	if (group != standstill.tasks.end() && &*group->waits_for != &what) {
@@ -95,7 +92,7 @@ std::string format_holders(const Standstill &standstill, const WaitsFor &what) {
 
 std::string format_group(const Standstill &standstill, const TaskGroup &group) {
 	const std::string where = place(group);
-	std::string text = fmt::format("{} {}", count_of(group.count, "task"), verb(standstill, group.count));
+	std::string text = fmt::format("{} {}", plural(group.count, "task"), verb(standstill, group.count));
 	if (group.waits_for) {
 		text += " for " + format_waits_for(*group.waits_for);
 	}
@@ -126,7 +123,7 @@ std::string format_reason(const Standstill &standstill) {
 		if (const auto pool = find_stuck_pool(*standstill.threads)) {
 			return fmt::format(
 			    "; {} of libuv's pool {} in {}(){}, as many as may be: every other look-up of a name waits behind {}",
-			    count_of(pool->threads, "thread"), pool->threads == 1 ? "is" : "are", pool->call,
+			    plural(pool->threads, "thread"), pool->threads == 1 ? "is" : "are", pool->call,
 			    pool->remote.empty() ? "" : " on " + pool->remote, pool->threads == 1 ? "it" : "them");
 		}
 	}
@@ -148,7 +145,7 @@ std::string lost_wakeup(const Standstill &standstill) {
 	if (standstill.ready && standstill.ready->count > 0) {
 		const bool over = is_over(standstill);
 		text = fmt::format("the loop {} although {} {} queued", over ? "slept" : "sleeps",
-		                   count_of(standstill.ready->count, "callback"),
+		                   plural(standstill.ready->count, "callback"),
 		                   standstill.ready->count == 1 ? (over ? "was" : "is") : (over ? "were" : "are"));
 		const auto named =
 		    std::ranges::find_if(standstill.ready->callbacks, [](const ReadyCallback &one) { return one.callback.has_value(); });
@@ -168,7 +165,7 @@ std::string lost_wakeup(const Standstill &standstill) {
 }
 
 std::string task_deadlock(const Standstill &standstill) {
-	std::string text = fmt::format("{} {} for each other{}", count_of(standstill.deadlock.size(), "task"),
+	std::string text = fmt::format("{} {} for each other{}", plural(standstill.deadlock.size(), "task"),
 	                               verb(standstill, standstill.deadlock.size()),
 	                               standstill.certain ? "" : ", as far as who holds a lock can be inferred");
 	std::size_t named = 0;
@@ -186,7 +183,7 @@ std::string task_deadlock(const Standstill &standstill) {
 
 std::string not_accepted(const Standstill &standstill) {
 	return fmt::format("the loop {} while {} {} to be accepted, the oldest for {}", is_over(standstill) ? "slept" : "sleeps",
-	                   count_of(standstill.clients.not_accepted, "connection"), verb(standstill, standstill.clients.not_accepted),
+	                   plural(standstill.clients.not_accepted, "connection"), verb(standstill, standstill.clients.not_accepted),
 	                   format_duration(standstill.clients.oldest_ns.value_or(standstill.duration_ns)));
 }
 
@@ -236,7 +233,7 @@ std::string format_clients(const Clients &clients, bool over) {
 	std::string text;
 	const auto add = [&](const std::string &part) { text += (text.empty() ? "" : ", ") + part; };
 	if (clients.unanswered > 0) {
-		add(fmt::format("{} {}", count_of(clients.unanswered, "customer"),
+		add(fmt::format("{} {}", plural(clients.unanswered, "customer"),
 		                over                      ? "waited"
 		                : clients.unanswered == 1 ? "waits"
 		                                          : "wait"));
@@ -245,7 +242,7 @@ std::string format_clients(const Clients &clients, bool over) {
 		const std::string_view is = over                        ? "had not been accepted"
 		                            : clients.not_accepted == 1 ? "is not accepted yet"
 		                                                        : "are not accepted yet";
-		add(fmt::format("{} {}", count_of(clients.not_accepted, "connection"), is));
+		add(fmt::format("{} {}", plural(clients.not_accepted, "connection"), is));
 	}
 	if (clients.oldest_ns && !text.empty()) {
 		text += fmt::format(", {}for {}", clients.unanswered + clients.not_accepted > 1 ? "the oldest " : "",
