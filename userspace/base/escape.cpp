@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
+#include <system_error>
 
 #include "base/utf8.h"
 
@@ -73,11 +75,8 @@ std::string printable(std::string_view text, std::size_t max_bytes) {
 		return without_controls(text);
 	}
 	// Cut between characters, or the halves of one would be shown as bytes.
-	std::size_t head = max_bytes / 2;
+	const std::size_t head = utf8::cut_before(text, max_bytes / 2);
 	std::size_t tail = text.size() - (max_bytes - max_bytes / 2);
-	for (int i = 0; i < 3 && head > 0 && utf8::continues(text[head]); i++) {
-		head--;
-	}
 	for (int i = 0; i < 3 && tail < text.size() && utf8::continues(text[tail]); i++) {
 		tail++;
 	}
@@ -126,6 +125,27 @@ std::string with_question_marks(std::string_view text, std::size_t max_bytes) {
 			out.append(next.bytes, '?');
 		}
 		text.remove_prefix(next.bytes);
+	}
+	return out;
+}
+
+std::string unescape_octal(std::string_view text) {
+	constexpr std::size_t digits = 3;
+	constexpr int base = 8;
+	std::string out;
+	out.reserve(text.size());
+	while (!text.empty()) {
+		const char first = text.front();
+		text.remove_prefix(1);
+		std::uint8_t code = 0;
+		const char *const end = text.data() + std::min(text.size(), digits);
+		const auto read = std::from_chars(text.data(), end, code, base);
+		if (first == '\\' && read.ec == std::errc() && read.ptr == text.data() + digits) {
+			out += static_cast<char>(code);
+			text.remove_prefix(digits);
+		} else {
+			out += first;
+		}
 	}
 	return out;
 }

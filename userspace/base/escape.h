@@ -26,4 +26,8 @@ void append_json_string(std::string &out, std::string_view text);
 // that know no escapes.
 [[nodiscard]] std::string with_question_marks(std::string_view text, std::size_t max_bytes);
 
+// The other way, for what the kernel has escaped: in mountinfo it writes blank, tab, newline and backslash as "\040" and so on
+// (fs/proc_namespace.c, mangle). What is no such escape stays.
+[[nodiscard]] std::string unescape_octal(std::string_view text);
+
 } // namespace loopsnoop

@@ -25,4 +25,12 @@ void append(std::string &text, std::uint32_t code);
 // A byte inside a character, and not its first.
 [[nodiscard]] constexpr bool continues(char byte) { return (static_cast<std::uint8_t>(byte) & 0xc0U) == 0x80; }
 
+// Where a text can be cut, `at` or up to three bytes before it, and halve no character.
+[[nodiscard]] constexpr std::size_t cut_before(std::string_view text, std::size_t at) {
+	for (int i = 0; i < 3 && at > 0 && at < text.size() && continues(text[at]); i++) {
+		at--;
+	}
+	return at;
+}
+
 } // namespace loopsnoop::utf8

@@ -12,6 +12,7 @@
 #include <climits>
 #include <memory>
 
+#include "base/escape.h"
 #include "base/unique_fd.h"
 
 namespace loopsnoop::foreign {
@@ -46,25 +47,6 @@ template <typename T> std::optional<T> number(std::string_view word) {
 	T value{};
 	const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), value);
 	return problem == std::errc() && end == word.data() + word.size() ? std::optional(value) : std::nullopt;
-}
-
-// "\040" is a blank: blank, tab, newline and backslash are written so (fs/proc_namespace.c, mangle).
-std::string unescape(std::string_view word) {
-	std::string text;
-	constexpr std::size_t digits = 3;
-	constexpr int base = 8;
-	for (std::size_t i = 0; i < word.size(); i++) {
-		unsigned char value = 0;
-		const char *const first = word.data() + i + 1;
-		if (word[i] == '\\' && word.size() - i > digits &&
-		    std::from_chars(first, first + digits, value, base).ptr == first + digits) {
-			text += static_cast<char>(value);
-			i += digits;
-		} else {
-			text += word[i];
-		}
-	}
-	return text;
 }
 
 bool is_below(std::string_view path, std::string_view folder) {
@@ -111,7 +93,7 @@ std::optional<Mount> parse_mount(std::string_view line) {
 	const auto device_major = number<unsigned>(device.substr(0, colon));
 	const auto device_minor = colon == std::string_view::npos ? std::nullopt : number<unsigned>(device.substr(colon + 1));
 	(void)take_word(line); // what of the file system is there
-	mount.point = unescape(take_word(line));
+	mount.point = unescape_octal(take_word(line));
 	const std::size_t separator = line.find(" - ");
 	if (!id || !device_major || !device_minor || mount.point.empty() || separator == std::string_view::npos) {
 		return std::nullopt;
@@ -119,8 +101,8 @@ std::optional<Mount> parse_mount(std::string_view line) {
 	line.remove_prefix(separator + 3);
 	mount.id = *id;
 	mount.device = makedev(*device_major, *device_minor);
-	mount.type = unescape(take_word(line));
-	mount.source = unescape(take_word(line));
+	mount.type = unescape_octal(take_word(line));
+	mount.source = unescape_octal(take_word(line));
 	return mount;
 }
 

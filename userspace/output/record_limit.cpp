@@ -11,6 +11,8 @@
 #include <variant>
 #include <vector>
 
+#include "base/utf8.h"
+
 namespace loopsnoop::output {
 
 namespace {
@@ -182,17 +184,11 @@ template <typename T> void cut_list(std::vector<T> &list, std::size_t max, std::
 // Not inside a character of UTF-8: a cut that is made there goes back to where it begins.
 void cut_text(std::string &text, std::size_t max, std::uint64_t &left_out) {
 	constexpr std::string_view mark = "\u2026";
-	constexpr unsigned char continuation_mask = 0xc0;
-	constexpr unsigned char continuation = 0x80;
 	if (text.size() <= max) {
 		return;
 	}
-	std::size_t end = max - mark.size();
-	for (int i = 0; i < 3 && end > 0 && (static_cast<unsigned char>(text[end]) & continuation_mask) == continuation; i++) {
-		end--;
-	}
 	left_out += text.ends_with(mark) ? 0 : 1; // one that was cut before counts once
-	text.resize(end);
+	text.resize(utf8::cut_before(text, max - mark.size()));
 	text += mark;
 }
 

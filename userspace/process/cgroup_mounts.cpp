@@ -1,35 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/cgroup_mounts.h"
 
-#include <cstdint>
 #include <string_view>
 
+#include "base/escape.h"
 #include "process/pseudo_file.h"
 #include "process/text.h"
 
 namespace loopsnoop::process {
-
-namespace {
-
-// mountinfo writes blank, tab, newline and backslash of a path as \ooo.
-std::string unescape_octal(std::string_view path) {
-	std::string plain;
-	plain.reserve(path.size());
-	while (!path.empty()) {
-		if (path.front() == '\\' && path.size() >= 4) {
-			if (const auto code = parse_number<std::uint8_t>(path.substr(1, 3), 8)) {
-				plain.push_back(static_cast<char>(*code));
-				path.remove_prefix(4);
-				continue;
-			}
-		}
-		plain.push_back(path.front());
-		path.remove_prefix(1);
-	}
-	return plain;
-}
-
-} // namespace
 
 bool has_word(std::string_view list, std::string_view wanted) {
 	while (!list.empty()) {

@@ -161,11 +161,7 @@ std::string shortened(std::string text, std::size_t max) {
 		return text;
 	}
 	constexpr std::string_view dots = "…";
-	std::size_t end = max - dots.size();
-	while (end > 0 && utf8::continues(text[end])) {
-		end--;
-	}
-	text.resize(end);
+	text.resize(utf8::cut_before(text, max - dots.size()));
 	return text + std::string(dots);
 }
 

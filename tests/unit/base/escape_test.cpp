@@ -76,3 +76,9 @@ TEST_CASE("where nothing can be escaped, control characters and bytes that are n
 	CHECK(with_question_marks("abc", 2) == "ab");
 	CHECK(with_question_marks("a日本", 2) == "a日"); // whole characters
 }
+
+TEST_CASE("what the kernel escapes in mountinfo is read back, and nothing else") {
+	CHECK(unescape_octal("/mnt/a\\040b\\011\\012\\134") == "/mnt/a b\t\n\\");
+	CHECK(unescape_octal("\\400 \\04 \\08x \\") == "\\400 \\04 \\08x \\"); // no byte, cut short, not octal
+	CHECK(unescape_octal("").empty());
+}

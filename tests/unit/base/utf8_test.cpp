@@ -47,3 +47,12 @@ TEST_CASE("a broken character ends where it cannot go on") {
 	CHECK(bytes("\x80\x80") == 1);
 	CHECK_FALSE(utf8::first_character("\xf0\x9f\x98").valid);
 }
+
+TEST_CASE("a text is cut between characters") {
+	CHECK(utf8::cut_before("a日b", 4) == 4);
+	CHECK(utf8::cut_before("a日b", 3) == 1);
+	CHECK(utf8::cut_before("a日b", 2) == 1);
+	CHECK(utf8::cut_before("日", 1) == 0);
+	CHECK(utf8::cut_before("ab", 2) == 2);
+	CHECK(utf8::cut_before("\x80\x80\x80\x80\x80", 4) == 1); // no character is longer
+}
