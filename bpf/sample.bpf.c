@@ -53,7 +53,7 @@ int on_sample(void *ctx)
 		return 0;
 	now = bpf_ktime_get_ns();
 	catch_up(task, thread, now);
-	if (!loop->iteration_start_ns || now - loop->iteration_start_ns < knobs.threshold_ns / 4)
+	if (!loop->iteration_start_ns || now - loop->iteration_start_ns < knobs.threshold_ns / LS_SUSPICIOUS_SHARE)
 		return 0;
 	config = config_of(thread->slot, loop);
 	if (config && config->ignore)

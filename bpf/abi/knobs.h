@@ -8,7 +8,7 @@ struct ls_knobs {
 	__u64 threshold_ns;
 	__u64 floor_ns;    /* waits in a row shorter than this are not worth a record */
 	__u32 stack_bytes; /* multiple of LS_PAGE_BYTES, <= LS_STACK_BYTES_MAX */
-	__u32 slots;       /* entries of loops, configs, captures */
+	__u32 slots;       /* entries of loops, configs, captures; <= LS_SLOTS_MAX */
 	__u32 pid_level;   /* depth of loopsnoop's own pid namespace */
 	__u32 token_ns;    /* refill of a thread's token bucket: one each so many ns */
 	__u32 capture_burst;

@@ -13,4 +13,8 @@
 #define LS_HISTOGRAM 32 /* bucket i counts times below 2^i microseconds, the last one all others */
 #define LS_STACK_BYTES_MAX 65536
 #define LS_PAGE_BYTES 4096
-#define LS_SYSCALLS 512 /* numbers at and above are `other` */
+#define LS_SLOTS_MAX 4096 /* loop threads followed at once: what a search for a free slot looks at */
+#define LS_SYSCALLS 512   /* numbers at and above are `other` */
+
+/* An iteration is suspicious from that part of the threshold on: it is sampled, and who holds the GIL is asked. */
+#define LS_SUSPICIOUS_SHARE 4

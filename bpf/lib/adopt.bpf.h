@@ -4,8 +4,6 @@
 
 #include "loop.bpf.h"
 
-#define LS_STEP_IDS 4096 /* slots a search for a free one looks at */
-
 static __always_inline void read_comms(struct task_struct *task, char *comm, char *process_comm)
 {
 	bpf_core_read_str(comm, LS_COMM_BYTES, &task->comm);
@@ -21,7 +19,7 @@ LS_FUNCTION s32 take_slot(u32 process)
 {
 	u64 of_process = 0;
 
-	for (u64 i = 0; i < LS_STEP_IDS; i++) {
+	for (u64 i = 0; i < LS_SLOTS_MAX; i++) {
 		struct ls_loop *loop;
 		u32 key = i;
 

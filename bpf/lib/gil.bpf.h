@@ -52,7 +52,7 @@ static __noinline int begin_gil_wait(s32 slot, struct ls_loop *loop, struct ls_s
 {
 	struct ls_gil_wait *wait = gil_wait_of(slot);
 
-	if (!wait || !loop || !config || loop->off_since_ns - loop->iteration_start_ns < knobs.threshold_ns / 4)
+	if (!wait || !loop || !config || loop->off_since_ns - loop->iteration_start_ns < knobs.threshold_ns / LS_SUSPICIOUS_SHARE)
 		return 0;
 	wait->h.type = 0;
 	if (!read_gil_holder(config, wait))

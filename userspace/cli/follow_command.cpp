@@ -22,9 +22,6 @@ constexpr DurationRange threshold_range{us, hour, "1us to 1h"};
 constexpr DurationRange hang_after_range{ms, 24 * hour, "1ms to 24h"};
 constexpr DurationRange stuck_after_range{0, 24 * hour, "0 to 24h"};
 constexpr DurationRange duration_range{ms, 100'000 * hour, "1ms to 100000h"};
-constexpr std::uint32_t max_max_loops = 4096; // what the kernel side searches for a free place
-constexpr std::uint32_t page_bytes = 4096;
-constexpr std::uint32_t max_stack_bytes = 65536; // what a slot of the kernel side holds
 
 constexpr const char *what_group = "What to follow";
 constexpr const char *when_group = "When to report";
@@ -70,9 +67,9 @@ void declare_what(CLI::App &app, Read &read) {
 	CLI::Option *cgroup = values(app, "--cgroup", "PATH", take_cgroup,
 	                             "the same, but only in this cgroup and below: a container, a pod, a unit "
 	                             "(/system.slice/nginx.service); several: one of them");
-	read.max_loops = number(app, "--max-loops", "N", settings.max_loops, 1, max_max_loops,
+	read.max_loops = number(app, "--max-loops", "N", settings.max_loops, 1, Settings::max_max_loops,
 	                        fmt::format("loop threads followed at once, 1 to {} (default: {}; {} where loops are searched for)",
-	                                    max_max_loops, settings.max_loops, Settings::discovery_max_loops));
+	                                    Settings::max_max_loops, settings.max_loops, Settings::discovery_max_loops));
 	for (CLI::Option *option : {pid, tid, children, all, comm, cgroup, read.max_loops}) {
 		option->group(what_group);
 	}
@@ -146,9 +143,10 @@ void declare_where(CLI::App &app, Read &read) {
 	    flag(app, "--fail-on-stall", settings.fail_on_stall, with_default("exit 3 when a stall was reported", "off"));
 	declare_common(app, read.common, "one line a stall, no stacks, no status line", "every frame and wait, the verifier's log");
 	read.stack_bytes =
-	    number(app, "--stack-bytes", "BYTES", settings.stack_bytes, page_bytes, max_stack_bytes,
+	    number(app, "--stack-bytes", "BYTES", settings.stack_bytes, Settings::stack_bytes_unit, Settings::max_stack_bytes,
 	           fmt::format("user stack that a capture copies, {} to {} (default: {}; {} where loops are searched for)",
-	                       page_bytes, max_stack_bytes, settings.stack_bytes, Settings::discovery_stack_bytes));
+	                       Settings::stack_bytes_unit, Settings::max_stack_bytes, settings.stack_bytes,
+	                       Settings::discovery_stack_bytes));
 	CLI::Option *version = flag(app, "--version", read.version, "print the version");
 	for (CLI::Option *option : {json, listen, listen_host, fail, read.stack_bytes, version, app.get_option("--verbose"),
 	                            app.get_option("--quiet"), app.get_option("--help")}) {
@@ -253,7 +251,8 @@ Parsed finish(Read &read) {
 	if (settings.discovers() && read.stack_bytes->count() == 0) {
 		settings.stack_bytes = Settings::discovery_stack_bytes;
 	}
-	settings.stack_bytes = (settings.stack_bytes + page_bytes - 1) / page_bytes * page_bytes;
+	constexpr std::uint32_t unit = Settings::stack_bytes_unit;
+	settings.stack_bytes = (settings.stack_bytes + unit - 1) / unit * unit;
 	return settings;
 }
 

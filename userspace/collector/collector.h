@@ -21,8 +21,8 @@ namespace loopsnoop::collector {
 
 struct CollectorOptions {
 	std::uint64_t threshold_ns = Settings::default_threshold_ns;
-	std::uint32_t stack_bytes = Settings::default_stack_bytes; // a multiple of 4096, at most 65536
-	// Loop threads followed at once, 4096 at most; each costs stack_bytes and 12 KiB of kernel memory.
+	std::uint32_t stack_bytes = Settings::default_stack_bytes; // a multiple of Settings::stack_bytes_unit
+	// Loop threads followed at once, Settings::max_max_loops at most; each costs stack_bytes and 12 KiB of kernel memory.
 	std::uint32_t max_loops = Settings::default_max_loops;
 	bool shared_slots = false;     // several processes: the last quarter of them is for those that have few
 	std::set<std::string> without; // features forced off: "tracefs", "file-tracepoints", "cpu-samples"

@@ -66,9 +66,6 @@ public:
 	void forget_activity(std::uint32_t pid) override;
 
 private:
-	// An iteration is suspicious from that part of the threshold on; the kernel side has the same.
-	static constexpr std::uint64_t suspicious_share = 4;
-
 	static int on_record(void *context, void *data, std::size_t size);
 
 	CollectorOptions options_;

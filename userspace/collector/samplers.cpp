@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/scheduling.h"
 #include "base/unique_fd.h"
+#include "model/settings.h"
 
 namespace loopsnoop::collector {
 
@@ -55,7 +56,7 @@ constexpr std::uint64_t most_slack_ns = 4'000'000;
 // spins for more work before it sleeps again slows its sibling. So as few as will do. An iteration that is seen late, and cold,
 // still has its samples from half the threshold on; the first one after a long calm from two thirds on.
 std::uint64_t pause_between_looks(std::uint64_t suspicious_ns, bool calm) {
-	const std::uint64_t threshold_ns = 4 * suspicious_ns;
+	const std::uint64_t threshold_ns = suspicious_share * suspicious_ns;
 	const std::uint64_t sampled_at_ns = calm ? threshold_ns * 2 / 3 : threshold_ns / 2;
 	const std::uint64_t late = std::max(sampled_at_ns, cold_start_ns) - cold_start_ns;
 	const std::uint64_t most = calm ? longest_pause_ns : std::min(suspicious_ns, longest_pause_ns);

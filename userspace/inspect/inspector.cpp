@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "collector/live_call.h"
+#include "model/settings.h"
 #include "process/memory.h"
 
 namespace loopsnoop::inspect {
@@ -44,7 +45,7 @@ void Inspector::read_stack(ThreadSnapshot &snapshot) {
 }
 
 void Inspector::complete_stack(RawStack &stack) {
-	constexpr std::size_t whole = 65536; // the most that --stack-bytes can be
+	constexpr std::size_t whole = Settings::max_stack_bytes;
 	if (stack.stack_bytes.empty() || stack.stack_bytes.size() >= whole) {
 		return;
 	}

@@ -7,7 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "abi/sizes.h"
+
 namespace loopsnoop {
+
+// An iteration is suspicious from this part of the threshold on, for the kernel side and for this one.
+inline constexpr std::uint64_t suspicious_share = LS_SUSPICIOUS_SHARE;
 
 enum class Verbosity : std::uint8_t { quiet, normal, verbose };
 
@@ -23,6 +28,10 @@ struct Settings {
 	static constexpr std::uint64_t default_threshold_ns = 100'000'000;
 	static constexpr std::uint32_t default_max_loops = 64;
 	static constexpr std::uint32_t default_stack_bytes = 65536;
+	// What the kernel side has room for.
+	static constexpr std::uint32_t max_max_loops = LS_SLOTS_MAX;
+	static constexpr std::uint32_t stack_bytes_unit = LS_PAGE_BYTES;
+	static constexpr std::uint32_t max_stack_bytes = LS_STACK_BYTES_MAX;
 	// Of a whole host, where each of a thousand loops needs them. The interpreter's frames are had apart; of native code the
 	// outermost are cut.
 	static constexpr std::uint32_t discovery_max_loops = 1024;
@@ -52,7 +61,7 @@ struct Settings {
 	std::vector<std::string> listen_hosts; // names that the exporter is reached under, beside its addresses
 	bool fail_on_stall = false;
 	Verbosity verbosity = Verbosity::normal;
-	std::uint32_t stack_bytes = default_stack_bytes; // of user stack that a capture copies; a multiple of 4096, at most 65536
+	std::uint32_t stack_bytes = default_stack_bytes; // of user stack that a capture copies; a multiple of stack_bytes_unit
 
 	std::set<std::string> without; // features of the kernel done without: "tracefs", "file-tracepoints", "cpu-samples"
 	std::vector<std::string> argv; // the command line as typed, for the session record

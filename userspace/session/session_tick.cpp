@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/settings.h"
+
 namespace loopsnoop::session {
 
 namespace {
@@ -138,8 +140,7 @@ void SessionTick::watch_iteration(Loop &loop, const LoopState &state, std::uint6
 		}
 	}
 	// Who holds the GIL is heard of soon, before that thread may have ended.
-	constexpr std::uint64_t suspicious = 4;
-	if (state.off_cause == Cause::gil && age >= threshold_ns / suspicious) {
+	if (state.off_cause == Cause::gil && age >= threshold_ns / suspicious_share) {
 		next_due_ns_ = now_ns;
 	}
 	sample_python(loop, state, start, now_ns);
