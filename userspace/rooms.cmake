@@ -1,7 +1,7 @@
 # The rooms, from the ground up: each links only to rooms that are named before it. Their unit tests are in tests/unit, by the same names.
 set(LOOPSNOOP_ROOMS
-  base
   arch
+  base
   model
   foreign
   process

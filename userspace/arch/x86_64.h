@@ -3,6 +3,8 @@
 #pragma once
 
 #include <elf.h>
+#include <linux/audit.h>
+#include <sys/syscall.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +17,8 @@ namespace loopsnoop::arch {
 // As uname(2) has it.
 inline constexpr std::string_view name = "x86_64";
 inline constexpr std::uint16_t elf_machine = EM_X86_64;
+// As seccomp has it.
+inline constexpr std::uint32_t audit_arch = AUDIT_ARCH_X86_64;
 
 // User registers by DWARF number (System V ABI AMD64, figure 3.36): rax rdx rcx rbx rsi rdi rbp rsp r8..r15, then rip. As in
 // bpf/arch.
@@ -39,6 +43,11 @@ inline constexpr std::string_view interrupt_entries[] = {"asm_common_interrupt",
 inline constexpr std::string_view interrupt_prefixes[] = {"asm_sysvec_", "sysvec_"};
 inline constexpr std::string_view entry_prefixes[] = {"do_syscall_64", "entry_SYSCALL_", "x64_sys_call"};
 inline constexpr std::string_view syscall_prefix = "__x64_sys_";
+
+// Numbers from here on are x32's (arch/x86/include/uapi/asm/unistd.h, __X32_SYSCALL_BIT): the same calls once more.
+inline constexpr std::uint32_t syscalls_end = 0x40000000;
+// Of those that other CPUs do not have, the ones that loopsnoop never makes: ports, and segments.
+inline constexpr long forbidden_syscalls[] = {SYS_iopl, SYS_ioperm, SYS_modify_ldt};
 
 // <asm/unistd_64.h> of Linux 6.1, and after it what kernels up to 6.17 added (arch/x86/entry/syscalls/syscall_64.tbl). Ascending.
 // No std::array: deducing one from so many is past the nesting limit of clang.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/confinement.h"
 
-#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -11,24 +10,18 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "arch/cpu.h"
+
 namespace loopsnoop {
 
 namespace {
-
-#if defined(__x86_64__)
-constexpr std::uint32_t this_arch = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t this_arch = AUDIT_ARCH_AARCH64;
-#endif
-
-// Numbers from here on are x32's (arch/x86/include/uapi/asm/unistd.h, __X32_SYSCALL_BIT): the same calls once more.
-constexpr std::uint32_t x32_bit = 0x40000000;
 
 // None of them is called by loopsnoop, by libbpf or by libc on its behalf once everything is attached.
 constexpr std::array forbidden {
@@ -43,10 +36,8 @@ constexpr std::array forbidden {
 	    // mounts, but for those of fsopen(), which tracefs is read through
 	    SYS_mount, SYS_umount2, SYS_mount_setattr, SYS_swapon, SYS_swapoff, SYS_quotactl,
 	    // the kernel itself
-	    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_reboot, SYS_syslog, SYS_acct,
-#if defined(__x86_64__)
-	    SYS_kexec_file_load, SYS_iopl, SYS_ioperm, SYS_modify_ldt,
-#endif
+	    SYS_init_module, SYS_finit_module, SYS_delete_module, SYS_kexec_load, SYS_kexec_file_load, SYS_reboot, SYS_syslog,
+	    SYS_acct,
 	    // clocks and names
 	    SYS_settimeofday, SYS_clock_settime, SYS_adjtimex, SYS_clock_adjtime, SYS_sethostname, SYS_setdomainname,
 	    // keys, and interfaces that are large and not used
@@ -78,16 +69,18 @@ void refuse_protection(std::vector<sock_filter> &program, std::uint32_t call, st
 std::vector<sock_filter> filter() {
 	std::vector<sock_filter> program{
 	    statement(load, offsetof(seccomp_data, arch)),
-	    jump(if_equal, this_arch, 1, 0),
+	    jump(if_equal, arch::audit_arch, 1, 0),
 	    statement(give_back, refuse), // another CPU's calls have other numbers
 	    statement(load, offsetof(seccomp_data, nr)),
-	    jump(BPF_JMP | BPF_JGE | BPF_K, x32_bit, 0, 1),
+	    jump(BPF_JMP | BPF_JGE | BPF_K, arch::syscalls_end, 0, 1),
 	    statement(give_back, refuse),
 	};
-	for (const long call : forbidden) {
+	const auto refuse_call = [&](long call) {
 		program.push_back(jump(if_equal, static_cast<std::uint32_t>(call), 0, 1));
 		program.push_back(statement(give_back, refuse));
-	}
+	};
+	std::ranges::for_each(forbidden, refuse_call);
+	std::ranges::for_each(arch::forbidden_syscalls, refuse_call);
 	refuse_protection(program, SYS_mmap, PROT_WRITE | PROT_EXEC);
 	refuse_protection(program, SYS_mprotect, PROT_WRITE | PROT_EXEC);
 	program.push_back(statement(give_back, allow));

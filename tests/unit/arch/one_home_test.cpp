@@ -17,7 +17,7 @@ namespace {
 // What only the CPU's own file may say. Names of libraries and packages have "x86_64" in them everywhere.
 const std::regex &cpu_words() {
 	static const std::regex words(
-	    R"(\bEM_(X86_64|AARCH64)\b|\borig_ax\b|\bfs_?base\b|\br1[0-5]\b|\br[sb]p\b|\brip\b|\bregs->(?!r\b)[a-z]|__x64_sys_|asm_sysvec|entry_SYSCALL|\b__NR_\w+|\bSYS_(poll|select|open|rename|epoll_wait)\b|\bLS_SYSCALL\()");
+	    R"(\bEM_(X86_64|AARCH64)\b|\borig_ax\b|\bfs_?base\b|\br1[0-5]\b|\br[sb]p\b|\brip\b|\bregs->(?!r\b)[a-z]|__x64_sys_|asm_sysvec|entry_SYSCALL|\b__NR_\w+|\bAUDIT_ARCH_\w+|\b__(x86_64|aarch64)__|\bSYS_(poll|select|open|rename|epoll_wait|iopl|ioperm|modify_ldt)\b|\bLS_SYSCALL\()");
 	return words;
 }
 
@@ -64,6 +64,7 @@ TEST_CASE("the rule finds what it is to find") {
 	CHECK(findings(directory).empty());
 	std::ofstream(directory / "other.cpp") << "auto a = regs->di;\n";
 	std::ofstream(directory / "third.h") << "case SYS_poll: break;\n";
-	CHECK(findings(directory).size() == 2);
+	std::ofstream(directory / "fourth.h") << "constexpr auto arch = AUDIT_ARCH_X86_64;\n";
+	CHECK(findings(directory).size() == 3);
 	fs::remove_all(directory);
 }
