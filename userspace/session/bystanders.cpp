@@ -17,8 +17,7 @@ inspect::ProcessSigns Bystanders::signs_of(const Stall &stall) {
 }
 
 bool Bystanders::waits_by_design(const Stall &stall, const inspect::ProcessSigns &signs) const {
-	return !context_.options.only_tids.contains(stall.tid) &&
-	       analysis::waits_by_design(stall, signs.shape, context_.options.threshold_ns);
+	return !context_.asked_for(stall.tid) && analysis::waits_by_design(stall, signs.shape, context_.options.threshold_ns);
 }
 
 } // namespace loopsnoop::session

@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <set>
 
 #include "base/clock.h"
 #include "collector/collector.h"
 #include "model/session.h"
+#include "model/settings.h"
 #include "process/procfs.h"
 
 namespace loopsnoop::session {
 
-struct StallOptions {
-	std::uint64_t threshold_ns = 0;
-	std::uint64_t hang_after_ns = 0;
-	std::set<std::uint32_t> only_tids; // --tid: no other thread of their processes is a loop; empty: any
-	bool children = false;             // what becomes of processes that are forked is reported at the end
-	std::uint64_t stuck_after_ns = 0;  // 0: standstills are not looked for
-};
-
 // What every part of a session needs, given once. A test gives its own collector, /proc and clock. Const from then on: each part
 // keeps a reference to it.
 struct Context {
-	StallOptions options;
+	const Settings &options; // as asked for, and filled in where that leaves something open
 	collector::Collector &collector;
 	process::ProcFs proc;
 	std::function<void(const Record &)> write;
 	std::function<std::uint64_t()> now_ns = monotonic_ns; // CLOCK_MONOTONIC
+
+	// By --tid. If any thread was, no other of its process is a loop.
+	[[nodiscard]] bool asked_for(std::uint32_t tid) const { return std::ranges::find(options.tids, tid) != options.tids.end(); }
 };
 
 } // namespace loopsnoop::session

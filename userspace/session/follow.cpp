@@ -42,8 +42,8 @@ Result<void> give_up_capabilities(bool has_command) {
 
 } // namespace
 
-Result<FollowEnd> follow(const FollowSettings &asked, const Outputs &outputs) {
-	FollowSettings settings = asked;
+Result<FollowEnd> follow(const Settings &asked, const Outputs &outputs) {
+	Settings settings = asked;
 	Prepared prepared;
 	std::vector<std::uint32_t> pids = settings.pids;
 	for (const std::string &name : settings.names) {

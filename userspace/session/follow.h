@@ -18,8 +18,6 @@
 
 namespace loopsnoop::session {
 
-using FollowSettings = Settings;
-
 // The kernel's tables at one moment.
 struct LiveNumbers {
 	std::uint64_t now_ns = 0; // CLOCK_MONOTONIC
@@ -49,6 +47,6 @@ struct FollowEnd {
 
 // Follows processes until the time is over, they have ended, or SIGINT or SIGTERM comes. Blocks those signals in this thread and
 // takes them by signalfd. The Error is one line for a person.
-[[nodiscard]] Result<FollowEnd> follow(const FollowSettings &settings, const Outputs &outputs);
+[[nodiscard]] Result<FollowEnd> follow(const Settings &settings, const Outputs &outputs);
 
 } // namespace loopsnoop::session

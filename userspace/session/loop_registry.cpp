@@ -65,8 +65,8 @@ Loop &LoopRegistry::take_in(const LoopAppeared &event) {
 
 // A thread that was asked for with --tid is wanted, and any other once all of those have ended.
 bool LoopRegistry::wanted(const Loop &loop) const {
-	const auto &only = context_.options.only_tids;
-	return only.empty() || only.contains(loop.totals.tid) || std::ranges::none_of(only, [&](std::uint32_t tid) {
+	const auto &only = context_.options.tids;
+	return only.empty() || context_.asked_for(loop.totals.tid) || std::ranges::none_of(only, [&](std::uint32_t tid) {
 		       const std::string task = context_.proc.path_of(loop.totals.pid, "task/" + std::to_string(tid));
 		       return context_.proc.exists(loop.totals.pid) && access(task.c_str(), F_OK) == 0;
 	       });
@@ -91,7 +91,7 @@ bool LoopRegistry::shares_poll_fd(const Loop &loop) {
 
 // Node has a thread for the delayed tasks of its platform, which has a loop of libuv, too. Its main thread is not that one.
 bool LoopRegistry::may_be_the_runtimes(const Loop &loop) {
-	return !loop.runtimes_own && loop.totals.tid != loop.totals.pid && !context_.options.only_tids.contains(loop.totals.tid) &&
+	return !loop.runtimes_own && loop.totals.tid != loop.totals.pid && !context_.asked_for(loop.totals.tid) &&
 	       facts_.programs.runtime(loop.totals.pid).kind == RuntimeKind::node;
 }
 

@@ -28,7 +28,7 @@ constexpr std::uint64_t shortest_tick_ns = 5'000'000;
 constexpr std::uint64_t status_ns = 1'000'000'000;
 
 // All but the time, which is taken before the first thread is followed: no loop has a longer account than the session.
-SessionStart session_start(const FollowSettings &settings, const collector::Collector &collector) {
+SessionStart session_start(const Settings &settings, const collector::Collector &collector) {
 	SessionStart start;
 	utsname names{};
 	uname(&names);
@@ -60,15 +60,11 @@ std::uint64_t important_losses(const LossCounts &losses) {
 
 } // namespace
 
-Session::Session(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared)
+Session::Session(const Settings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared)
     : settings_(settings), outputs_(outputs), collector_(collector), prepared_(std::move(prepared)),
       parts_(
           {
-              {settings_.threshold_ns,
-               settings_.hang_after_ns,
-               {settings_.tids.begin(), settings_.tids.end()},
-               settings_.children,
-               settings_.stuck_after_ns},
+              settings_,
               collector_,
               prepared_.proc,
               [this](const Record &record) { begun_ ? write(record) : early_.push_back(record); },

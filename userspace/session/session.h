@@ -37,7 +37,7 @@ struct Prepared {
 // collector outlive it.
 class Session {
 public:
-	Session(const FollowSettings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared);
+	Session(const Settings &settings, const Outputs &outputs, collector::Collector &collector, Prepared prepared);
 	Session(const Session &) = delete;
 	Session &operator=(const Session &) = delete;
 	Session(Session &&) = delete;
@@ -61,7 +61,7 @@ private:
 	[[nodiscard]] SessionSummary summary();
 	[[nodiscard]] LossCounts losses() const;
 
-	const FollowSettings &settings_;
+	const Settings &settings_;
 	const Outputs &outputs_;
 	collector::Collector &collector_;
 	Prepared prepared_;

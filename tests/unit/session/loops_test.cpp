@@ -85,7 +85,7 @@ TEST_CASE("threads of a found process that share a poll descriptor are a pool, n
 
 TEST_CASE("of a process whose thread was named no other is a loop while that one lives") {
 	auto options = FakeSession::options();
-	options.only_tids = {server + 1};
+	options.tids = {server + 1};
 	FakeSession fake(options);
 	fake.tree.file(std::to_string(server) + "/task/" + std::to_string(server + 1) + "/comm", "named\n");
 	const LoopKey other = fake.appears(server, server + 2);

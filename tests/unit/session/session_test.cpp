@@ -23,7 +23,7 @@ TEST_CASE("a session begins with its record and ends with the summary, the loops
 	fake.tree.link(std::to_string(server) + "/exe", "/usr/bin/server");
 	fake.collector.not_attached = {"no tracefs"};
 	fake.collector.lost.at(0) = 3;
-	session::FollowSettings settings;
+	Settings settings;
 	settings.pids = {server};
 	settings.threshold_ns = 100 * ms;
 	settings.hang_after_ns = 2 * s;
@@ -68,7 +68,7 @@ TEST_CASE("a session begins with its record and ends with the summary, the loops
 
 TEST_CASE("a session whose reader is gone ends, and says so") {
 	FakeSession fake;
-	session::FollowSettings settings;
+	Settings settings;
 	session::Outputs outputs;
 	outputs.record = [](const Record &) { return false; };
 	outputs.status = [](const output::Status &) { return true; };

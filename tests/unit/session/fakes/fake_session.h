@@ -16,18 +16,26 @@ inline constexpr std::uint64_t s = 1'000'000'000;
 inline constexpr std::uint32_t server = 5'000'001;
 inline constexpr std::uint32_t worker = 5'000'002;
 
-// A session without a kernel, with its own /proc and its own clock. Threshold 100 ms, --hang-after 2 s.
+// A session without a kernel, with its own /proc and its own clock. Threshold 100 ms, --hang-after 2 s, no standstills.
 struct FakeSession {
+	loopsnoop::Settings settings;
 	FixtureTree tree;
 	FakeCollector collector;
 	std::uint64_t now = 1000 * s;
 	std::vector<loopsnoop::Record> records;
 	loopsnoop::session::SessionParts parts;
 
-	static loopsnoop::session::StallOptions options() { return {100 * ms, 2 * s, {}, false}; }
+	static loopsnoop::Settings options() {
+		loopsnoop::Settings settings;
+		settings.threshold_ns = 100 * ms;
+		settings.hang_after_ns = 2 * s;
+		settings.stuck_after_ns = 0;
+		return settings;
+	}
 
-	explicit FakeSession(loopsnoop::session::StallOptions given = options())
-	    : parts({std::move(given), collector, loopsnoop::process::ProcFs(tree.root()),
+	explicit FakeSession(loopsnoop::Settings given = options())
+	    : settings(std::move(given)),
+	      parts({settings, collector, loopsnoop::process::ProcFs(tree.root()),
 	             [this](const loopsnoop::Record &record) { records.push_back(record); }, [this] { return now; }},
 	            65536) {
 		process(server, "server");
