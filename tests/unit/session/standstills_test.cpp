@@ -28,7 +28,7 @@ struct Server : FakeSession {
 	UniqueFd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 	LoopKey key = appears(server, server);
 
-	explicit Server(std::uint64_t stuck_after_ns = stuck_after) : FakeSession({100 * ms, 2 * s, {}, false, stuck_after_ns}) {
+	explicit Server(std::uint64_t stuck_after_ns = stuck_after) : FakeSession(patient_for(stuck_after_ns)) {
 		REQUIRE(::bind(listener.get(), address(), sizeof address_) == 0);
 		REQUIRE(::listen(listener.get(), 16) == 0);
 		// That the server is in our network namespace is all that is compared.
@@ -38,6 +38,11 @@ struct Server : FakeSession {
 		goes_idle(key);
 	}
 
+	static Settings patient_for(std::uint64_t stuck_after_ns) {
+		Settings settings = options();
+		settings.stuck_after_ns = stuck_after_ns;
+		return settings;
+	}
 	void has(const UniqueFd &socket, int fd) const {
 		const auto link = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(socket.get()));
 		tree.link(std::to_string(server) + "/fd/" + std::to_string(fd), link.string());
