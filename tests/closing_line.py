@@ -7,6 +7,7 @@ passed | 1 failed"): then that line's numbers count in its place. In CI (CI=true
 Of what failed, and of what failed and then passed when it was run again, the lines before tell which case it was and why: a CI may keep the end
 of the output only. For that it reads what ctest printed, too (NAME.log beside NAME.xml), if there is any.
 """
+import itertools
 import os
 import pathlib
 import re
@@ -57,7 +58,7 @@ def reasons(output):
             case = None
     for number, line in enumerate(lines):
         if re.search(r":\d+: FAILED:$", line):
-            what = " ".join(part.strip() for part in lines[number + 1:number + 5] if part.strip())
+            what = " ".join(part.strip() for part in itertools.takewhile(str.strip, lines[number + 1:number + 5]))
             told.append(f"{os.path.basename(line[:-len(': FAILED:')])}: {what}")
     return [f"    {line[:MOST_COLUMNS]}" for line in told[:MOST_REASONS]] + (["    …"] if len(told) > MOST_REASONS else [])
 
