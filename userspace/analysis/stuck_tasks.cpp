@@ -74,6 +74,11 @@ public:
 				silent_.insert(upstream.remote);
 			}
 		}
+		for (const Task &task : now.tasks) {
+			if (task.waits_for && task.waits_for->kind == WaitsForKind::task && task.waits_for->ends_in_ns) {
+				timed_.insert(task.waits_for->tasks.begin(), task.waits_for->tasks.end());
+			}
+		}
 	}
 
 	Weight weigh(const Task &task, unsigned depth = 0) const {
@@ -86,7 +91,7 @@ public:
 		// on by itself.
 		const bool held =
 		    what.kind == WaitsForKind::lock || what.kind == WaitsForKind::semaphore || what.kind == WaitsForKind::pool;
-		if (what.ends_in_ns && !held) {
+		if ((what.ends_in_ns || timed_.contains(task.id)) && !held) {
 			return Weight::patient;
 		}
 		switch (what.kind) {
@@ -129,6 +134,7 @@ private:
 
 	ById tasks_;
 	std::set<std::string> silent_;
+	std::set<TaskId> timed_; // whoever awaits them does so with a time-out, and cancels them then
 };
 
 } // namespace

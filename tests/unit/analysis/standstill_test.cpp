@@ -89,6 +89,12 @@ TEST_CASE("standstill: a time-out ends the wait") {
 		timed.waits_for->ends_in_ns = 20 * second;
 		CHECK_FALSE(judge_with(customers({client(60)}), loop_of({timed})));
 	}
+	auto awaits = task(1, WaitsForKind::task); // wait_for() up to 3.11 makes a task of what it waits for
+	awaits.waits_for->tasks = {2};
+	awaits.waits_for->ends_in_ns = 20 * second;
+	CHECK_FALSE(judge_with(customers({client(60)}), loop_of({awaits, task(2, WaitsForKind::future)})));
+	awaits.waits_for->ends_in_ns.reset();
+	CHECK(judge_with(customers({client(60)}), loop_of({awaits, task(2, WaitsForKind::future)})));
 	auto held = task(1, WaitsForKind::pool); // he has waited all the same
 	held.waits_for->ends_in_ns = 20 * second;
 	CHECK(judge_with(customers({client(60)}, 1), loop_of({held})));

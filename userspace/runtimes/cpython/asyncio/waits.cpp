@@ -220,6 +220,33 @@ void WaitReader::executor_call(std::uint64_t waiter, std::span<const Worker> wor
 	}
 }
 
+std::optional<std::int64_t> WaitReader::ends_by_frames(const RawTask &task, std::span<const SourceFrame> frames,
+                                                       std::uint64_t now_ns) {
+	std::optional<std::int64_t> ends;
+	const auto take = [&](std::uint64_t object, std::uint64_t since_ns) {
+		const auto seconds = reader_.number(object);
+		if (seconds && std::isfinite(*seconds) && *seconds > 0) {
+			const std::int64_t left = ends_in(*seconds, since_ns);
+			ends = std::min(ends.value_or(left), left);
+		}
+	};
+	for (const std::uint64_t object : with_objects(reader_, task.chain)) {
+		const std::string_view type = reader_.type_name(object);
+		if (type == "Timeout" || type == "CancelScope") {
+			take(either(object, "_when", "_deadline"), now_ns);
+		}
+	}
+	for (std::size_t i = 0; i < std::min(frames.size(), task.chain.links.size()); ++i) {
+		if (!frames[i].file.ends_with("/asyncio/tasks.py")) {
+			continue;
+		}
+		if (frames[i].function == "wait_for" || frames[i].function == "sleep") {
+			take(local(reader_, task.chain.links[i], frames[i].function == "sleep" ? 0 : 1), 0);
+		}
+	}
+	return ends;
+}
+
 std::optional<WaitsFor> WaitReader::read(const RawTask &task, std::span<const SourceFrame> frames, const LoopState &loop,
                                          std::uint64_t now_ns, std::span<const Worker> workers) {
 	if (task.changed || task.chain.state == AwaitChain::State::running || task.chain.state == AwaitChain::State::unknown) {
@@ -246,6 +273,9 @@ std::optional<WaitsFor> WaitReader::read(const RawTask &task, std::span<const So
 	}
 	if (wait.kind == WaitsForKind::future && by_future != loop.ends_by_future.end()) {
 		wait.kind = WaitsForKind::sleep;
+	}
+	if (!wait.ends_in_ns && !loop.timers) {
+		wait.ends_in_ns = ends_by_frames(task, frames, now_ns);
 	}
 	return wait;
 }
@@ -288,10 +318,10 @@ std::vector<std::uint64_t> library_objects(ObjectReader &reader, const AwaitChai
 }
 
 bool uses_pool(ObjectReader &reader, std::uint64_t object, std::uint64_t pool) {
-	constexpr std::size_t most_steps = 3;
+	constexpr std::size_t max_steps = 3;
 	// Where an object keeps its pool: asyncpg's PoolAcquireContext, aiopg's; redis' client; aiohttp's session, and its response
 	// in a block; httpx's client.
-	constexpr std::array paths = std::to_array<std::array<const char *, most_steps>>({
+	constexpr std::array paths = std::to_array<std::array<const char *, max_steps>>({
 	    {"pool"},
 	    {"_pool"},
 	    {"connection_pool"},
