@@ -42,53 +42,63 @@ bool grew(const std::optional<std::uint64_t> &first, const std::optional<std::ui
 } // namespace
 
 std::vector<TaskPlace> busiest_places(const TaskLoop &loop) {
-	std::map<std::tuple<std::string, int, std::string>, TaskPlace> places;
+	struct Counted {
+		TaskPlace place;
+		bool of_application = false;
+	};
+	std::map<std::tuple<std::string, int, std::string>, Counted> places;
 	for (const Task &task : loop.tasks) {
 		const SourceFrame *line = task.culprit ? &*task.culprit : task.stack.empty() ? nullptr : &task.stack.front();
 		if (line != nullptr && task.state == TaskState::pending) {
-			TaskPlace &place = places[{line->file, line->line.value_or(0), line->function}];
-			place.line = *line;
-			place.count++;
+			Counted &counted = places[{line->file, line->line.value_or(0), line->function}];
+			counted.place.line = *line;
+			counted.place.count++;
+			counted.of_application = task.culprit.has_value();
 		}
 	}
-	std::vector<TaskPlace> sorted;
-	for (auto &[key, place] : places) {
-		sorted.push_back(std::move(place));
+	std::vector<const Counted *> sorted;
+	for (const auto &[key, counted] : places) {
+		sorted.push_back(&counted);
 	}
-	std::ranges::stable_sort(sorted, std::greater(), &TaskPlace::count);
-	sorted.resize(std::min(sorted.size(), max_places));
-	return sorted;
+	// Lines of the application first: each request may have a task or two in its server's code as well.
+	std::ranges::stable_sort(sorted, std::greater(),
+	                         [](const Counted *one) { return std::pair(one->of_application, one->place.count); });
+	std::vector<TaskPlace> out;
+	for (std::size_t i = 0; i < std::min(sorted.size(), max_places); i++) {
+		out.push_back(sorted[i]->place);
+	}
+	return out;
 }
 
-void Gauges::take(const Look &look) {
+void Gauges::take(const Seen &seen) {
 	ProcessGauges now;
-	const auto known = kept_.find({look.pid, look.tid});
+	const auto known = kept_.find({seen.pid, seen.tid});
 	if (known != kept_.end()) {
 		now = known->second.last;
 	}
-	now.pid = look.pid;
-	now.tid = look.tid;
-	now.time_ns = look.now_ns;
-	if (look.connections != nullptr) {
-		const Clients clients = analysis::count_clients(*look.connections);
+	now.pid = seen.pid;
+	now.tid = seen.tid;
+	now.time_ns = seen.now_ns;
+	if (seen.connections != nullptr) {
+		const Clients clients = analysis::count_clients(*seen.connections);
 		now.unanswered = clients.unanswered;
 		now.oldest_unanswered_ns = clients.oldest_ns;
-		now.inbound = look.connections->inbound;
-		now.outbound = look.connections->outbound;
-		now.outbound_to = look.connections->outbound_to;
+		now.inbound = seen.connections->inbound;
+		now.outbound = seen.connections->outbound;
+		now.outbound_to = seen.connections->outbound_to;
 	}
-	if (look.tasks != nullptr) {
-		now.tasks = look.tasks->tasks.size();
-		now.places = busiest_places(*look.tasks);
+	if (seen.tasks != nullptr) {
+		now.tasks = seen.tasks->tasks.size();
+		now.places = busiest_places(*seen.tasks);
 	}
-	if (look.files) {
-		now.resident_bytes = resident_bytes(proc_, look.pid);
-		now.descriptors = count_descriptors(proc_, look.pid);
-		const auto status = proc_.status(look.pid);
+	if (seen.files) {
+		now.resident_bytes = resident_bytes(proc_, seen.pid);
+		now.descriptors = count_descriptors(proc_, seen.pid);
+		const auto status = proc_.status(seen.pid);
 		now.threads = status ? std::optional<std::uint64_t>(status->threads) : std::nullopt;
 	}
 	if (known == kept_.end()) {
-		kept_.emplace(std::pair(look.pid, look.tid), Kept{now, now});
+		kept_.emplace(std::pair(seen.pid, seen.tid), Kept{now, now});
 		return;
 	}
 	ProcessGauges &first = known->second.first;

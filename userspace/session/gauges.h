@@ -17,7 +17,7 @@ class Gauges {
 public:
 	explicit Gauges(process::ProcFs proc) : proc_(std::move(proc)) {}
 
-	struct Look {
+	struct Seen {
 		std::uint32_t pid = 0;
 		std::uint32_t tid = 0;
 		std::uint64_t now_ns = 0;
@@ -25,7 +25,7 @@ public:
 		const TaskLoop *tasks = nullptr;                  // nullptr: not read now; they stay as they were last known
 		bool files = true;                                // read /proc, too: memory, descriptors, threads
 	};
-	void take(const Look &look);
+	void take(const Seen &seen);
 	[[nodiscard]] std::vector<ProcessGauges> current() const;
 	// Those whose tasks, connections, descriptors or memory have grown to twice as much and by a number worth a line.
 	[[nodiscard]] std::vector<GaugesChange> grown() const;
@@ -40,7 +40,7 @@ private:
 	std::map<std::pair<std::uint32_t, std::uint32_t>, Kept> kept_; // pid, tid
 };
 
-// The five lines where most tasks wait.
+// The five lines where most tasks wait, those of the application first.
 [[nodiscard]] std::vector<TaskPlace> busiest_places(const TaskLoop &loop);
 
 } // namespace loopsnoop::session

@@ -54,7 +54,7 @@ bool Standstills::tick() {
 		const bool serves = seen.insert(state.pid).second;
 		Watched &watched = watched_[state.key];
 		if (round || now_ns >= watched.due_ns) {
-			look(watched, state, serves, now_ns);
+			examine(watched, state, serves, now_ns);
 		}
 		next_due_ns_ = std::min(next_due_ns_, watched.due_ns);
 	}
@@ -130,7 +130,7 @@ analysis::LoopSituation Standstills::situation(Watched &watched, const Snapshot 
 	return situation;
 }
 
-void Standstills::look(Watched &watched, const LoopState &state, bool serves, std::uint64_t now_ns) {
+void Standstills::examine(Watched &watched, const LoopState &state, bool serves, std::uint64_t now_ns) {
 	watched.due_ns = ~0ULL;
 	if (watched.before && now_ns - watched.before->time_ns < again_ns) {
 		watched.due_ns = watched.before->time_ns + again_ns;
@@ -166,8 +166,8 @@ void Standstills::look(Watched &watched, const LoopState &state, bool serves, st
 	}
 	const analysis::StandstillLimits limits{context_.options.stuck_after_ns, context_.options.threshold_ns};
 	auto verdict = reports_ && watched.before && !blocked ? analysis::judge(found, limits) : std::nullopt;
-	constexpr unsigned most_again = 2; // it may be other tasks that wait for each other each time
-	const bool again = verdict && verdict->kind == StandstillKind::no_answer && !watched.ongoing && watched.again < most_again &&
+	constexpr unsigned max_again = 2; // it may be other tasks that wait for each other each time
+	const bool again = verdict && verdict->kind == StandstillKind::no_answer && !watched.ongoing && watched.again < max_again &&
 	                   analysis::wants_another_look(found);
 	watched.again = again ? watched.again + 1 : 0;
 	if (again) {
@@ -268,7 +268,7 @@ std::vector<WaitedFor> Standstills::waited_for() {
 	constexpr std::size_t max_processes = 16;
 	std::vector<WaitedFor> out;
 	std::set<std::uint32_t> seen;
-	for (const LoopState &state : loops_.current()) {
+	for (const LoopState &state : reports_ ? loops_.current() : std::vector<LoopState>()) {
 		if (state.idle_since_ns == 0 || out.size() == max_processes || !seen.insert(state.pid).second) {
 			continue; // of a loop that runs: it is about to answer
 		}

@@ -68,7 +68,7 @@ private:
 		std::optional<Ongoing> ongoing;
 	};
 
-	void look(Watched &watched, const LoopState &state, bool serves, std::uint64_t now_ns);
+	void examine(Watched &watched, const LoopState &state, bool serves, std::uint64_t now_ns);
 	[[nodiscard]] analysis::LoopSituation situation(Watched &watched, const Snapshot &now,
 	                                                std::optional<ConnectionsSnapshot> connections);
 	[[nodiscard]] std::optional<TaskLoop> read_tasks(Watched &watched, const LoopState &state, Care care, bool again,

@@ -220,7 +220,7 @@ TEST_CASE("without --stuck-after nothing is reported, and gauges go on") {
 	fake.pass(30);
 	CHECK(fake.standstills().empty());
 	CHECK_FALSE(fake.parts.standstills.gauges().empty());
-	CHECK(fake.parts.standstills.waited_for().size() == 1);
+	CHECK(fake.parts.standstills.waited_for().empty());
 }
 
 TEST_CASE("what a loop's process has is read as it is looked at, its files once a minute") {
@@ -279,7 +279,7 @@ TEST_CASE("gauges: tasks stay as they were last read, and have grown when they a
 	CHECK(gauges.current().empty());
 }
 
-TEST_CASE("gauges: the five lines where most tasks wait, most first") {
+TEST_CASE("gauges: the five lines where most tasks wait, most first, those of the application before others") {
 	TaskLoop loop;
 	for (const std::size_t count : {2U, 7U, 1U, 3U, 5U, 4U}) {
 		for (Task &task : tasks_of(count, static_cast<int>(count)).tasks) {
@@ -295,10 +295,15 @@ TEST_CASE("gauges: the five lines where most tasks wait, most first") {
 	for (int i = 0; i < 8; i++) {
 		loop.tasks.push_back(library);
 	}
-	std::vector<std::uint64_t> counts;
-	for (const TaskPlace &place : busiest_places(loop)) {
-		counts.push_back(place.count);
-		CHECK(place.line.line == static_cast<int>(place.count));
-	}
-	CHECK(counts == std::vector<std::uint64_t>{8, 7, 5, 4, 3});
+	const auto counts_of = [](const TaskLoop &tasks) {
+		std::vector<std::uint64_t> counts;
+		for (const TaskPlace &place : busiest_places(tasks)) {
+			counts.push_back(place.count);
+			CHECK(place.line.line == static_cast<int>(place.count));
+		}
+		return counts;
+	};
+	CHECK(counts_of(loop) == std::vector<std::uint64_t>{7, 5, 4, 3, 2});
+	std::erase_if(loop.tasks, [](const Task &task) { return task.culprit && task.culprit->line.value_or(0) > 2; });
+	CHECK(counts_of(loop) == std::vector<std::uint64_t>{2, 1, 8});
 }
