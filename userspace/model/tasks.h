@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -64,6 +65,8 @@ struct TaskHolder {
 	std::optional<SourceFrame> culprit; // where it stands meanwhile
 };
 
+inline constexpr std::size_t max_holders = 16; // kept of one wait
+
 struct WaitsFor {
 	LOOPSNOOP_SPECIAL_MEMBERS(WaitsFor);
 
@@ -77,7 +80,7 @@ struct WaitsFor {
 	std::string thread;                     // its name
 	bool queued = false;                    // no worker has begun the executor's call
 	std::vector<TaskId> tasks;              // kinds task and tasks; those that have ended are left out
-	std::vector<TaskHolder> holders;        // 16 at most
+	std::vector<TaskHolder> holders;        // max_holders at most
 };
 
 enum class TaskState : std::uint8_t { pending, ready, running };

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 #include "base/duration.h"
@@ -75,11 +77,20 @@ std::string format_holders(const Standstill &standstill, const WaitsFor &what) {
 	if (what.holders.empty()) {
 		return {};
 	}
-	const TaskHolder &first = what.holders.front();
-	const std::string at = first.culprit ? place(*first.culprit) : first.name;
-	std::string text = what.holders.size() == 1
-	                       ? fmt::format(", probably held by {}", at)
-	                       : fmt::format(", probably held by {}, most of them at {}", plural(what.holders.size(), "task"), at);
+	std::map<std::string, std::pair<std::size_t, const TaskHolder *>> places;
+	for (const TaskHolder &holder : what.holders) {
+		auto &[count, one] = places[holder.culprit ? place(*holder.culprit) : holder.name];
+		count++;
+		one = one != nullptr ? one : &holder;
+	}
+	const auto most = std::ranges::max_element(places, {}, [](const auto &entry) { return entry.second.first; });
+	const auto &[at, counted] = *most;
+	const TaskHolder &first = *counted.second;
+	const std::size_t all = what.holders.size();
+	std::string text =
+	    ", probably held by " + (all == 1 ? at
+	                                      : fmt::format("{}{}{} in {}", plural(all, "task"), all >= max_holders ? " or more" : "",
+	                                                    counted.first == all ? "" : ", most of them", at));
 	const auto group =
 	    std::ranges::find_if(standstill.tasks, [&](const TaskGroup &one) { return one.waits_for && stands_there(one, first); });
 	if (group != standstill.tasks.end() && &*group->waits_for != &what) {

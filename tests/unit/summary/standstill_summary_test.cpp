@@ -66,6 +66,23 @@ TEST_CASE("summary: a pool whose connections are held by those who wait for an u
 	CHECK(advice_for(standstill)->find("time-out") != std::string::npos);
 }
 
+TEST_CASE("summary: several holders, by the place where most of them stand") {
+	auto standstill = of_kind(StandstillKind::no_answer);
+	WaitsFor pool = waits(WaitsForKind::pool, "asyncpg's pool");
+	const TaskHolder exports{1, "export-1", SourceFrame{"export", "/srv/shop/jobs.py", 88}};
+	const TaskHolder imports{2, "import-1", SourceFrame{"load", "/srv/shop/jobs.py", 40}};
+	const auto said = [&](std::vector<TaskHolder> holders) {
+		pool.holders = std::move(holders);
+		standstill.tasks = {group(104, {"article", "/srv/shop/api.py", 47}, pool)};
+		const std::string text = summarize(standstill);
+		return text.substr(text.find(", probably"));
+	};
+	CHECK(said({imports, exports, exports}) == ", probably held by 3 tasks, most of them in export (/srv/shop/jobs.py:88)");
+	CHECK(said({exports, exports}) == ", probably held by 2 tasks in export (/srv/shop/jobs.py:88)");
+	CHECK(said(std::vector<TaskHolder>(max_holders, exports)) ==
+	      ", probably held by 16 tasks or more in export (/srv/shop/jobs.py:88)");
+}
+
 TEST_CASE("summary: nothing but sockets is known") {
 	auto standstill = of_kind(StandstillKind::no_answer);
 	CHECK(summarize(standstill) ==

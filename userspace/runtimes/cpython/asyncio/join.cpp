@@ -15,8 +15,6 @@ namespace loopsnoop::runtimes::cpython::asyncio {
 
 namespace {
 
-constexpr std::size_t max_holders = 16;
-
 // In the order of its chain's links.
 std::vector<SourceFrame> frames_of(const Task &task) { return {task.stack.rbegin(), task.stack.rend()}; }
 
