@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "model/connections.h"
+#include "model/left_out.h"
 #include "model/resource.h"
 #include "model/special_members.h"
 #include "model/stack.h"
@@ -85,6 +86,7 @@ struct Standstill {
 	std::string summary;
 	std::optional<std::string> advice;
 	std::optional<std::vector<ThreadView>> threads;
+	std::optional<LeftOut> left_out; // of a record that would be too large; set by its writer
 };
 
 } // namespace loopsnoop

@@ -92,6 +92,41 @@ void visit_thread(R &thread, Stacks &stack, Resources &resource, Texts &text) {
 	text(thread.thread);
 }
 
+template <typename F, typename Texts> void texts_of_frame(F &frame, Texts &text) {
+	if (frame) {
+		text(frame->function);
+		text(frame->file);
+	}
+}
+
+template <typename G, typename Resources, typename Texts> void visit_group(G &group, Resources &resource, Texts &text) {
+	texts_of_frames(group.stack, text);
+	texts_of_frame(group.culprit, text);
+	for (auto &name : group.names) {
+		text(name);
+	}
+	if (group.waits_for) {
+		text(group.waits_for->type);
+		text(group.waits_for->thread);
+		for (auto &holder : group.waits_for->holders) {
+			text(holder.name);
+			texts_of_frame(holder.culprit, text);
+		}
+		if (group.waits_for->resource) {
+			resource(*group.waits_for->resource);
+		}
+	}
+}
+
+// The threads of a record; nullptr: it has none. `R` may be const.
+template <typename R> auto *threads_of(R &record) {
+	if constexpr (std::is_same_v<std::remove_const_t<R>, Dump>) {
+		return &record.threads;
+	} else {
+		return record.threads ? &*record.threads : nullptr;
+	}
+}
+
 template <typename R, typename Stacks, typename Resources, typename Texts>
 void visit(R &record, Stacks stack, Resources resource, Texts text) {
 	if constexpr (std::is_same_v<std::remove_const_t<R>, Stall>) {
@@ -120,21 +155,25 @@ void visit(R &record, Stacks stack, Resources resource, Texts text) {
 		for (auto &peer : record.beyond) {
 			visit_thread(peer.thread, stack, resource, text);
 		}
-		if (record.culprit) {
-			text(record.culprit->function);
-			text(record.culprit->file);
-		}
+		texts_of_frame(record.culprit, text);
 		text(record.summary);
-		if (record.threads) {
-			for (auto &thread : *record.threads) {
-				visit_thread(thread, stack, resource, text);
-			}
+	} else if constexpr (std::is_same_v<std::remove_const_t<R>, Standstill>) {
+		for (auto &group : record.tasks) {
+			visit_group(group, resource, text);
 		}
-	} else {
-		for (auto &thread : record.threads) {
+		texts_of_frame(record.culprit, text);
+		text(record.summary);
+	}
+	if (auto *threads = threads_of(record)) {
+		for (auto &thread : *threads) {
 			visit_thread(thread, stack, resource, text);
 		}
 	}
+}
+
+template <typename R> std::size_t count_threads(const R &record) {
+	const auto *threads = threads_of(record);
+	return threads != nullptr ? threads->size() : 0;
 }
 
 std::size_t frames_of(const Stack &stack) {
@@ -166,11 +205,14 @@ template <typename R> std::size_t json_size(const R &record) {
 	    },
 	    add_text);
 	if constexpr (std::is_same_v<R, Stall>) {
-		bytes += record.waits.size() * of_a_part + (record.threads ? record.threads->size() * of_a_part : 0);
-	} else {
-		bytes += record.threads.size() * of_a_part;
+		bytes += record.waits.size() * of_a_part;
+	} else if constexpr (std::is_same_v<R, Standstill>) {
+		for (const TaskGroup &group : record.tasks) {
+			const std::size_t holders = group.waits_for ? group.waits_for->holders.size() : 0;
+			bytes += of_a_part + (group.stack.size() + holders + group.names.size()) * of_a_frame;
+		}
 	}
-	return bytes;
+	return bytes + count_threads(record) * of_a_part;
 }
 
 // Drops what is beyond `max` from the end, and counts it.
@@ -202,11 +244,13 @@ void cut_stack(Stack &stack, const Limits &limits, LeftOut &left_out) {
 template <typename R> void cut(R &record, const Limits &limits, LeftOut &left_out) {
 	if constexpr (std::is_same_v<R, Stall>) {
 		cut_list(record.waits, limits.waits, left_out.waits);
-		if (record.threads) {
-			cut_list(*record.threads, limits.threads, left_out.threads);
+	} else if constexpr (std::is_same_v<R, Standstill>) {
+		for (TaskGroup &group : record.tasks) {
+			cut_list(group.stack, limits.frames, left_out.frames);
 		}
-	} else {
-		cut_list(record.threads, limits.threads, left_out.threads);
+	}
+	if (auto *threads = threads_of(record)) {
+		cut_list(*threads, limits.threads, left_out.threads);
 	}
 	const auto shorten = [&](auto &text) {
 		if constexpr (std::is_same_v<std::remove_cvref_t<decltype(text)>, std::string>) {
@@ -224,18 +268,10 @@ template <typename R> void cut(R &record, const Limits &limits, LeftOut &left_ou
 	    [&](Resource &resource) { texts_of_resource(resource, shorten); }, shorten);
 }
 
-template <typename R> std::size_t threads_of(const R &record) {
-	if constexpr (std::is_same_v<R, Stall>) {
-		return record.threads ? record.threads->size() : 0;
-	} else {
-		return record.threads.size();
-	}
-}
-
 template <typename R> std::optional<Record> limited_one(const R &record) {
 	constexpr bool once = std::is_same_v<R, Dump>;
 	constexpr std::size_t max_bytes = once ? max_dump_bytes : max_record_bytes;
-	if (json_size(record) <= max_bytes && threads_of(record) <= (once ? max_dump_threads : max_threads)) {
+	if (json_size(record) <= max_bytes && count_threads(record) <= (once ? max_dump_threads : max_threads)) {
 		return std::nullopt;
 	}
 	R smaller = record;
@@ -265,7 +301,10 @@ std::optional<Record> limited(const Record &record) {
 	if (const auto *dump = std::get_if<Dump>(&record)) {
 		return limited_one(*dump);
 	}
-	return std::nullopt; // others have no stacks
+	if (const auto *standstill = std::get_if<Standstill>(&record)) {
+		return limited_one(*standstill);
+	}
+	return std::nullopt; // tasks are bounded where they are read, others have no stacks
 }
 
 } // namespace loopsnoop::output

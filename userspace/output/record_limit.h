@@ -11,7 +11,7 @@ namespace loopsnoop::output {
 // Bytes of a record's line. Names come from the targets: fifty threads with a hundred frames of 4,000 control characters each
 // would make a line of 138 MB.
 inline constexpr std::size_t max_record_bytes = std::size_t{1} << 20;
-// Threads of a stall or a dump that are reported, the first ones; and bytes of a name or a path.
+// Threads of a stall, a standstill or a dump that are reported, the first ones; and bytes of a name or a path.
 inline constexpr std::size_t max_threads = 256;
 inline constexpr std::size_t max_text_bytes = 4096;
 

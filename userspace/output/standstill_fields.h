@@ -63,6 +63,7 @@ template <typename Visitor, Is<Standstill> T> void fields(Visitor &v, T &standst
 	v.optional_hexadecimal("deadlock", standstill.deadlock);
 	v.optional("spin", standstill.spin);
 	v.optional("threads", standstill.threads);
+	v.optional("left_out", standstill.left_out);
 }
 
 } // namespace loopsnoop::output

@@ -55,6 +55,31 @@ TEST_CASE("a line is at most 1 MiB whatever the names are, and says what it is w
 	}
 }
 
+TEST_CASE("a standstill's line is at most 1 MiB, too") {
+	Standstill standstill;
+	standstill.pid = standstill.tid = 7;
+	standstill.threads = with_threads(300, 20, std::string(1000, '\x01')).threads;
+	TaskGroup group;
+	group.count = 3;
+	group.names = std::vector<std::string>(8, std::string(4000, '"'));
+	group.stack = deep(100, std::string(1000, 'x')).python;
+	group.waits_for.emplace();
+	group.waits_for->holders = std::vector<TaskHolder>(max_holders, {1, std::string(4000, '\xff'), SourceFrame{"a", "b", 1}});
+	standstill.tasks = std::vector<TaskGroup>(32, group);
+	const auto record = output::limited(standstill);
+	REQUIRE(record);
+	const auto &smaller = std::get<Standstill>(*record);
+	CHECK(output::to_json_line(*record).size() <= output::max_record_bytes);
+	REQUIRE(smaller.left_out);
+	CHECK(smaller.left_out->threads == 300 - smaller.threads->size());
+	CHECK(smaller.left_out->frames > 0);
+	CHECK(smaller.tasks.size() == 32);
+	CHECK(output::to_json_line(*record).find("\"left_out\":{\"threads\":") != std::string::npos);
+	standstill.threads = with_threads(3, 30, "work").threads;
+	standstill.tasks = {TaskGroup{}};
+	CHECK_FALSE(output::limited(standstill));
+}
+
 TEST_CASE("more threads than are reported are counted, though they would fit") {
 	const auto record = output::limited(with_threads(1000, 0, ""));
 	REQUIRE(record);
