@@ -27,6 +27,7 @@ constexpr std::size_t max_groups = 32;
 DescriptorSnapshot descriptor_of(const SilentUpstream &upstream) {
 	DescriptorSnapshot snapshot;
 	snapshot.kind = DescriptorKind::socket;
+	snapshot.family = upstream.remote.starts_with('[') ? AF_INET6 : AF_INET;
 	snapshot.type = SOCK_STREAM;
 	snapshot.state = upstream.connecting ? process::state_syn_sent : process::state_established;
 	snapshot.local = upstream.local;
@@ -88,9 +89,9 @@ std::optional<SourceFrame> Standstills::callback(const Watched &watched, const L
 			return known;
 		}
 	}
-	constexpr std::size_t most_moments = 100;
+	constexpr std::size_t max_moments = 100;
 	constexpr std::uint64_t budget_ns = 100'000'000;
-	return analysis::callback_of(inspector_.moments(state.pid, state.tid, most_moments, budget_ns));
+	return analysis::callback_of(inspector_.moments(state.pid, state.tid, max_moments, budget_ns));
 }
 
 void Standstills::add_threads(Standstill &standstill) {
