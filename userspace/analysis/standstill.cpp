@@ -156,8 +156,8 @@ std::optional<StandstillVerdict> no_answer(const LoopSituation &situation, const
 
 std::optional<StandstillVerdict> spin(const LoopSituation &situation, const StandstillLimits &limits) {
 	constexpr std::uint64_t least_rate = 1000;
-	constexpr std::uint64_t most_idle_percent = 5;
-	if (!situation.always_ready || situation.iterations_per_s < least_rate || situation.idle_share_percent > most_idle_percent ||
+	constexpr std::uint64_t max_idle_percent = 5;
+	if (!situation.always_ready || situation.iterations_per_s < least_rate || situation.idle_share_percent > max_idle_percent ||
 	    before(situation.now_ns, situation.always_ready->since_ns) < limits.stuck_after_ns) {
 		return std::nullopt;
 	}

@@ -7,7 +7,7 @@ namespace loopsnoop::cli {
 
 namespace {
 
-constexpr std::size_t most_columns = 1000; // a sentence with a path or two
+constexpr std::size_t max_sentence_columns = 1000; // a sentence with a path or two
 
 // All of four columns and two blanks: colour must not move what follows.
 std::string label(doctor::Health health, const output::Palette &palette) {
@@ -28,13 +28,13 @@ std::string doctor_text(const std::vector<doctor::Check> &checks, Verbosity verb
 			continue;
 		}
 		const std::string sentence = check.found + (check.advice.empty() ? "" : "; " + check.advice);
-		text += label(check.health, palette) + printable(sentence, most_columns) + "\n";
+		text += label(check.health, palette) + printable(sentence, max_sentence_columns) + "\n";
 		if (verbosity == Verbosity::verbose && !check.detail.empty()) {
-			text += "      " + palette.faint(printable(check.detail, most_columns)) + "\n";
+			text += "      " + palette.faint(printable(check.detail, max_sentence_columns)) + "\n";
 		}
 	}
 	const doctor::Conclusion conclusion = doctor::conclude(checks);
-	const std::string sentence = printable(conclusion.sentence, most_columns);
+	const std::string sentence = printable(conclusion.sentence, max_sentence_columns);
 	return text + (conclusion.works ? palette.strong(sentence) : palette.alarm(sentence)) + "\n";
 }
 

@@ -205,7 +205,7 @@ bool RecordFile::reopen() {
 	return true;
 }
 
-void RecordFile::look_after() {
+void RecordFile::maintain() {
 	struct stat status {};
 	if (fd_ >= 0 && (!owned_.valid() || !regular_ || fstat(fd_, &status) != 0 || status.st_nlink > 0)) {
 		return;

@@ -39,7 +39,7 @@ public:
 	// Opens the file again under its name (after SIGHUP: it may have been renamed). False: it has no name of its own.
 	bool reopen();
 	// To be called about once a second: makes it again when it is gone.
-	void look_after();
+	void maintain();
 
 	[[nodiscard]] bool on_stdout() const;
 	[[nodiscard]] std::uint64_t lost() const { return lost_; }

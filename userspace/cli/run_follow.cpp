@@ -114,7 +114,7 @@ int run_follow(const Settings &settings) {
 			metrics->drained(monotonic_ns());
 		}
 		if (json) {
-			json->look_after();
+			json->maintain();
 			unwritten = json->lost();
 			if (const auto trouble = json->take_trouble()) {
 				text.note(trouble->describe());

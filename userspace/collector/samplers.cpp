@@ -50,12 +50,12 @@ constexpr std::uint64_t calm_ns = 1'000'000'000;
 constexpr std::uint64_t long_calm_ns = 10'000'000'000;
 
 // The watcher may come so late; with a short threshold less, as its pauses are shorter then.
-constexpr std::uint64_t most_slack_ns = 4'000'000;
+constexpr std::uint64_t max_slack_ns = 4'000'000;
 
 // Each wake-up is dear to the server: where CPUs share a core, as those of virtual machines often do, an idle one that wakes and
 // spins for more work before it sleeps again slows its sibling. So as few as will do. An iteration that is seen late, and cold,
 // still has its samples from half the threshold on; the first one after a long calm from two thirds on.
-std::uint64_t pause_between_looks(std::uint64_t suspicious_ns, bool calm) {
+std::uint64_t pause_between_checks(std::uint64_t suspicious_ns, bool calm) {
 	const std::uint64_t threshold_ns = suspicious_share * suspicious_ns;
 	const std::uint64_t sampled_at_ns = calm ? threshold_ns * 2 / 3 : threshold_ns / 2;
 	const std::uint64_t late = std::max(sampled_at_ns, cold_start_ns) - cold_start_ns;
@@ -174,7 +174,7 @@ void Samplers::ignore(LoopKey key, bool ignored) {
 void Samplers::watch(const std::stop_token &stop) {
 	(void)prctl(PR_SET_NAME, "loopsnoop-watch");
 	go_before_ordinary_threads();
-	allow_late_wakeups(std::min(most_slack_ns, options_.suspicious_ns / 4));
+	allow_late_wakeups(std::min(max_slack_ns, options_.suspicious_ns / 4));
 	// To open events and to attach to them.
 	(void)keep_capabilities({CAP_BPF, CAP_PERFMON, perfmon_is_not_enough() ? unsigned{CAP_SYS_ADMIN} : unsigned{CAP_PERFMON}});
 	std::unique_lock lock(mutex_);
@@ -182,7 +182,7 @@ void Samplers::watch(const std::stop_token &stop) {
 		if (!added_.wait(lock, stop, [&] { return !samplers_.empty(); })) {
 			return;
 		}
-		const std::uint64_t pause_ns = look(monotonic_ns());
+		const std::uint64_t pause_ns = check(monotonic_ns());
 		added_.wait_for(lock, stop, std::chrono::nanoseconds(pause_ns), [] { return false; });
 	}
 }
@@ -200,10 +200,10 @@ void Samplers::warm_up(std::uint64_t now_ns) {
 }
 
 // Each loop once; how long nothing can become suspicious without being seen in time.
-std::uint64_t Samplers::look(std::uint64_t now_ns) {
+std::uint64_t Samplers::check(std::uint64_t now_ns) {
 	const std::uint64_t warm_ns = options_.suspicious_ns / 2;
 	const bool calm = now_ns - last_suspicious_ns_ >= long_calm_ns;
-	const std::uint64_t pause_ns = pause_between_looks(options_.suspicious_ns, calm);
+	const std::uint64_t pause_ns = pause_between_checks(options_.suspicious_ns, calm);
 	std::uint64_t due = next_on_grid(now_ns, pause_ns);
 	for (auto entry = samplers_.begin(); entry != samplers_.end();) {
 		const auto start = options_.iteration_start(entry->first);

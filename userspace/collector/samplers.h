@@ -72,7 +72,7 @@ private:
 	static void pause(Sampler &sampler, std::uint64_t now_ns);
 	void warm_up(std::uint64_t now_ns);
 	void watch(const std::stop_token &stop);
-	[[nodiscard]] std::uint64_t look(std::uint64_t now_ns);
+	[[nodiscard]] std::uint64_t check(std::uint64_t now_ns);
 
 	SamplersOptions options_;
 	std::atomic<std::uint64_t> refused_ = 0;

@@ -74,11 +74,11 @@ Result<void> Targets::follow(const FollowRequest &request) {
 // kernel could not give a thread its storage at that moment.
 bool Targets::adopt_threads(std::uint32_t pid) {
 	constexpr int walks = 2;
-	constexpr int most_walks = 12;
+	constexpr int max_walks = 12;
 	constexpr useconds_t pause_us = 2000;
 	bool any = false;
 	std::uint32_t missed = 0;
-	for (int i = 0; i < walks || (missed != 0 && i < most_walks); i++) {
+	for (int i = 0; i < walks || (missed != 0 && i < max_walks); i++) {
 		if (missed != 0) {
 			(void)usleep(pause_us);
 		}

@@ -57,10 +57,10 @@ bool is_runnable(pid_t pid) {
 }
 
 bool wait_for_answer(int socket, pid_t worker, std::uint64_t deadline_ns, int hurry) {
-	constexpr int most_waits = 3;
+	constexpr int max_waits = 3;
 	for (int i = 1; !wait_readable(socket, monotonic_ns() + deadline_ns, hurry); i++) {
 		pollfd hurried{hurry, POLLIN, 0};
-		if (i == most_waits || ::poll(&hurried, 1, 0) > 0 || !is_runnable(worker)) {
+		if (i == max_waits || ::poll(&hurried, 1, 0) > 0 || !is_runnable(worker)) {
 			return false;
 		}
 	}

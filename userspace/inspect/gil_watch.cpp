@@ -27,8 +27,8 @@ std::optional<GilWatch::Thread> GilWatch::thread_of(const RawGilWait &wait) {
 
 void GilWatch::on(const RawGilWait &wait) {
 	Loop &loop = loops_[wait.key];
-	const std::uint64_t looked_ns = loop.looked_since_ns == wait.start_ns ? loop.looked_ns : 0;
-	add(loop, wait, wait.waited_ns - std::min(wait.waited_ns, looked_ns));
+	const std::uint64_t attributed_ns = loop.attributed_since_ns == wait.start_ns ? loop.attributed_ns : 0;
+	add(loop, wait, wait.waited_ns - std::min(wait.waited_ns, attributed_ns));
 }
 
 bool GilWatch::add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns) {
@@ -78,14 +78,14 @@ void GilWatch::sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, 
 	if (heard && !loop.threads.contains({wait.holder_state, wait.holder_thread_id})) {
 		return;
 	}
-	if (loop.looked_since_ns != since_ns) {
-		loop.looked_since_ns = since_ns;
-		loop.looked_ns = 0;
+	if (loop.attributed_since_ns != since_ns) {
+		loop.attributed_since_ns = since_ns;
+		loop.attributed_ns = 0;
 	}
-	const std::uint64_t fresh_ns = wait.waited_ns - std::min(wait.waited_ns, loop.looked_ns);
+	const std::uint64_t fresh_ns = wait.waited_ns - std::min(wait.waited_ns, loop.attributed_ns);
 	wait.python = interpreter->frames(holder->thread_state);
 	if (add(loop, wait, fresh_ns)) {
-		loop.looked_ns += fresh_ns;
+		loop.attributed_ns += fresh_ns;
 	}
 }
 

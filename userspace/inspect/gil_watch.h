@@ -37,8 +37,8 @@ private:
 	struct Loop {
 		std::uint64_t iteration = 0;
 		// Of the wait that began then, so much has been told by looks.
-		std::uint64_t looked_since_ns = 0;
-		std::uint64_t looked_ns = 0;
+		std::uint64_t attributed_since_ns = 0;
+		std::uint64_t attributed_ns = 0;
 		// By thread state and pthread_self(); of one iteration, as both are used again. nullopt: could not be told.
 		std::map<std::pair<std::uint64_t, std::uint64_t>, std::optional<Thread>> threads;
 		analysis::GilHolders holders;

@@ -13,7 +13,7 @@ namespace loopsnoop::inspect {
 
 std::optional<std::uint64_t> old_space_limit(std::span<const std::string> arguments) {
 	constexpr std::string_view option = "--max-old-space-size=";
-	constexpr std::uint64_t most_mib = 1U << 24U;
+	constexpr std::uint64_t max_mib = 1U << 24U;
 	std::optional<std::uint64_t> limit;
 	for (std::string argument : arguments) {
 		const std::size_t name = std::min(argument.find('='), argument.size());
@@ -22,7 +22,7 @@ std::optional<std::uint64_t> old_space_limit(std::span<const std::string> argume
 			continue;
 		}
 		const auto mib = process::parse_number<std::uint64_t>(std::string_view(argument).substr(option.size()));
-		limit = mib && *mib > 0 && *mib < most_mib ? std::optional(*mib << 20U) : limit; // the last one counts
+		limit = mib && *mib > 0 && *mib < max_mib ? std::optional(*mib << 20U) : limit; // the last one counts
 	}
 	return limit;
 }

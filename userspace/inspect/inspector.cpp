@@ -56,16 +56,16 @@ void Inspector::complete_stack(RawStack &stack) {
 	}
 }
 
-const Inspector::Look *Inspector::look_at(std::uint32_t pid) {
+const Inspector::Snapshot *Inspector::snapshot_of(std::uint32_t pid) {
 	auto *interpreter = programs_.interpreter(pid);
 	if (interpreter == nullptr) {
 		return nullptr;
 	}
-	if (look_ == nullptr || look_->pid != pid) {
-		look_ = std::make_unique<Look>(pid);
-		look_->threads = interpreter->threads(look_->pages);
+	if (snapshot_ == nullptr || snapshot_->pid != pid) {
+		snapshot_ = std::make_unique<Snapshot>(pid);
+		snapshot_->threads = interpreter->threads(snapshot_->pages);
 	}
-	return look_.get();
+	return snapshot_.get();
 }
 
 // Reads the stacks of these threads of one process in a few questions in place of one for each.
@@ -109,19 +109,19 @@ void Inspector::read_stacks(std::span<ThreadSnapshot *const> snapshots) const {
 
 // The same for what their frames of Python need.
 void Inspector::prefetch_python(std::span<const ThreadSnapshot> snapshots) {
-	const Look *look = look_at(snapshots.front().pid);
-	if (look == nullptr) {
+	const Snapshot *known = snapshot_of(snapshots.front().pid);
+	if (known == nullptr) {
 		return;
 	}
 	std::vector<std::uint64_t> states;
 	for (const ThreadSnapshot &snapshot : snapshots) {
-		const auto state = std::ranges::find(look->threads, snapshot.thread_pointer, &runtimes::cpython::ThreadState::thread_id);
-		if (state != look->threads.end()) {
+		const auto state = std::ranges::find(known->threads, snapshot.thread_pointer, &runtimes::cpython::ThreadState::thread_id);
+		if (state != known->threads.end()) {
 			states.push_back(state->address);
 		}
 	}
-	if (auto *interpreter = programs_.interpreter(look->pid)) { // the process may be another by now
-		interpreter->prefetch(look->pages, states);
+	if (auto *interpreter = programs_.interpreter(known->pid)) { // the process may be another by now
+		interpreter->prefetch(known->pages, states);
 	}
 }
 
@@ -130,12 +130,12 @@ void Inspector::read_python(ThreadSnapshot &snapshot) {
 	if (interpreter == nullptr) {
 		return;
 	}
-	const Look *look = look_at(snapshot.pid);
-	if (look == nullptr) {
+	const Snapshot *known = snapshot_of(snapshot.pid);
+	if (known == nullptr) {
 		return; // the process is another by now
 	}
-	if (const auto state = interpreter->thread_state(snapshot.tid, snapshot.thread_pointer, look->threads, look->pages)) {
-		auto named = interpreter->named_frames(*state, look->pages);
+	if (const auto state = interpreter->thread_state(snapshot.tid, snapshot.thread_pointer, known->threads, known->pages)) {
+		auto named = interpreter->named_frames(*state, known->pages);
 		snapshot.thread = named.name.value_or(snapshot.thread);
 		snapshot.stack.python = std::move(named.frames);
 	}
@@ -250,8 +250,8 @@ std::vector<ThreadView> Inspector::views(std::span<const ThreadSnapshot> snapsho
 	for (bool all = true; all && whole < snapshots.size(); all = whole < always_whole || monotonic_ns() < until_ns) {
 		const auto some = snapshots.subspan(whole, std::min(snapshots.size() - whole, at_once));
 		std::vector<ThreadSnapshot> batch(some.begin(), some.end());
-		if (look_ != nullptr && !views.empty()) {
-			look_->pages.clear();
+		if (snapshot_ != nullptr && !views.empty()) {
+			snapshot_->pages.clear();
 		}
 		std::vector<ThreadSnapshot *> native;
 		for (ThreadSnapshot &snapshot : batch) {

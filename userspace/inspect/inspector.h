@@ -28,7 +28,7 @@ public:
 
 	// Registers, kernel frames and descriptors of every thread; no user memory is read yet.
 	[[nodiscard]] std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) {
-		look_.reset();
+		snapshot_.reset();
 		return collector_.snapshot(pid);
 	}
 	// Reads the user stack and the interpreter's frames of a sleeping thread, and the name that Python gave it.
@@ -53,15 +53,15 @@ public:
 private:
 	// One look at the threads of a process: each read of its memory is a question to another process, and most of what Python's
 	// threads hold lies in the same pages.
-	struct Look {
-		explicit Look(std::uint32_t of) : pid(of), target(of), pages(target) {}
+	struct Snapshot {
+		explicit Snapshot(std::uint32_t of) : pid(of), target(of), pages(target) {}
 		std::uint32_t pid;
 		process::TargetMemory target;
 		runtimes::cpython::PageCache pages;
 		std::vector<runtimes::cpython::ThreadState> threads;
 	};
 	// The interpreter's threads, walked once. nullptr: no CPython.
-	[[nodiscard]] const Look *look_at(std::uint32_t pid);
+	[[nodiscard]] const Snapshot *snapshot_of(std::uint32_t pid);
 	[[nodiscard]] static ThreadView brief_view(const ThreadSnapshot &snapshot);
 	void complete_chain(std::span<const ThreadSnapshot> snapshots, std::vector<ThreadView> &views, std::size_t whole,
 	                    std::optional<std::uint32_t> own);
@@ -73,7 +73,7 @@ private:
 	Programs &programs_;
 	Resolver &resolver_;
 	std::uint32_t stack_bytes_;
-	std::unique_ptr<Look> look_;
+	std::unique_ptr<Snapshot> snapshot_;
 };
 
 } // namespace loopsnoop::inspect

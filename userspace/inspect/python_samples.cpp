@@ -37,8 +37,8 @@ void PythonSamples::add(std::uint64_t iteration, std::uint64_t start_ns, PythonS
 			sample.task.reset(); // the time since the last sample was of several
 		}
 		last_queued_ = sample.queued_callbacks;
-		most_queued_ = std::max(most_queued_, *sample.queued_callbacks);
-		callbacks_run_ = std::max(callbacks_run_, most_queued_ - *sample.queued_callbacks);
+		max_queued_ = std::max(max_queued_, *sample.queued_callbacks);
+		callbacks_run_ = std::max(callbacks_run_, max_queued_ - *sample.queued_callbacks);
 	}
 	const auto find = [&] { return std::ranges::find_if(parts_, [&](const Part &one) { return same(one.task, sample.task); }); };
 	auto part = find();
@@ -63,7 +63,7 @@ void PythonSamples::recall(std::uint64_t iteration, Stall &stall) const {
 	if (parts_.empty()) {
 		return;
 	}
-	constexpr std::uint64_t worth_telling = 20; // callbacks
+	constexpr std::uint64_t worth_reporting_callbacks = 20; // callbacks
 	const std::uint64_t end_ns = stall.start_ns + stall.duration_ns;
 	const std::uint64_t rest_ns = end_ns - std::min(end_ns, last_ns_);
 	std::uint64_t all_ns = rest_ns;
@@ -75,7 +75,7 @@ void PythonSamples::recall(std::uint64_t iteration, Stall &stall) const {
 	}
 	if (parts_[longest].task && time(longest) * 2 >= all_ns) {
 		stall.task = parts_[longest].task;
-	} else if (callbacks_run_ >= worth_telling) {
+	} else if (callbacks_run_ >= worth_reporting_callbacks) {
 		stall.callbacks = callbacks_run_;
 	}
 }

@@ -42,7 +42,7 @@ private:
 	std::vector<Part> parts_;                  // the last is of the last sample
 	std::size_t current_ = 0;                  // of the last sample
 	std::optional<std::uint64_t> last_queued_; // callbacks, of the last sample that knew
-	std::uint64_t most_queued_ = 0;
+	std::uint64_t max_queued_ = 0;
 	std::uint64_t callbacks_run_ = 0; // while it was sampled, at least
 	std::uint64_t running_ = 0;
 	std::uint64_t collecting_ = 0; // of those that ran

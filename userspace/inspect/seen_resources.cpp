@@ -12,7 +12,7 @@ namespace loopsnoop::inspect {
 
 namespace {
 
-bool tells_more(const Resource &resource) {
+bool says_more(const Resource &resource) {
 	if (const auto *lock = std::get_if<FutexResource>(&resource.is)) {
 		// The GIL changes hands all the time: of many waits in a row one look says little.
 		return lock->lock != LockKind::gil && (lock->holder || lock->type || lock->lock != LockKind::unknown);
@@ -27,7 +27,7 @@ bool tells_more(const Resource &resource) {
 		return pipe->peer.has_value();
 	}
 	const auto *several = std::get_if<FdsResource>(&resource.is);
-	return several != nullptr && std::ranges::any_of(several->fds, tells_more);
+	return several != nullptr && std::ranges::any_of(several->fds, says_more);
 }
 
 // Of the same thing only, and only what is not known.
@@ -91,7 +91,7 @@ void SeenResources::add(std::uint64_t iteration, SeenResource &&seen) {
 		iteration_ = iteration;
 		seen_.clear();
 	}
-	if (!tells_more(seen.resource)) {
+	if (!says_more(seen.resource)) {
 		return;
 	}
 	constexpr std::size_t most = 16;

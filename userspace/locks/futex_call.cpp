@@ -54,8 +54,8 @@ std::optional<FutexCall> futex_call(const RawStack &stack) {
 }
 
 LibraryLock library_lock(std::span<const NativeFrame> frames) {
-	constexpr std::size_t most_frames = 6;
-	for (const NativeFrame &frame : frames.first(std::min(frames.size(), most_frames))) {
+	constexpr std::size_t max_frames = 6;
+	for (const NativeFrame &frame : frames.first(std::min(frames.size(), max_frames))) {
 		if (!frame.function) {
 			if (!frame.module || frame.module != frames.front().module) {
 				return LibraryLock::none;

@@ -60,12 +60,12 @@ struct Rwlock {
 // Held by a writer, and every field with a value that it can have then.
 bool held_by_writer(const Rwlock &lock) {
 	constexpr std::uint32_t write_phase_and_locked = 3; // PTHREAD_RWLOCK_WRPHASE | PTHREAD_RWLOCK_WRLOCKED
-	constexpr std::uint32_t most_futex = 3;             // 1, and PTHREAD_RWLOCK_FUTEX_USED
-	constexpr std::uint32_t most_flags = 2;             // PTHREAD_RWLOCK_PREFER_…
+	constexpr std::uint32_t max_futex = 3;              // 1, and PTHREAD_RWLOCK_FUTEX_USED
+	constexpr std::uint32_t max_flags = 2;              // PTHREAD_RWLOCK_PREFER_…
 	return lock.writer != 0 && (lock.writer & ~std::uint32_t{FUTEX_TID_MASK}) == 0 &&
-	       (lock.readers & write_phase_and_locked) == write_phase_and_locked && lock.phase_futex <= most_futex &&
-	       lock.writers_futex <= most_futex && lock.pad3 == 0 && lock.pad4 == 0 && lock.shared <= 1 && lock.pad2 == 0 &&
-	       lock.flags <= most_flags;
+	       (lock.readers & write_phase_and_locked) == write_phase_and_locked && lock.phase_futex <= max_futex &&
+	       lock.writers_futex <= max_futex && lock.pad3 == 0 && lock.pad4 == 0 && lock.shared <= 1 && lock.pad2 == 0 &&
+	       lock.flags <= max_flags;
 }
 
 } // namespace

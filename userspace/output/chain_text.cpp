@@ -18,7 +18,7 @@ namespace loopsnoop::output {
 
 namespace {
 
-constexpr std::size_t most_links = 24; // of a chain, a line each
+constexpr std::size_t max_links = 24; // of a chain, a line each
 
 // The loop thread is not among the threads of its stall: what is told of it elsewhere.
 ThreadView own_thread(const Stall &stall) {
@@ -45,7 +45,7 @@ std::string chain_lines(const std::vector<const ThreadView *> &links, std::strin
 	std::string out;
 	std::string inner(indent);
 	for (std::size_t i = 0; i < links.size(); i++) {
-		if (i == most_links) {
+		if (i == max_links) {
 			return out + fmt::format("{}… {}\n", inner, summary::plural(links.size() - i, "more thread"));
 		}
 		const ThreadView &link = *links[i];
@@ -73,7 +73,7 @@ namespace {
 // What the processes do that the last thread waits for, a line each.
 std::string peer_lines(const Stall &stall, std::size_t threads) {
 	std::string out;
-	std::string indent(4 + 2 * std::min(threads, most_links), ' ');
+	std::string indent(4 + 2 * std::min(threads, max_links), ' ');
 	for (const summary::PeerLink &link : summary::peer_chain(stall)) {
 		if (link.activity.empty()) {
 			break; // named where it is waited for

@@ -23,7 +23,7 @@ namespace loopsnoop::output {
 
 namespace {
 
-constexpr std::size_t most_names = 4; // of a group of threads
+constexpr std::size_t max_group_names = 4; // of a group of threads
 
 enum class Rank : std::uint8_t { deadlocked, holds_up, main, active, waits_for_holder, rest, idle };
 
@@ -68,10 +68,10 @@ std::string likeness(const ThreadView &thread) {
 
 std::string names_of(const ThreadGroup &group) {
 	std::string names;
-	for (std::size_t i = 0; i < std::min(group.size(), most_names); i++) {
+	for (std::size_t i = 0; i < std::min(group.size(), max_group_names); i++) {
 		names += fmt::format("{}{} {}", i == 0 ? "" : ", ", group[i]->tid, printable(group[i]->thread));
 	}
-	return names + (group.size() > most_names ? ", …" : "");
+	return names + (group.size() > max_group_names ? ", …" : "");
 }
 
 std::string group_text(const ThreadGroup &group, const std::map<std::uint32_t, std::size_t> &held_up, std::uint32_t pid,
@@ -100,7 +100,7 @@ std::string group_text(const ThreadGroup &group, const std::map<std::uint32_t, s
 
 } // namespace
 
-std::vector<ThreadGroup> in_telling_order(const Dump &dump) {
+std::vector<ThreadGroup> in_shown_order(const Dump &dump) {
 	const auto held_up = analysis::WaitGraph(dump.threads).held_up();
 	const std::set<std::uint32_t> deadlocked =
 	    dump.deadlock ? std::set<std::uint32_t>(dump.deadlock->begin(), dump.deadlock->end()) : std::set<std::uint32_t>();
@@ -165,7 +165,7 @@ std::string dump_text(const Dump &dump, const StallStyle &style) {
 	}
 	const auto held_up = graph.held_up();
 	ThreadGroup idle; // native ones, of whose stacks nobody learns anything: in one line at the end
-	for (const ThreadGroup &group : in_telling_order(dump)) {
+	for (const ThreadGroup &group : in_shown_order(dump)) {
 		const ThreadView &first = *group.front();
 		if (!style.everything && first.tid != dump.pid && analysis::waits_for_work(first) && first.stack->python.empty()) {
 			idle.insert(idle.end(), group.begin(), group.end());

@@ -14,7 +14,7 @@ using ThreadGroup = std::vector<const ThreadView *>;
 
 // In the order they are told: the threads of a deadlock, those that hold others up (most held up first), the main thread, those
 // that run or hold the GIL, those that wait for a lock somebody holds, the rest by how few are alike. Only the rest is grouped.
-[[nodiscard]] std::vector<ThreadGroup> in_telling_order(const Dump &dump);
+[[nodiscard]] std::vector<ThreadGroup> in_shown_order(const Dump &dump);
 
 // All of it, lines each ending in a newline. `style.everything`: every frame, no groups.
 [[nodiscard]] std::string dump_text(const Dump &dump, const StallStyle &style);

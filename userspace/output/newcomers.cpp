@@ -24,20 +24,20 @@ void Newcomers::add(const LoopFound &loop) {
 		since_ns_ = loop.start_ns;
 	}
 	std::string name = summary::format_process(loop.name, loop.comm);
-	if (names_.size() < most_names || names_.contains(name)) {
+	if (names_.size() < max_names || names_.contains(name)) {
 		names_[std::move(name)]++;
 	}
 }
 
 std::string Newcomers::due(std::uint64_t now_ns, bool all) {
-	if (loops_ == 0 || (!all && now_ns < since_ns_ + (told_ ? pause_ns : first_pause_ns))) {
+	if (loops_ == 0 || (!all && now_ns < since_ns_ + (shown_ ? pause_ns : first_pause_ns))) {
 		return {};
 	}
 	std::vector<std::pair<std::string, std::size_t>> order(names_.begin(), names_.end());
 	std::stable_sort(order.begin(), order.end(), [](const auto &a, const auto &b) { return a.second > b.second; });
-	std::string text = fmt::format("following {}: ", summary::plural(loops_, told_ ? "more loop" : "loop"));
+	std::string text = fmt::format("following {}: ", summary::plural(loops_, shown_ ? "more loop" : "loop"));
 	std::size_t named = 0;
-	for (std::size_t i = 0; i < std::min(order.size(), most_told); i++) {
+	for (std::size_t i = 0; i < std::min(order.size(), max_named); i++) {
 		text += fmt::format("{}{}{}", i == 0 ? "" : ", ", order[i].first,
 		                    order[i].second > 1 ? fmt::format(" ×{}", order[i].second) : "");
 		named += order[i].second;
@@ -47,7 +47,7 @@ std::string Newcomers::due(std::uint64_t now_ns, bool all) {
 	}
 	names_.clear();
 	loops_ = 0;
-	told_ = true;
+	shown_ = true;
 	return text;
 }
 

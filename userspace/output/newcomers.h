@@ -18,13 +18,13 @@ public:
 	[[nodiscard]] std::string due(std::uint64_t now_ns, bool all = false);
 
 private:
-	static constexpr std::size_t most_names = 256; // kept apart
-	static constexpr std::size_t most_told = 8;    // the others as a number
+	static constexpr std::size_t max_names = 256; // kept apart
+	static constexpr std::size_t max_named = 8;   // the others as a number
 
 	std::map<std::string, std::size_t> names_; // not told yet
 	std::size_t loops_ = 0;
 	std::uint64_t since_ns_ = 0;
-	bool told_ = false;
+	bool shown_ = false;
 };
 
 } // namespace loopsnoop::output

@@ -40,7 +40,7 @@ std::pair<Repeats::Kind &, bool> Repeats::kind_of(const Stall &stall, std::uint6
 	auto at = kinds_.find(key);
 	const bool is_new = at == kinds_.end();
 	if (is_new) {
-		if (kinds_.size() >= most_kinds) {
+		if (kinds_.size() >= max_kinds) {
 			forget_oldest();
 		}
 		at = kinds_.emplace(std::move(key), Kind{}).first;
@@ -68,7 +68,7 @@ bool Repeats::first_of_kind(const Stall &stall, std::uint64_t now_ns) {
 		kind.total_ns = 0;
 	}
 	kind.count++;
-	if (kind.pids.size() < most_pids) {
+	if (kind.pids.size() < max_pids) {
 		kind.pids.insert(stall.pid);
 	}
 	kind.shortest_ns = std::min(kind.shortest_ns, stall.duration_ns);
@@ -87,7 +87,7 @@ std::string Repeats::line_of(const Kind &kind, std::uint64_t now_ns) const {
 		                   summary::format_range(kind.shortest_ns, kind.longest_ns), format_duration(kind.total_ns));
 	}
 	if (kind.pids.size() > 1) {
-		text += fmt::format(" in {}{} processes of {}", kind.pids.size(), kind.pids.size() == most_pids ? " or more" : "",
+		text += fmt::format(" in {}{} processes of {}", kind.pids.size(), kind.pids.size() == max_pids ? " or more" : "",
 		                    kind.process);
 	} else if (several_) {
 		text = fmt::format("{} (pid {}) {}", kind.process, kind.pids.empty() ? kind.pid : *kind.pids.begin(), text);

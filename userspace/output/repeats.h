@@ -32,8 +32,8 @@ public:
 	void name_processes() { several_ = true; }
 
 private:
-	static constexpr std::size_t most_kinds = 1024;
-	static constexpr std::size_t most_pids = 256; // told apart of one kind
+	static constexpr std::size_t max_kinds = 1024;
+	static constexpr std::size_t max_pids = 256; // told apart of one kind
 
 	struct Kind {
 		std::string words;            // what it is, for the line

@@ -21,11 +21,11 @@ namespace {
 
 constexpr std::size_t widest_function = 40; // the column of places; longer names push theirs to the right
 constexpr std::size_t shortest_folded = 2;  // a run shorter than this is shown, folding it saves nothing
-constexpr std::size_t most_on_a_line = 6;   // native frames of a line
-constexpr std::size_t most_kernel = 4;      // kernel frames of a line
-constexpr std::size_t most_unmarked = 8;    // frames shown of a stack without any of the application's
-constexpr std::size_t most_own = 40;        // frames of the application in a row
-constexpr std::size_t most_frames = 400;    // of a hostile or endlessly recursive stack, in verbose output
+constexpr std::size_t max_on_a_line = 6;    // native frames of a line
+constexpr std::size_t max_kernel = 4;       // kernel frames of a line
+constexpr std::size_t max_unmarked = 8;     // frames shown of a stack without any of the application's
+constexpr std::size_t max_own = 40;         // frames of the application in a row
+constexpr std::size_t max_frames = 400;     // of a hostile or endlessly recursive stack, in verbose output
 
 // One frame of any language, ready to be shown.
 struct Row {
@@ -73,7 +73,7 @@ void add_library_run(std::vector<Piece> &pieces, std::size_t begin, std::size_t 
 std::vector<Piece> pieces_of(const std::vector<Row> &rows, bool every_frame) {
 	const bool any_own = std::any_of(rows.begin(), rows.end(), [](const Row &row) { return row.own; });
 	if (every_frame || !any_own) {
-		const std::size_t shown = std::min(rows.size(), every_frame ? most_frames : most_unmarked);
+		const std::size_t shown = std::min(rows.size(), every_frame ? max_frames : max_unmarked);
 		return {{0, shown, false}, {shown, rows.size(), true}};
 	}
 	std::vector<Piece> pieces;
@@ -82,9 +82,9 @@ std::vector<Piece> pieces_of(const std::vector<Row> &rows, bool every_frame) {
 		while (end < rows.size() && rows[end].own == rows[begin].own) {
 			end++;
 		}
-		if (rows[begin].own && end - begin > most_own) { // endless recursion
-			pieces.push_back({begin, begin + most_own, false});
-			pieces.push_back({begin + most_own, end, true});
+		if (rows[begin].own && end - begin > max_own) { // endless recursion
+			pieces.push_back({begin, begin + max_own, false});
+			pieces.push_back({begin + max_own, end, true});
 		} else if (rows[begin].own) {
 			pieces.push_back({begin, end, false});
 		} else {
@@ -152,14 +152,14 @@ std::string native_line(const std::vector<NativeFrame> &frames) {
 	for (std::size_t i = 0; i < frames.size(); i++) {
 		const NativeFrame &frame = frames[i];
 		const bool eval_loop = frame.function && frame.function->find("PyEval_") != std::string::npos;
-		if (shown == most_on_a_line || (eval_loop && shown > 0)) {
+		if (shown == max_on_a_line || (eval_loop && shown > 0)) {
 			return text + " < …";
 		}
 		text += (shown == 0 ? "" : " < ") + summary::format_frame(frame);
 		shown++;
 		const bool ends_here = is_interpreter_frame(frame) && i + 1 < frames.size();
 		const bool same_module_next =
-		    !ends_here && shown < most_on_a_line && i + 1 < frames.size() && frames[i + 1].module == frame.module;
+		    !ends_here && shown < max_on_a_line && i + 1 < frames.size() && frames[i + 1].module == frame.module;
 		if (frame.function && frame.module && !same_module_next) {
 			text += fmt::format(" ({})", printable(summary::file_name_of(*frame.module)));
 		}
@@ -185,7 +185,7 @@ std::string_view without_clone_suffix(std::string_view function) { // "f.constpr
 std::string kernel_line(const std::vector<KernelFrame> &frames, bool every_frame) {
 	std::vector<std::string> names;
 	for (const KernelFrame &frame : frames) {
-		if (names.size() == (every_frame ? most_frames : most_kernel)) {
+		if (names.size() == (every_frame ? max_frames : max_kernel)) {
 			names.emplace_back("…");
 			break;
 		}

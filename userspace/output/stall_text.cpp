@@ -27,9 +27,9 @@ namespace loopsnoop::output {
 
 namespace {
 
-constexpr std::size_t most_waits = 3;   // shown with their stacks, unless everything is
-constexpr std::size_t most_threads = 8; // likewise
-constexpr std::uint64_t matters = 10;   // a wait of less than a tenth of the stall is not its story
+constexpr std::size_t max_shown_waits = 3;   // shown with their stacks, unless everything is
+constexpr std::size_t max_shown_threads = 8; // likewise
+constexpr std::uint64_t matters = 10;        // a wait of less than a tenth of the stall is not its story
 
 // Stacks of one stall: each is shown where it comes first.
 class StacksShown {
@@ -88,7 +88,7 @@ std::vector<const Wait *> waits_to_show(const Stall &stall, const StallStyle &st
 	}
 	std::stable_sort(waits.begin(), waits.end(), [](const Wait *a, const Wait *b) { return a->duration_ns > b->duration_ns; });
 	std::size_t shown = 0;
-	while (shown < std::min(waits.size(), most_waits) && waits[shown]->duration_ns >= stall.duration_ns / matters) {
+	while (shown < std::min(waits.size(), max_shown_waits) && waits[shown]->duration_ns >= stall.duration_ns / matters) {
 		shown++;
 	}
 	// A hundred short waits of one cause are none of them long: the longest stands for all.
@@ -140,8 +140,8 @@ std::string gil_section(const Stall &stall, const StallStyle &style, StacksShown
 	if (!stall.gil || stall.gil->ns < stall.duration_ns / matters) {
 		return out;
 	}
-	constexpr std::size_t most_holders = 2;
-	for (std::size_t i = 0; i < stall.gil->holders.size() && (style.everything || i < most_holders); i++) {
+	constexpr std::size_t max_shown_holders = 2;
+	for (std::size_t i = 0; i < stall.gil->holders.size() && (style.everything || i < max_shown_holders); i++) {
 		const GilHolding &holder = stall.gil->holders.at(i);
 		out += fmt::format("  GIL held by thread {}(tid {}), {} of {}\n",
 		                   holder.thread.empty() ? holder.thread : printable(holder.thread) + ' ', holder.tid,
@@ -201,7 +201,7 @@ std::string thread_section(const std::vector<ThreadView> &threads, const StallSt
 		busy.insert(busy.end(), idle.begin(), idle.end());
 		idle.clear();
 	}
-	const std::size_t shown = style.everything ? busy.size() : std::min(busy.size(), most_threads);
+	const std::size_t shown = style.everything ? busy.size() : std::min(busy.size(), max_shown_threads);
 	for (std::size_t i = 0; i < shown; i++) {
 		out += thread_line(*busy[i]) + '\n';
 		if (style.everything && busy[i]->stack) {

@@ -124,7 +124,7 @@ std::string loss_lines(const LossCounts &lost) {
 }
 
 void Tally::name(const LoopFound &loop) {
-	if (names_.size() < most_names || names_.contains({loop.pid, loop.tid})) {
+	if (names_.size() < max_names || names_.contains({loop.pid, loop.tid})) {
 		names_[{loop.pid, loop.tid}] = summary::format_process(loop.name, loop.comm);
 	}
 }
@@ -136,12 +136,12 @@ std::string Tally::loop_lines(const SessionSummary &summary) const {
 	for (const LoopTotals &loop : summary.loops) {
 		order.push_back(&loop);
 	}
-	if (order.size() > most_rows) {
+	if (order.size() > max_rows) {
 		std::stable_sort(order.begin(), order.end(),
 		                 [](const LoopTotals *a, const LoopTotals *b) { return a->stalled_ns > b->stalled_ns; });
 	}
 	std::string out;
-	for (std::size_t i = 0; i < std::min(order.size(), most_rows); i++) {
+	for (std::size_t i = 0; i < std::min(order.size(), max_rows); i++) {
 		const LoopTotals &loop = *order[i];
 		const std::uint64_t all = loop.busy_ns + loop.idle_ns;
 		const auto known = names_.find({loop.pid, loop.tid});
@@ -154,7 +154,7 @@ std::string Tally::loop_lines(const SessionSummary &summary) const {
 		}
 		out += '\n';
 	}
-	if (const std::uint64_t more = order.size() - std::min(order.size(), most_rows) + summary.loops_left_out; more != 0) {
+	if (const std::uint64_t more = order.size() - std::min(order.size(), max_rows) + summary.loops_left_out; more != 0) {
 		out += fmt::format("  … {} more loops\n", summary::thousands(more));
 	}
 	return out;
@@ -203,7 +203,7 @@ std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what,
 	const std::size_t all = lines.size();
 	std::erase_if(lines, [&](const LineTotals &line) { return line.ns * matters < all_.total_ns; });
 	std::vector<Cells> rows{{"where", "cause", "on", "stalls", "total", "longest", of_what}};
-	for (std::size_t i = 0; i < std::min(lines.size(), most_rows); i++) {
+	for (std::size_t i = 0; i < std::min(lines.size(), max_rows); i++) {
 		const LineTotals &line = lines[i];
 		rows.push_back({line.line.function.empty() ? "(place not known)" : shorten(summary::format_frame(line.line), max_place),
 		                std::string(name_of(line.cause)),
@@ -212,7 +212,7 @@ std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what,
 		                summary::percent(line.ns, loop_ns)});
 	}
 	std::string out = fitted_table(std::move(rows), palette, columns);
-	if (const std::size_t shown = std::min(lines.size(), most_rows); all > shown) {
+	if (const std::size_t shown = std::min(lines.size(), max_rows); all > shown) {
 		out += palette.faint(fmt::format("  … {}", summary::plural(all - shown, "more line"))) + '\n';
 	}
 	return out;

@@ -31,8 +31,8 @@ public:
 	[[nodiscard]] bool empty() const { return all_.count + standstills_.count == 0; }
 
 private:
-	static constexpr std::size_t most_rows = 15;
-	static constexpr std::size_t most_names = 4096;
+	static constexpr std::size_t max_rows = 15;
+	static constexpr std::size_t max_names = 4096;
 
 	struct Sum {
 		std::uint64_t count = 0;

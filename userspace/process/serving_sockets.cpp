@@ -148,8 +148,8 @@ std::optional<ServingSockets> serving_sockets(const ProcFs &procfs, std::uint32_
 		found.listening = tables.listening();
 		found.accepted = tables.accepted();
 	}
-	constexpr std::size_t most_queues = 16;
-	for (std::size_t i = 0; i < std::min(most_queues, descriptors->epolls.size()); i++) {
+	constexpr std::size_t max_queues = 16;
+	for (std::size_t i = 0; i < std::min(max_queues, descriptors->epolls.size()); i++) {
 		EventQueue queue;
 		queue.fd = static_cast<int>(descriptors->epolls[i]);
 		queue.watches = procfs.epoll_targets(pid, queue.fd);

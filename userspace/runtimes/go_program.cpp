@@ -54,14 +54,14 @@ bool is_go_program(const process::ProcFs &proc, std::uint32_t pid) {
 	if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64) {
 		return false;
 	}
-	constexpr std::uint16_t most_segments = 64;
-	constexpr std::uint64_t most_note_bytes = 4096;
-	for (std::uint16_t i = 0; i < std::min<std::uint16_t>(header->e_phnum, most_segments); i++) {
+	constexpr std::uint16_t max_segments = 64;
+	constexpr std::uint64_t max_note_bytes = 4096;
+	for (std::uint16_t i = 0; i < std::min<std::uint16_t>(header->e_phnum, max_segments); i++) {
 		const auto segment = read_at<Elf64_Phdr>(**file, header->e_phoff + std::uint64_t{i} * header->e_phentsize);
 		if (!segment || segment->p_type != PT_NOTE) {
 			continue;
 		}
-		std::vector<std::byte> notes(std::min<std::uint64_t>(segment->p_filesz, most_note_bytes));
+		std::vector<std::byte> notes(std::min<std::uint64_t>(segment->p_filesz, max_note_bytes));
 		if (has_go_note(std::span(notes).first((*file)->read_some(segment->p_offset, notes)))) {
 			return true;
 		}

@@ -33,7 +33,7 @@ Follower::Requests Follower::take_up() {
 	return found;
 }
 
-void Follower::look_at(const Requests &found) {
+void Follower::inspect(const Requests &found) {
 	for (const collector::FollowRequest &request : found) {
 		parts_.processes.forget_unseen(request.pid);
 		parts_.attach.inspect(request.pid);
@@ -42,7 +42,7 @@ void Follower::look_at(const Requests &found) {
 
 void Follower::go_on() {
 	if (discovery_) {
-		look_at(take_up());
+		inspect(take_up());
 	}
 }
 

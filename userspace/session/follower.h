@@ -29,7 +29,7 @@ public:
 	// Follows what discovery has found meanwhile, and inspects it.
 	void go_on();
 	// Inspects those that begin() has found: some may have ended unseen.
-	void look_at(const Requests &found);
+	void inspect(const Requests &found);
 	void on(const Candidate &candidate);
 	// It goes on to look for processes.
 	[[nodiscard]] bool discovers() const { return discovery_.has_value(); }

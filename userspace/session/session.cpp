@@ -138,7 +138,7 @@ Result<void> Session::begin() {
 		}
 	}
 	drain();
-	follower_.look_at(*found);
+	follower_.inspect(*found);
 	tick();
 	return {};
 }
@@ -164,7 +164,7 @@ LossCounts Session::losses() const {
 	return lost;
 }
 
-void Session::tell_status() {
+void Session::report_status() {
 	if (!outputs_.status(meter_.read(parts_, important_losses(losses())))) {
 		going_on_ = false;
 		end_.reader_gone = true;
@@ -197,7 +197,7 @@ void Session::run() {
 		}
 		if (monotonic_ns() >= next_status) {
 			next_status = monotonic_ns() + status_ns;
-			tell_status();
+			report_status();
 		}
 		if (got.stop && command_.obey(got.forward) == CommandEnd::Next::end) {
 			break;
@@ -236,7 +236,7 @@ FollowEnd Session::finish() {
 	parts_.standstills.finish();
 	parts_.tick.finish();
 	drain();
-	tell_status(); // what kept us from seeing, of a session that was shorter than the time between two of them, too
+	report_status(); // what kept us from seeing, of a session that was shorter than the time between two of them, too
 	write(summary());
 	end_.command_status = command_.status(parts_.processes.size() == 0);
 	end_.stalls = parts_.totals.stalls();

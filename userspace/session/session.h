@@ -56,7 +56,7 @@ private:
 	void write(const Record &record);
 	void drain(std::uint64_t until_ns = ~0ULL);
 	void tick();
-	void tell_status();
+	void report_status();
 	void wait_until(std::uint64_t time_ns);
 	[[nodiscard]] SessionSummary summary();
 	[[nodiscard]] LossCounts losses() const;

@@ -26,7 +26,7 @@ bool is_header(std::string_view file) {
 }
 
 // Where no frame is the application's own: what Node was asked for, else the innermost one.
-const NativeFrame *most_telling(const std::vector<NativeFrame> &frames) {
+const NativeFrame *most_meaningful(const std::vector<NativeFrame> &frames) {
 	const auto of_node = std::ranges::find_if(
 	    frames, [](const NativeFrame &frame) { return frame.function && frame.function->starts_with("node::"); });
 	return of_node != frames.end() ? &*of_node : frames.empty() ? nullptr : &frames.front();
@@ -113,7 +113,7 @@ std::string format_where(const Stall &stall) {
 	}
 	const NativeFrame *native = innermost_application_frame(stack->native);
 	if (native == nullptr) {
-		native = most_telling(stack->native);
+		native = most_meaningful(stack->native);
 	}
 	if (native == nullptr) {
 		return {};

@@ -146,14 +146,14 @@ TEST_CASE("a file that was renamed or removed is made again, with its first line
 	file.set_header("header");
 	CHECK(file.write("header", RecordFile::Kind::always, s));
 	fs::rename(path, folder / "old");
-	file.look_after(); // it has a name, and goes on there
+	file.maintain(); // it has a name, and goes on there
 	CHECK(file.write("one", RecordFile::Kind::always, s));
 	CHECK(file.reopen());
 	CHECK(file.write("two", RecordFile::Kind::always, s));
 	CHECK(text_of(folder / "old") == "header\none\n");
 	CHECK(text_of(path) == "header\ntwo\n");
 	fs::remove(path);
-	file.look_after();
+	file.maintain();
 	CHECK(file.write("three", RecordFile::Kind::always, s));
 	CHECK(text_of(path) == "header\nthree\n");
 	CHECK(file.lost() == 0);
@@ -165,12 +165,12 @@ TEST_CASE("a folder that is gone costs counted records until it is back") {
 	const std::string path = folder / "sub/r.jsonl";
 	RecordFile file = opened(path);
 	fs::remove_all(folder / "sub");
-	file.look_after();
+	file.maintain();
 	REQUIRE(file.take_trouble());
 	CHECK(file.write("lost", RecordFile::Kind::always, s));
 	CHECK(file.lost() == 1);
 	fs::create_directory(folder / "sub");
-	file.look_after();
+	file.maintain();
 	CHECK(file.write("kept", RecordFile::Kind::always, s));
 	CHECK(text_of(path) == "kept\n");
 	CHECK(file.lost() == 1);

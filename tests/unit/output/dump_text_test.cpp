@@ -28,13 +28,12 @@ std::vector<std::vector<std::uint32_t>> tids_of(const std::vector<ThreadGroup> &
 } // namespace
 
 TEST_CASE("the threads that tell most come first, and those that are alike are one group") {
-	CHECK(
-	    tids_of(in_telling_order(dump())) ==
-	    std::vector<std::vector<std::uint32_t>>{{4712}, {4713}, {4716}, {4711}, {4718}, {4730}, {4720, 4721, 4722, 4723, 4724}});
+	CHECK(tids_of(in_shown_order(dump())) == std::vector<std::vector<std::uint32_t>>{
+	                                             {4712}, {4713}, {4716}, {4711}, {4718}, {4730}, {4720, 4721, 4722, 4723, 4724}});
 	Dump no_deadlock = dump();
 	no_deadlock.deadlock.reset();
-	CHECK(in_telling_order(no_deadlock).size() == 7);
-	CHECK(in_telling_order(Dump{}).empty());
+	CHECK(in_shown_order(no_deadlock).size() == 7);
+	CHECK(in_shown_order(Dump{}).empty());
 }
 
 TEST_CASE("threads that differ in their state or their stack are told apart") {
@@ -46,15 +45,15 @@ TEST_CASE("threads that differ in their state or their stack are told apart") {
 	two.threads.push_back(thread);
 	thread.tid = 3;
 	two.threads.push_back(thread);
-	CHECK(in_telling_order(two).size() == 1);
+	CHECK(in_shown_order(two).size() == 1);
 	two.threads[1].stack->native[0].offset = 0x14;
-	CHECK(in_telling_order(two).size() == 2);
+	CHECK(in_shown_order(two).size() == 2);
 	two.threads[1] = two.threads[0];
 	two.threads[1].state = ThreadView::State::stopped;
-	CHECK(in_telling_order(two).size() == 2);
+	CHECK(in_shown_order(two).size() == 2);
 	two.threads[1] = two.threads[0];
 	two.threads[1].moved = true;
-	CHECK(in_telling_order(two).size() == 2);
+	CHECK(in_shown_order(two).size() == 2);
 }
 
 TEST_CASE("a dump in words") {
@@ -142,7 +141,7 @@ TEST_CASE("only what waits for the same thing is one group") {
 		    SocketResource{5, "tcp", "127.0.0.1:1", i == 2 ? "127.0.0.1:9001" : "127.0.0.1:9000", {}, "ESTABLISHED", {}}};
 		two.threads.push_back(thread);
 	}
-	CHECK(tids_of(in_telling_order(two)) == std::vector<std::vector<std::uint32_t>>{{4}, {2, 3}});
+	CHECK(tids_of(in_shown_order(two)) == std::vector<std::vector<std::uint32_t>>{{4}, {2, 3}});
 }
 
 TEST_CASE("threads that wait for work come last, native ones in a line") {
@@ -158,7 +157,7 @@ TEST_CASE("threads that wait for work come last, native ones in a line") {
 	dump.threads[1].tid = 8;
 	dump.threads[2].tid = 9;
 	dump.threads[2].stack->native = {{"shop::wait()", "/srv/shop", 0x10, {}, {}}};
-	CHECK(in_telling_order(dump).front().front()->tid == 9);
+	CHECK(in_shown_order(dump).front().front()->tid == 9);
 	const std::string text = dump_text(dump, StallStyle{});
 	CHECK(text.find("2 threads wait for work: V8Worker ×2 (-v shows them)") != std::string::npos);
 	CHECK(text.find("7 V8Worker") == std::string::npos);

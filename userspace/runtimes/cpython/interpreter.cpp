@@ -15,7 +15,7 @@ namespace loopsnoop::runtimes::cpython {
 namespace {
 
 // 32 MiB: the states of 10,000 threads, and the frames of most.
-constexpr PageCache::Limits of_one_look{8192, std::chrono::seconds(2)};
+constexpr PageCache::Limits of_one_snapshot{8192, std::chrono::seconds(2)};
 
 // Both C libraries begin a thread's control block, where the fs base points, with its own address (glibc tcbhead_t.tcb,
 // sysdeps/x86_64/nptl/tls.h; musl struct pthread.self, src/internal/pthread_impl.h).
@@ -26,7 +26,7 @@ bool is_control_block(const process::Memory &memory, std::uint64_t thread_id) {
 // A version's table may not hold for a build that was patched, and a symbol may lie: what the offsets lead to must look like
 // threads before anything is believed.
 bool leads_to_threads(const process::Memory &memory, const Offsets &offsets, std::uint64_t runtime) {
-	const auto threads = walk_threads(PageCache(memory, of_one_look), offsets, runtime);
+	const auto threads = walk_threads(PageCache(memory, of_one_snapshot), offsets, runtime);
 	return std::ranges::any_of(threads, [&](const ThreadState &thread) { return is_control_block(memory, thread.thread_id); });
 }
 
@@ -102,7 +102,7 @@ std::uint64_t Interpreter::native_id(const process::Memory &memory, const Thread
 	           : 0;
 }
 
-std::vector<ThreadState> Interpreter::threads() const { return threads(PageCache(*memory_, of_one_look)); }
+std::vector<ThreadState> Interpreter::threads() const { return threads(PageCache(*memory_, of_one_snapshot)); }
 
 SourceFrame Interpreter::View::begin_of(const process::Memory &now, std::uint64_t code) const {
 	constexpr std::uint64_t first_unit = 0;
@@ -111,13 +111,13 @@ SourceFrame Interpreter::View::begin_of(const process::Memory &now, std::uint64_
 }
 
 std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer) const {
-	const PageCache pages(*memory_, of_one_look);
+	const PageCache pages(*memory_, of_one_snapshot);
 	return thread_state(tid, thread_pointer, threads(pages), pages);
 }
 
 std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer,
                                                        std::span<const ThreadState> among) const {
-	return thread_state(tid, thread_pointer, among, PageCache(*memory_, of_one_look));
+	return thread_state(tid, thread_pointer, among, PageCache(*memory_, of_one_snapshot));
 }
 
 std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer,
@@ -145,7 +145,7 @@ std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::u
 
 std::vector<PythonFrameRef> Interpreter::frames(std::uint64_t thread_state) const {
 	std::vector<PythonFrameRef> found;
-	for (const PlacedFrame &placed : walk_frames(PageCache(*memory_, of_one_look), offsets_.frames, thread_state)) {
+	for (const PlacedFrame &placed : walk_frames(PageCache(*memory_, of_one_snapshot), offsets_.frames, thread_state)) {
 		found.push_back(placed.frame);
 	}
 	return found;
@@ -174,7 +174,7 @@ void Interpreter::prefetch(const PageCache &pages, std::span<const std::uint64_t
 }
 
 Interpreter::NamedFrames Interpreter::named_frames(std::uint64_t thread_state) {
-	return named_frames(thread_state, PageCache(*memory_, of_one_look));
+	return named_frames(thread_state, PageCache(*memory_, of_one_snapshot));
 }
 
 Interpreter::NamedFrames Interpreter::named_frames(std::uint64_t thread_state, const process::Memory &memory) {
@@ -200,7 +200,7 @@ Interpreter::NamedFrames Interpreter::named_frames(std::uint64_t thread_state, c
 }
 
 std::optional<ImportLock> Interpreter::import_lock(std::uint64_t thread_state, std::uint64_t wakeup) {
-	const PageCache pages(*memory_, of_one_look);
+	const PageCache pages(*memory_, of_one_snapshot);
 	const auto placed = walk_frames(pages, offsets_.frames, thread_state);
 	if (placed.empty()) {
 		return std::nullopt;
@@ -227,7 +227,7 @@ std::optional<ImportLock> Interpreter::import_lock(std::uint64_t thread_state, s
 }
 
 std::optional<std::uint64_t> Interpreter::joined_thread(std::uint64_t thread_state) {
-	const PageCache pages(*memory_, of_one_look);
+	const PageCache pages(*memory_, of_one_snapshot);
 	const auto placed = walk_frames(pages, offsets_.frames, thread_state);
 	if (placed.empty() || !is_thread_join(codes_.resolve(pages, placed.front().frame))) {
 		return std::nullopt;
@@ -240,7 +240,7 @@ std::multimap<std::uint64_t, std::uint32_t> Interpreter::threads_in_with(const s
 	constexpr auto enough = std::chrono::milliseconds(100);
 	const auto until = std::chrono::steady_clock::now() + enough;
 	std::multimap<std::uint64_t, std::uint32_t> found;
-	const PageCache pages(*memory_, of_one_look);
+	const PageCache pages(*memory_, of_one_snapshot);
 	for (const ThreadState &thread : threads(pages)) {
 		const auto frames = walk_frames(pages, offsets_.frames, thread.address);
 		const auto in_with = objects_in_with(pages, offsets_, frames, objects);
@@ -256,7 +256,7 @@ std::multimap<std::uint64_t, std::uint32_t> Interpreter::threads_in_with(const s
 }
 
 std::vector<SourceFrame> Interpreter::resolve(std::span<const PythonFrameRef> frames) {
-	const PageCache pages(*memory_, of_one_look);
+	const PageCache pages(*memory_, of_one_snapshot);
 	codes_.prefetch(pages, frames);
 	std::vector<SourceFrame> resolved;
 	resolved.reserve(frames.size());

@@ -14,7 +14,7 @@ namespace loopsnoop::runtimes::cpython {
 
 namespace {
 
-constexpr std::size_t most_words = 64; // of locals and stack of one frame
+constexpr std::size_t max_frame_words = 64; // of locals and stack of one frame
 
 constexpr std::uint64_t type_name = 24; // PyTypeObject.tp_name
 
@@ -35,8 +35,8 @@ bool is_of_type(const process::Memory &memory, std::uint64_t type, std::string_v
 
 std::uint64_t self_of_exit(const process::Memory &memory, std::uint64_t address, const std::set<std::uint64_t> &objects) {
 	const auto method = memory.read_value<BoundMethod>(address);
-	constexpr std::uint64_t most_references = 1U << 16U; // what is freed has a pointer there, or nothing
-	if (!method || !objects.contains(method->self) || method->references == 0 || method->references > most_references ||
+	constexpr std::uint64_t max_references = 1U << 16U; // what is freed has a pointer there, or nothing
+	if (!method || !objects.contains(method->self) || method->references == 0 || method->references > max_references ||
 	    !is_of_type(memory, method->type, "builtin_function_or_method")) {
 		return 0;
 	}
@@ -54,7 +54,7 @@ bool is_exit_descriptor(const process::Memory &memory, const Offsets &offsets, s
 
 std::vector<std::uint64_t> words_of(const process::Memory &memory, const Offsets &offsets, std::uint64_t frame) {
 	const std::uint64_t begin = frame + offsets.frame_locals;
-	std::size_t count = most_words;
+	std::size_t count = max_frame_words;
 	if (offsets.frame_stack_pointer) {
 		const std::uint64_t top = memory.read_value<std::uint64_t>(frame + *offsets.frame_stack_pointer).value_or(0);
 		if (top < begin) {
@@ -62,7 +62,7 @@ std::vector<std::uint64_t> words_of(const process::Memory &memory, const Offsets
 		}
 		count = std::min<std::size_t>(count, (top - begin) / sizeof(std::uint64_t));
 	}
-	std::array<std::uint64_t, most_words> words{};
+	std::array<std::uint64_t, max_frame_words> words{};
 	const std::size_t bytes = memory.read_some(begin, std::as_writable_bytes(std::span(words).first(count)));
 	return {words.begin(), words.begin() + static_cast<std::ptrdiff_t>(bytes / sizeof(std::uint64_t))};
 }

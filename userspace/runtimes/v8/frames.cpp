@@ -13,13 +13,13 @@ namespace loopsnoop::runtimes::v8 {
 
 namespace {
 
-constexpr std::uint32_t most_name = 500;
-constexpr std::uint32_t most_path = 4096;
+constexpr std::uint32_t max_name = 500;
+constexpr std::uint32_t max_path = 4096;
 // Objects that have moved make room for others at their addresses.
 constexpr std::uint64_t believed_ns = 2'000'000'000;
-constexpr std::size_t most_known = 4096;
+constexpr std::size_t max_known = 4096;
 // ScopeInfo keeps the names of so many locals in itself, otherwise one pointer to a table (kScopeInfoMaxInlinedLocalNamesSize).
-constexpr std::int32_t most_inlined = 75;
+constexpr std::int32_t max_inlined = 75;
 constexpr std::int32_t scope_tail = 12; // words after the locals, that may hold the name and the position
 
 struct Scope {
@@ -51,7 +51,7 @@ std::optional<Scope> read_scope(const Heap &heap, const Layout &layout, std::uin
 	if (first == layout.scope_locals + 3) {
 		found.start = position(layout.scope_locals + 1); // V8 since 12: before the locals, always there
 	}
-	first += *locals < most_inlined ? 2 * *locals : 1 + *locals;
+	first += *locals < max_inlined ? 2 * *locals : 1 + *locals;
 	for (std::int32_t i = 0; i < scope_tail; i++) {
 		const auto word = at(first + i);
 		if (!word) {
@@ -65,7 +65,7 @@ std::optional<Scope> read_scope(const Heap &heap, const Layout &layout, std::uin
 			found.start = position(first + i - 2);
 		}
 		if (found.name.empty() && heap.is_string(*word)) {
-			found.name = heap.text(*word, most_name).value_or("");
+			found.name = heap.text(*word, max_name).value_or("");
 		}
 		if (heap.is(*word, layout.scope_type) || (!ended && found.start)) {
 			break; // the outer scope: nothing after it is of this function
@@ -107,7 +107,7 @@ std::optional<SourceFrame> Frames::name(std::uint64_t function) {
 		return std::nullopt;
 	}
 	const std::uint64_t now = monotonic_ns();
-	if (known_.size() > most_known) {
+	if (known_.size() > max_known) {
 		known_.clear();
 	}
 	Named &named = known_[{*shared, *name, *script}];
@@ -123,7 +123,7 @@ std::optional<SourceFrame> Frames::read(std::uint64_t name, std::uint64_t script
 		return std::nullopt; // one of V8's own functions, which are no frames to a person
 	}
 	const auto path = heap.word(script, layout_.script_name);
-	auto file = path ? heap.text(*path, most_path) : std::nullopt;
+	auto file = path ? heap.text(*path, max_path) : std::nullopt;
 	if (!file || file->empty()) {
 		return std::nullopt;
 	}
@@ -140,7 +140,7 @@ std::optional<SourceFrame> Frames::read(std::uint64_t name, std::uint64_t script
 			start = scope->start;
 		}
 	} else if (heap.is_string(name)) {
-		frame.function = heap.text(name, most_name).value_or("");
+		frame.function = heap.text(name, max_name).value_or("");
 	}
 	if (frame.function.empty()) {
 		frame.function = "(anonymous)";

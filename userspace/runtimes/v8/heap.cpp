@@ -12,8 +12,8 @@ namespace loopsnoop::runtimes::v8 {
 
 namespace {
 
-constexpr int most_steps = 8;                          // of strings that are a part of, or stand for, another
-constexpr std::uint32_t most_position = 64U << 20U;    // a script that is longer has no lines
+constexpr int max_steps = 8;                           // of strings that are a part of, or stand for, another
+constexpr std::uint32_t max_position = 64U << 20U;     // a script that is longer has no lines
 constexpr std::size_t piece = 64UL << 10U;             // bytes read at once
 constexpr std::int32_t external_data = sizeof(void *); // from the resource on: where its characters are (v8.h, ExternalString)
 
@@ -56,7 +56,7 @@ bool Heap::is_string(std::uint64_t object) const {
 std::optional<Heap::Flat> Heap::flat(std::uint64_t string) const {
 	std::uint32_t skipped = 0;
 	std::optional<std::uint32_t> wanted;
-	for (int step = 0; step < most_steps; step++) {
+	for (int step = 0; step < max_steps; step++) {
 		const auto kind = type(string);
 		if (!kind || (*kind & static_cast<std::uint16_t>(layout_.not_string_mask)) != 0) {
 			return std::nullopt;
@@ -131,7 +131,7 @@ std::optional<std::string> Heap::text(std::uint64_t string, std::uint32_t most) 
 
 std::optional<int> Heap::lines_before(std::uint64_t string, std::uint32_t position) const {
 	const auto found = flat(string);
-	if (!found || position > found->length || position > most_position) {
+	if (!found || position > found->length || position > max_position) {
 		return std::nullopt;
 	}
 	const std::size_t width = found->one_byte ? 1 : 2;
