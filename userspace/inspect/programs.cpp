@@ -26,21 +26,22 @@ constexpr std::uint64_t seldom_pause_ns = 600'000'000'000;
 } // namespace
 
 Programs::Program &Programs::entry(std::uint32_t pid) {
-	constexpr std::uint64_t valid_ns = 100'000'000; // stalls may end by the thousand
-	const std::uint64_t now = monotonic_ns();
 	auto known = programs_.try_emplace(pid).first;
-	if (now >= known->second.next_start_ns) {
-		const auto status = proc_.status(pid);
-		if (status && known->second.start_ticks != 0 && status->start_time_ticks != known->second.start_ticks) {
-			replaced_.push_back(programs_.extract(known)); // somebody may be reading with it
-			known = programs_.try_emplace(pid).first;
-		}
-		if (status) {
-			known->second.start_ticks = status->start_time_ticks;
-		}
-		known->second.next_start_ns = now + valid_ns;
+	if (!known->second.followed && known->second.identity.is_another(proc_, pid)) {
+		replaced_.push_back(programs_.extract(known)); // somebody may be reading with it
+		known = programs_.try_emplace(pid).first;
+		(void)known->second.identity.is_another(proc_, pid);
 	}
 	return known->second;
+}
+
+void Programs::exec(std::uint32_t pid) {
+	const auto known = programs_.find(pid);
+	const bool followed = known != programs_.end() && known->second.followed;
+	forget(pid);
+	if (followed) {
+		follow(pid);
+	}
 }
 
 std::string Programs::comm(std::uint32_t pid) { return comm(pid, entry(pid)); }
@@ -152,7 +153,7 @@ void Programs::forget_gone() {
 	replaced_.clear();
 	std::erase_if(programs_, [&](const auto &entry) { return !proc_.exists(entry.first); });
 	for (auto &[pid, program] : programs_) {
-		program.next_start_ns = 0; // who is there under that pid is asked when somebody asks for the program
+		program.identity.expire(); // who is there under that pid is asked when somebody asks for the program
 	}
 }
 

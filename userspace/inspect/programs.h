@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "model/session.h"
+#include "process/pid_identity.h"
 #include "process/procfs.h"
 #include "runtimes/cpython/interpreter.h"
 #include "runtimes/v8/frames.h"
@@ -49,13 +50,16 @@ public:
 	// Forgets the processes that are gone, and those whose pid is another's by now; of those that are not followed nobody tells.
 	// To be called while nobody holds an interpreter or V8's frames.
 	void forget_gone();
-	void exec(std::uint32_t pid) { programs_.erase(pid); }
+	// Its end and its exec are reported to us from now on, so whose pid it is need not be asked.
+	void follow(std::uint32_t pid) { entry(pid).followed = true; }
+	void unfollow(std::uint32_t pid) { entry(pid).followed = false; }
+	void exec(std::uint32_t pid);
 	void forget(std::uint32_t pid) { programs_.erase(pid); }
 
 private:
 	struct Program {
-		std::uint64_t start_ticks = 0;   // ProcessStatus::start_time_ticks; 0: not known
-		std::uint64_t next_start_ns = 0; // when that is compared again
+		process::PidIdentity identity;
+		bool followed = false;
 		std::string comm;
 		ProcessName name;
 		std::string program_name; // of its script or program, whatever unit it is in

@@ -38,8 +38,13 @@ struct ProcessFacts {
 		programs.set_comm(pid, comm);
 		history.exec(pid, comm);
 	}
-	// After an exec it is for discovery to say whether the process is followed on: nobody looks at its CPU limits until then.
-	void left(std::uint32_t pid) { throttling.forget(pid); }
+	// It is followed from now on.
+	void began(std::uint32_t pid) { programs.follow(pid); }
+	// After an exec it is for discovery to say whether the process is followed on: nobody reads its CPU limits until then.
+	void left(std::uint32_t pid) {
+		throttling.forget(pid);
+		programs.unfollow(pid);
+	}
 	// The process has ended: whoever gets its pid is another one.
 	void ended(const ProcessExit &exit) {
 		history.ended(exit);

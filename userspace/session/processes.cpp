@@ -38,7 +38,11 @@ Process *Processes::find(std::uint32_t pid) {
 }
 
 Process &Processes::entry(std::uint32_t pid) {
-	Process &process = processes_[pid];
+	const auto [known, is_new] = processes_.try_emplace(pid);
+	Process &process = known->second;
+	if (is_new) {
+		facts_.began(pid);
+	}
 	if (process.start_ticks == 0) {
 		if (const auto status = context_.proc.status(pid)) {
 			process.start_ticks = status->start_time_ticks;

@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "base/clock.h"
 #include "elf/work_limit.h"
@@ -16,7 +15,6 @@ namespace {
 
 constexpr std::size_t max_processes = 32;
 constexpr std::uint64_t perf_map_interval_ns = 100'000'000;
-constexpr std::uint64_t start_interval_ns = 100'000'000;       // stacks may come by the thousand
 constexpr std::size_t max_perf_map_bytes = 8ULL * 1024 * 1024; // one of a quarter million names has 6
 
 } // namespace
@@ -56,24 +54,9 @@ Stack Symbolizer::native_and_kernel(const RawStack &raw, std::vector<std::uint64
 	return stack;
 }
 
-// The process that has the pid is another one than before. Nobody tells of wakers and peers that are not followed.
-bool Symbolizer::is_another(Process &process, std::uint32_t pid) const {
-	const std::uint64_t now = monotonic_ns();
-	if (process.start_checked_ns != 0 && now - process.start_checked_ns < start_interval_ns) {
-		return false;
-	}
-	process.start_checked_ns = now;
-	const auto status = procfs_.status(pid);
-	if (!status) {
-		return false; // it has ended: its last stacks are told by what was read
-	}
-	const std::uint64_t before = std::exchange(process.start_ticks, status->start_time_ticks);
-	return before != 0 && before != process.start_ticks;
-}
-
 Symbolizer::Process &Symbolizer::process_of(std::uint32_t pid) {
 	auto known = processes_.find(pid);
-	if (known != processes_.end() && is_another(*known->second, pid)) {
+	if (known != processes_.end() && known->second->identity.is_another(procfs_, pid)) {
 		processes_.erase(known);
 		known = processes_.end();
 	}
@@ -84,7 +67,7 @@ Symbolizer::Process &Symbolizer::process_of(std::uint32_t pid) {
 			}));
 		}
 		known = processes_.emplace(pid, std::make_unique<Process>(procfs_, modules_, pid)).first;
-		(void)is_another(*known->second, pid); // learns its start time
+		(void)known->second->identity.is_another(procfs_, pid);
 	}
 	known->second->last_used = ++stack_number_;
 	return *known->second;

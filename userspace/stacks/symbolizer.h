@@ -9,6 +9,7 @@
 
 #include "model/capture.h"
 #include "model/stack.h"
+#include "process/pid_identity.h"
 #include "process/procfs.h"
 #include "stacks/address_space.h"
 #include "stacks/kernel_symbols.h"
@@ -47,12 +48,10 @@ private:
 		AddressSpace space;
 		PerfMap perf_map;
 		std::uint64_t perf_map_checked_ns = 0;
-		std::uint64_t start_ticks = 0; // ProcessStatus::start_time_ticks; 0: not known
-		std::uint64_t start_checked_ns = 0;
+		process::PidIdentity identity;
 		std::uint64_t last_used = 0;
 	};
 
-	[[nodiscard]] bool is_another(Process &process, std::uint32_t pid) const;
 	[[nodiscard]] Process &process_of(std::uint32_t pid);
 	// Innermost first: what was inlined at that place, then the function itself.
 	[[nodiscard]] std::vector<NativeFrame> native_frames(Process &process, std::uint32_t pid, const UnwoundFrame &frame);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "process/procfs.h"
+
+namespace loopsnoop::process {
+
+// Whose pid it is: of processes whose end nobody reports to us. One for each pid and for what is kept of it; one thread.
+class PidIdentity {
+public:
+	// True: another process has the pid than when that was last asked. The first time it learns which one has it. /proc is read
+	// each 100 ms at most, because stalls and stacks may come by the thousand. Of one that is gone: false.
+	[[nodiscard]] bool is_another(const ProcFs &procfs, std::uint32_t pid);
+	// /proc is read the next time, however soon that is.
+	void expire() { next_ns_ = 0; }
+
+private:
+	std::uint64_t start_ticks_ = 0; // ProcessStatus::start_time_ticks; 0: not known
+	std::uint64_t next_ns_ = 0;
+};
+
+} // namespace loopsnoop::process
