@@ -19,6 +19,7 @@
 
 #include "base/unique_fd.h"
 #include "catch.h"
+#include "child.h"
 #include "fixture.h"
 #include "process/memory.h"
 #include "process/peer_finder.h"
@@ -29,46 +30,6 @@ using namespace loopsnoop::process;
 namespace {
 
 std::uint32_t own_pid() { return static_cast<std::uint32_t>(::getpid()); }
-
-// Runs `body` in a forked process, then sleeps until killed. `wait_ready` returns once the body is through.
-class Child {
-public:
-	explicit Child(const std::function<bool()> &body) {
-		std::array<int, 2> ready{};
-		REQUIRE(::pipe2(ready.data(), O_CLOEXEC) == 0);
-		pid_ = ::fork();
-		REQUIRE(pid_ >= 0);
-		if (pid_ == 0) {
-			const char answer = body() ? 'y' : 'n';
-			static_cast<void>(::write(ready[1], &answer, 1));
-			::close(ready[0]);
-			::close(ready[1]);
-			::alarm(60); // outlives no crashed test by much
-			for (;;) {
-				::pause();
-			}
-		}
-		::close(ready[1]);
-		ready_ = UniqueFd(ready[0]);
-	}
-	Child(const Child &) = delete;
-	Child &operator=(const Child &) = delete;
-	Child(Child &&) = delete;
-	Child &operator=(Child &&) = delete;
-	~Child() {
-		::kill(pid_, SIGKILL);
-		::waitpid(pid_, nullptr, 0);
-	}
-	[[nodiscard]] bool wait_ready() const {
-		char answer = 'n';
-		return ::read(ready_.get(), &answer, 1) == 1 && answer == 'y';
-	}
-	[[nodiscard]] std::uint32_t pid() const { return static_cast<std::uint32_t>(pid_); }
-
-private:
-	pid_t pid_ = -1;
-	UniqueFd ready_;
-};
 
 sockaddr_in loopback(std::uint16_t port) {
 	sockaddr_in address{};
