@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "analysis/frame_names.h"
+#include "model/poll_calls.h"
 
 namespace loopsnoop::analysis {
 
@@ -103,9 +104,6 @@ bool minds_others(const Stack &stack) {
 // Calls in which a program waits for whatever comes: signals, or a customer's connection.
 constexpr std::array<std::string_view, 5> open_ended_calls{"rt_sigsuspend", "rt_sigtimedwait", "pause", "accept", "accept4"};
 
-constexpr std::array<std::string_view, 7> poll_calls{"poll",       "ppoll",       "select",      "pselect6",
-                                                     "epoll_wait", "epoll_pwait", "epoll_pwait2"};
-
 constexpr std::array<std::string_view, 4> read_calls{"read", "recvfrom", "recvmsg", "recvmmsg"};
 
 // Internal names of glibc are there with its debug symbols only: then the caller's tells. The launchers of the JVM and of C++.
@@ -154,7 +152,7 @@ bool is_designed(const Wait &wait, const ProcessShape &shape) {
 		return true;
 	}
 	// One whose workers serve waits for what they and signals tell it: gunicorn's master on its own pipe.
-	if (shape.has_workers && wait.syscall && is_one_of(*wait.syscall, poll_calls)) {
+	if (shape.has_workers && wait.syscall && (is_set_poll_call(*wait.syscall) || is_epoll_call(*wait.syscall))) {
 		return true;
 	}
 	if (wait.cause == Cause::child) {

@@ -35,17 +35,6 @@ ById by_id(const TaskLoop &loop) {
 	return tasks;
 }
 
-// Tasks that wait_for() has made of a pool's own call (CPython up to 3.11): who awaits them stands for them.
-std::set<TaskId> parts_of_pool_waits(const TaskLoop &loop) {
-	std::set<TaskId> parts;
-	for (const Task &task : loop.tasks) {
-		if (task.waits_for && task.waits_for->kind == WaitsForKind::pool) {
-			parts.insert(task.waits_for->tasks.begin(), task.waits_for->tasks.end());
-		}
-	}
-	return parts;
-}
-
 bool is_of_asyncio(const SourceFrame &frame) { return frame.file.find("/asyncio/") != std::string::npos; }
 
 // The application's own code awaits the bare future itself; a library that does (a server that reads the next request, say) most

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,7 +75,8 @@ struct WaitsFor {
 	std::uint64_t address = 0;            // of the object that is waited for, 0: not known. Tasks that share it wait for the same
 	std::string type;                     // "asyncio.Lock", "asyncpg's pool"; empty: not known
 	std::optional<std::uint64_t> waiters; // how many wait for that object, this one included
-	std::optional<std::int64_t> ends_in_ns; // a sleep, or a time-out around the wait; below 0: overdue; unset: none is known
+	std::optional<std::int64_t> ends_in_ns; // a sleep, or a time-out around the wait (its whole length where no more is known);
+	                                        // below 0: overdue; unset: none is known
 	std::optional<Resource> resource;       // of a socket, or of a child process
 	std::optional<std::uint32_t> tid;       // the worker that runs an executor's call
 	std::string thread;                     // its name
@@ -128,6 +130,10 @@ struct TaskLoop {
 	std::optional<std::int64_t> next_timer_in_ns; // of the earliest of those; below 0: overdue
 	std::vector<Task> tasks;
 };
+
+// Tasks that wait_for() has made of a pool's own call (CPython up to 3.11): who awaits them waits for the pool, and stands for
+// them.
+[[nodiscard]] std::set<TaskId> parts_of_pool_waits(const TaskLoop &loop);
 
 // One look at all tasks of a process.
 struct TaskSnapshot {

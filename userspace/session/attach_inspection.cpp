@@ -8,6 +8,7 @@
 
 #include "analysis/loop_marks.h"
 #include "discovery/loop_evidence.h"
+#include "model/poll_calls.h"
 
 namespace loopsnoop::session {
 
@@ -30,12 +31,12 @@ bool looks_like_own_poll(const RawWait &wait) {
 
 bool is_in_poll_call(const ThreadSnapshot &snapshot) {
 	const auto name = inspect::Resolver::syscall_text(snapshot.syscall);
-	return name == "poll" || name == "ppoll" || name == "select" || name == "pselect6";
+	return name && is_set_poll_call(*name);
 }
 
 bool is_in_epoll_call(const ThreadSnapshot &snapshot) {
 	const auto name = inspect::Resolver::syscall_text(snapshot.syscall);
-	return name == "epoll_wait" || name == "epoll_pwait" || name == "epoll_pwait2";
+	return name && is_epoll_call(*name);
 }
 
 bool is_readable(const ThreadSnapshot &snapshot) { return !snapshot.running && snapshot.stack.have_registers; }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -21,12 +22,6 @@ std::vector<SourceFrame> frames_of(const Task &task) { return {task.stack.rbegin
 using Places = std::unordered_map<TaskId, std::size_t>; // of tasks in their loop
 
 bool waits_for_pool(const Task &task) { return task.waits_for && task.waits_for->kind == WaitsForKind::pool; }
-
-// A task that wait_for() has made of a call: who awaits it waits for what it waits for.
-bool is_part_of_wait(const TaskLoop &loop, const Task &task, const Places &places) {
-	const auto awaiter = task.awaited_by.size() == 1 ? places.find(task.awaited_by.front()) : places.end();
-	return awaiter != places.end() && waits_for_pool(loop.tasks[awaiter->second]);
-}
 
 // Up to 3.11 wait_for() makes a task of what it waits for: the call of a pool's goes on in there.
 void join_pool_waits(TaskLoop &loop, const std::vector<const RawTask *> &raw, WaitReader &waits, const Places &places) {
@@ -47,7 +42,7 @@ void join_pool_waits(TaskLoop &loop, const std::vector<const RawTask *> &raw, Wa
 	}
 }
 
-void add_holders(ObjectReader &reader, TaskLoop &loop, const std::vector<const RawTask *> &raw, const Places &places) {
+void add_holders(ObjectReader &reader, TaskLoop &loop, const std::vector<const RawTask *> &raw) {
 	const auto is_held = [](const Task &task) {
 		const auto kind = task.waits_for ? task.waits_for->kind : WaitsForKind::future;
 		return kind == WaitsForKind::lock || kind == WaitsForKind::semaphore || kind == WaitsForKind::pool;
@@ -65,10 +60,11 @@ void add_holders(ObjectReader &reader, TaskLoop &loop, const std::vector<const R
 	}
 	std::vector<std::vector<std::uint64_t>> inside(raw.size());
 	std::vector<std::vector<std::uint64_t>> used(raw.size());
+	const std::set<TaskId> parts = parts_of_pool_waits(loop);
 	const bool any_pool = std::ranges::any_of(loop.tasks, waits_for_pool);
 	for (std::size_t i = 0; i < raw.size(); ++i) {
 		inside[i] = with_objects(reader, raw[i]->chain);
-		if (any_pool && !waits_for_pool(loop.tasks[i]) && !is_part_of_wait(loop, loop.tasks[i], places)) {
+		if (any_pool && !waits_for_pool(loop.tasks[i]) && !parts.contains(loop.tasks[i].id)) {
 			used[i] = library_objects(reader, raw[i]->chain, frames_of(loop.tasks[i]));
 		}
 	}
@@ -141,7 +137,7 @@ void join_tasks(ObjectReader &reader, WaitReader &waits, TaskLoop &loop, const s
 			}
 		}
 	}
-	add_holders(reader, loop, its, places);
+	add_holders(reader, loop, its);
 }
 
 } // namespace loopsnoop::runtimes::cpython::asyncio
