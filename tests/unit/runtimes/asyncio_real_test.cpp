@@ -72,7 +72,7 @@ std::string name_by_id(const TaskSnapshot &snapshot, TaskId id) {
 	return "not there";
 }
 
-void check_task(const TaskSnapshot &snapshot, const Expected &expected) {
+void check_task(const TaskSnapshot &snapshot, const Expected &expected, bool uvloop) {
 	INFO("task " << expected.name);
 	const Task *task = find_task(snapshot, expected.name);
 	REQUIRE(task);
@@ -106,7 +106,8 @@ void check_task(const TaskSnapshot &snapshot, const Expected &expected) {
 	}
 	constexpr std::int64_t second = 1'000'000'000;
 	const std::map<std::string, std::int64_t> ends{{"sleep", 5000}, {"timeout", 4000}};
-	if (const auto end = ends.find(expected.name); end != ends.end()) {
+	// When a sleep began, and so when it ends, only its timer says: uvloop's cannot be read.
+	if (const auto end = ends.find(expected.name); end != ends.end() && !(uvloop && expected.name == "sleep")) {
 		REQUIRE(task->waits_for->ends_in_ns);
 		CHECK(*task->waits_for->ends_in_ns <= end->second * second);
 		CHECK(*task->waits_for->ends_in_ns > (end->second - 100) * second);
@@ -137,8 +138,10 @@ void check_all(const std::string &python_name, const std::string &variant) {
 	for (const std::string &line : *lines) {
 		const auto parts = split(line, '\t');
 		if (parts.size() >= 7 && parts[0] == "task") {
-			check_task(snapshot, {parts[1], parts[2], parts[3], parts[4], parts[5], parts[6],
-			                      parts.size() > 7 ? split(parts[7], ',') : std::vector<std::string>()});
+			check_task(snapshot,
+			           {parts[1], parts[2], parts[3], parts[4], parts[5], parts[6],
+			            parts.size() > 7 ? split(parts[7], ',') : std::vector<std::string>()},
+			           uvloop);
 			++checked;
 		} else if (parts.size() == 2 && parts[0] == "count") {
 			count = std::stoul(parts[1]);

@@ -237,11 +237,8 @@ std::optional<std::int64_t> WaitReader::ends_by_frames(const RawTask &task, std:
 		}
 	}
 	for (std::size_t i = 0; i < std::min(frames.size(), task.chain.links.size()); ++i) {
-		if (!frames[i].file.ends_with("/asyncio/tasks.py")) {
-			continue;
-		}
-		if (frames[i].function == "wait_for" || frames[i].function == "sleep") {
-			take(local(reader_, task.chain.links[i], frames[i].function == "sleep" ? 0 : 1), 0);
+		if (frames[i].function == "wait_for" && frames[i].file.ends_with("/asyncio/tasks.py")) {
+			take(local(reader_, task.chain.links[i], 1), 0);
 		}
 	}
 	return ends;

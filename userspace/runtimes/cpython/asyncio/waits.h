@@ -49,7 +49,7 @@ private:
 	[[nodiscard]] std::uint64_t transport_of(std::uint64_t object);
 	[[nodiscard]] WaitsFor by_future(std::uint64_t waiter);
 	// Of a loop whose timers cannot be read (uvloop's are written in C): when it ends at the latest, by the block of a time-out
-	// (asyncio's, async_timeout's, a scope of anyio's) or by what asyncio.wait_for() or sleep() was given.
+	// (asyncio's, async_timeout's, a scope of anyio's) or by what asyncio.wait_for() was given.
 	[[nodiscard]] std::optional<std::int64_t> ends_by_frames(const RawTask &task, std::span<const SourceFrame> frames,
 	                                                         std::uint64_t now_ns);
 	void executor_call(std::uint64_t waiter, std::span<const Worker> workers, WaitsFor &wait);
