@@ -166,7 +166,7 @@ std::optional<StandstillVerdict> spin(const LoopSituation &situation, const Stan
 
 } // namespace
 
-bool wants_another_look(const LoopSituation &situation) {
+bool may_prove_worse(const LoopSituation &situation) {
 	return situation.tasks != nullptr && (situation.tasks->ready.value_or(0) > 0 || !find_circle(*situation.tasks).tasks.empty());
 }
 

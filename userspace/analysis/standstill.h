@@ -53,8 +53,8 @@ struct StandstillVerdict {
 [[nodiscard]] std::optional<StandstillVerdict> judge(const LoopSituation &situation, const StandstillLimits &limits);
 
 // Of an answer that does not come: callbacks are queued, or tasks wait for each other, but only in the second of the two
-// snapshots. A look a moment later may prove what is worse.
-[[nodiscard]] bool wants_another_look(const LoopSituation &situation);
+// snapshots. A third one, a moment later, may prove what is worse.
+[[nodiscard]] bool may_prove_worse(const LoopSituation &situation);
 
 // Everybody in the record has waited so much longer since it was made.
 void grow_older(Standstill &standstill, std::uint64_t ns);

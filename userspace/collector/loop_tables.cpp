@@ -45,7 +45,7 @@ Result<void> LoopTables::map(const loopsnoop_bpf &skeleton, std::size_t slots, s
 	loops_ = std::move(*loops);
 	configs_ = std::move(*configs);
 	captures_fd_ = bpf_map__fd(skeleton.maps.captures);
-	// Not mapped: all of it would count as ours, and little of it is ever looked at.
+	// Not mapped: all of it would count as ours, and little of it is ever read.
 	capture_.resize((capture_bytes + 7) / 8 * 8);
 	return {};
 }

@@ -14,7 +14,7 @@
 
 namespace loopsnoop::collector {
 
-// What the programs keep of each loop, by slot, and what they are told of it. For this room alone; threads as Collector says.
+// What the programs keep of each loop, by slot, and what is set for them of it. For this room alone; threads as Collector says.
 // `iteration_start` from any thread. To be gone before the skeleton is.
 class LoopTables {
 public:

@@ -11,8 +11,8 @@
 
 namespace loopsnoop::collector {
 
-// Who is followed, and the looks at all threads that this takes; what its functions do: Collector, by the same names. For this
-// room alone. To be gone before the skeleton is.
+// Who is followed, and the snapshots of all threads that this takes; what its functions do: Collector, by the same names. For
+// this room alone. To be gone before the skeleton is.
 class Targets {
 public:
 	Result<void> attach(loopsnoop_bpf &skeleton, bool discover);

@@ -36,7 +36,7 @@ private:
 	};
 	struct Loop {
 		std::uint64_t iteration = 0;
-		// Of the wait that began then, so much has been told by looks.
+		// Of the wait that began then, so much has been attributed by sampling who holds it.
 		std::uint64_t attributed_since_ns = 0;
 		std::uint64_t attributed_ns = 0;
 		// By thread state and pthread_self(); of one iteration, as both are used again. nullopt: could not be told.

@@ -33,7 +33,7 @@ public:
 
 private:
 	static constexpr std::size_t max_kinds = 1024;
-	static constexpr std::size_t max_pids = 256; // told apart of one kind
+	static constexpr std::size_t max_pids = 256; // kept apart of one kind
 
 	struct Kind {
 		std::string words;            // what it is, for the line

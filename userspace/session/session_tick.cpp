@@ -192,7 +192,7 @@ void SessionTick::sample_python(Loop &loop, const LoopState &state, std::uint64_
 	}
 	const std::uint64_t after_ns = context_.now_ns();
 	constexpr std::uint64_t thrift_of_all = 20; // of a hundred loops that stall all the time the events matter more
-	// The second one comes soon: only two of one iteration tell of callbacks that follow one another.
+	// The second one comes soon: only two of one iteration show callbacks that follow one another.
 	const std::uint64_t cost_pause_ns = (after_ns - now_ns) * (first ? thrift_of_all : thrift);
 	python_rest_ns_ = after_ns + (after_ns - begin_ns) * thrift_of_all;
 	const std::uint64_t age_ns = now_ns - start_ns;

@@ -14,7 +14,7 @@ namespace {
 
 using runtimes::cpython::asyncio::Greenlets;
 
-constexpr std::uint64_t again_ns = ns_per_s;          // between two looks at what may stand still
+constexpr std::uint64_t again_ns = ns_per_s;          // between two snapshots of what may stand still
 constexpr std::uint64_t max_round_ns = 15 * ns_per_s; // between two rounds while nobody waits
 constexpr std::uint64_t longest_pause_ns = 60 * ns_per_s;
 constexpr std::uint64_t thrift = 1000; // a round takes at most this part of the time
@@ -168,7 +168,7 @@ void Standstills::examine(Watched &watched, const LoopState &state, bool serves,
 	auto verdict = reports_ && watched.before && !blocked ? analysis::judge(found, limits) : std::nullopt;
 	constexpr unsigned max_again = 2; // it may be other tasks that wait for each other each time
 	const bool again = verdict && verdict->kind == StandstillKind::no_answer && !watched.ongoing && watched.again < max_again &&
-	                   analysis::wants_another_look(found);
+	                   analysis::may_prove_worse(found);
 	watched.again = again ? watched.again + 1 : 0;
 	if (again) {
 		verdict.reset();

@@ -19,22 +19,22 @@
 
 namespace loopsnoop::session {
 
-// Loops that are idle, or go round, while somebody waits: looked at every few seconds while nothing does, every second while
-// something may, and never more than a thousandth of the time. A standstill is reported once it is --stuck-after old, again each
-// time its age doubles, and its end once. One thread.
+// Loops that are idle, or go round, while somebody waits. Snapshots are taken each --stuck-after (15 s at most) while nobody
+// does, each second while something may, and never more than a thousandth of the time. A standstill is reported once it is
+// --stuck-after old, again each time its age doubles, and its end once. One thread.
 class Standstills {
 public:
 	Standstills(const Context &context, ProcessFacts &facts, LoopRegistry &loops, inspect::Inspector &inspector);
 
-	// A few times a second; does nothing most of the time. True: somebody was looked at.
+	// A few times a second; does nothing most of the time. True: snapshots were taken.
 	bool tick();
 	// Those that go on get their last record.
 	void finish();
 
 	// Idle processes that somebody waits for, as the session ends.
 	[[nodiscard]] std::vector<WaitedFor> waited_for();
-	// What each loop's process had when it was last looked at, and what of it has grown. Read in the course of the looks: a loop
-	// is looked at every few seconds, and its process's files once a minute.
+	// What each loop's process had at its last snapshot, and what of it has grown. A loop has one each --stuck-after, and its
+	// process's files are read once a minute.
 	[[nodiscard]] std::vector<ProcessGauges> gauges() const { return gauges_.current(); }
 	[[nodiscard]] std::vector<GaugesChange> grown();
 	[[nodiscard]] std::uint64_t reported() const { return reported_; }
@@ -63,7 +63,7 @@ private:
 		std::uint64_t next_gauges_ns = 0;
 		analysis::TaskAges ages;
 		std::uint64_t deadlock_since_ns = 0;
-		unsigned again = 0;                          // looks in a row that wanted another one before they say what is wrong
+		unsigned again = 0; // snapshots in a row after which another was wanted before it is said what is wrong
 		std::map<int, std::uint64_t> ready_since_ns; // descriptors that look ready all the time
 		std::optional<Ongoing> ongoing;
 	};

@@ -37,7 +37,7 @@ DescriptorSnapshot descriptor_of(const SilentUpstream &upstream) {
 
 } // namespace
 
-// The descriptor of the loop's own epoll set that it has been told of as ready each time it asked, for longest.
+// The descriptor of the loop's own epoll set that has been reported as ready at each poll call, for longest.
 std::optional<analysis::ReadyDescriptor> Standstills::find_ready(Watched &watched, const LoopState &state, std::uint64_t now_ns) {
 	constexpr std::size_t max_fds = 1024;
 	const Loop *loop = loops_.find(state.key);

@@ -11,7 +11,7 @@ namespace loopsnoop::summary {
 
 // How something ended, or why it is not known.
 
-// What a record does not tell of a stall: "not over when loopsnoop stopped", "ended with the process"; empty: nothing.
+// What a record cannot say of a stall: "not over when loopsnoop stopped", "ended with the process"; empty: nothing.
 [[nodiscard]] std::string_view format_truncation(Truncated truncated);
 
 // "pid 812 was killed by SIGKILL" of `who` "pid 812". Printable, if that is.

@@ -8,9 +8,9 @@
 
 namespace loopsnoop::summary {
 
-// A thread as it was when it was looked at. What it does in a sentence about others is in wait_chain.h.
+// A thread as its snapshot has it. What it does in a sentence about others is in wait_chain.h.
 
-// Of ThreadView::moved: what is told of it may be of two moments.
+// Of ThreadView::moved: what is reported of it may be of two moments.
 inline constexpr std::string_view ran_on = "ran on while it was looked at";
 
 // "sleeping for 1.00 s in write() on pipe fd 1, holds the GIL". Printable.

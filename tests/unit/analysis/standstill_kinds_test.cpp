@@ -49,18 +49,18 @@ TEST_CASE("standstill: a lost wake-up is proven by two snapshots of a loop that 
 TEST_CASE("standstill: what only the second snapshot shows is looked at again before an answer that does not come is reported") {
 	TaskLoop loop = loop_of({task(1, WaitsForKind::future)});
 	LoopSituation situation = asleep(customers({}));
-	CHECK_FALSE(wants_another_look(situation));
+	CHECK_FALSE(may_prove_worse(situation));
 	situation.tasks = &loop;
-	CHECK_FALSE(wants_another_look(situation));
+	CHECK_FALSE(may_prove_worse(situation));
 	loop.ready = 1;
-	CHECK(wants_another_look(situation));
+	CHECK(may_prove_worse(situation));
 	loop.ready = 0;
 	auto a = task(1, WaitsForKind::task);
 	a.waits_for->tasks = {2};
 	auto b = task(2, WaitsForKind::task);
 	b.waits_for->tasks = {1};
 	loop.tasks = {a, b};
-	CHECK(wants_another_look(situation));
+	CHECK(may_prove_worse(situation));
 }
 
 TEST_CASE("standstill: a timer that another thread made") {
