@@ -48,7 +48,8 @@ std::optional<Resource> TaskInspector::descriptor(std::uint32_t pid, int fd) {
 	}
 	Resource resource = process::to_resource(*snapshot);
 	if (auto *socket = std::get_if<SocketResource>(&resource.is)) {
-		socket->peer = peers_.find(pid, *snapshot);
+		const auto found = peers_.find(pid, *snapshot);
+		socket->peer = found ? std::optional(programs_.peer(found->pid)) : std::nullopt;
 	}
 	return resource;
 }
@@ -65,7 +66,9 @@ void TaskInspector::name_resources(TaskSnapshot &snapshot) {
 			}
 			Resource &resource = *task.waits_for->resource;
 			if (auto *child = std::get_if<ProcessResource>(&resource.is); child != nullptr && child->pid) {
-				child->comm = proc_.comm(*child->pid);
+				const Peer peer = programs_.peer(*child->pid);
+				child->comm = peer.comm;
+				child->name = peer.name;
 			}
 			const auto *socket = std::get_if<SocketResource>(&resource.is);
 			if (socket == nullptr || !socket->fd) {
@@ -123,7 +126,8 @@ Result<TaskSnapshot> read_tasks_of(std::uint32_t pid) {
 		}
 		return make_error("read the tasks of", "pid " + std::to_string(pid), "no CPython is found in it; dump shows its threads");
 	}
-	TaskInspector inspector(proc);
+	Programs programs(proc);
+	TaskInspector inspector(proc, programs);
 	TaskSnapshot snapshot = inspector.snapshot(pid, *python, Greenlets::too);
 	snapshot.name = process::name_of(process::program_facts(proc, pid));
 	return snapshot;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/result.h"
+#include "inspect/programs.h"
 #include "inspect/python_samples.h"
 #include "model/tasks.h"
 #include "process/peer_finder.h"
@@ -19,7 +20,7 @@ namespace loopsnoop::inspect {
 // process where its tasks are listed. One thread.
 class TaskInspector {
 public:
-	explicit TaskInspector(process::ProcFs proc) : proc_(proc), peers_(std::move(proc)) {}
+	TaskInspector(process::ProcFs proc, Programs &programs) : proc_(proc), programs_(programs), peers_(std::move(proc)) {}
 
 	enum class Care : std::uint8_t {
 		everything, // sockets and child processes that tasks wait for by name, which takes up to half a second more
@@ -50,6 +51,7 @@ private:
 	[[nodiscard]] std::optional<Resource> descriptor(std::uint32_t pid, int fd);
 
 	process::ProcFs proc_;
+	Programs &programs_;
 	process::PeerFinder peers_;
 	std::map<std::uint32_t, runtimes::cpython::asyncio::TaskReader> readers_;
 };

@@ -21,7 +21,8 @@ namespace loopsnoop::session {
 struct ProcessFacts {
 	explicit ProcessFacts(const Context &context)
 	    : programs(context.proc), children(context.proc), resolver(context.proc, programs, children), throttling(context.proc),
-	      history(context.collector, context.proc, context.options.children), tasks(context.proc), connections(context.proc) {}
+	      history(context.collector, context.proc, context.options.children), tasks(context.proc, programs),
+	      connections(context.proc) {}
 
 	// One of perhaps hundreds that discovery found: what does not change is read ever more rarely.
 	void ask_rarely(std::uint32_t pid) {
