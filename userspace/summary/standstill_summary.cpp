@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "base/duration.h"
+#include "summary/ending.h"
 #include "summary/number.h"
 #include "summary/resource.h"
 #include "summary/task_wait.h"
@@ -267,10 +268,12 @@ std::string format_clients(const Clients &clients, bool over) {
 
 std::string summarize(const Standstill &standstill) {
 	const bool serves = standstill.kind != StandstillKind::no_answer && standstill.kind != StandstillKind::not_accepted;
-	const std::string_view what =
-	    serves ? (standstill.ongoing ? "standing still" : "stood still") : (standstill.ongoing ? "not serving" : "did not serve");
-	return fmt::format("{} for {}{}: {}", what, format_duration(standstill.duration_ns), standstill.ongoing ? " (still)" : "",
-	                   describe(standstill));
+	const bool over = is_over(standstill);
+	const std::string_view what = serves ? (over ? "stood still" : "standing still") : (over ? "did not serve" : "not serving");
+	const std::string goes_on = over                 ? ""
+	                            : standstill.ongoing ? " (still)"
+	                                                 : fmt::format(" ({})", format_truncation(Truncated::session_end));
+	return fmt::format("{} for {}{}: {}", what, format_duration(standstill.duration_ns), goes_on, describe(standstill));
 }
 
 std::optional<std::string> advice_for(const Standstill &standstill) {
