@@ -47,15 +47,15 @@ struct OpenedFile {
 // Costs, measured on two cores at 2.9 GHz (medians): a question 19 us for 4 KiB and 24 us for 64 KiB, where the system call alone
 // is 2 and 4 us. Hence whoever reads many small things reads them in pages (bytes.h, process::PagedMemory). Reading directly what
 // lies in anonymous memory or on a local disk would be cheaper, but cannot be made safe: a target may map something else
-// there between the look at its map and the read. Threads of ours in place of processes would keep us from ever ending. A BPF
-// program reads others' memory either by sleeping in the same fault, or not at all.
+// there after its map was read and before its memory is. Threads of ours in place of processes would keep us from ever ending. A
+// BPF program reads others' memory either by sleeping in the same fault, or not at all.
 //
 // Any thread may call.
 class Access {
 public:
 	static constexpr std::uint64_t deadline_ns = 250'000'000;
 
-	// Without helpers: every question is done at once by the caller, who waits. For tests, and programs that look at themselves.
+	// Without helpers: every question is done at once by the caller, who waits. For tests, and programs that read themselves.
 	Access();
 	explicit Access(Helpers helpers);
 
