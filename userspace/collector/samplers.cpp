@@ -105,7 +105,7 @@ Samplers::Event Samplers::attach(std::uint32_t tid, std::uint64_t event, std::ui
 
 void Samplers::open(Sampler &sampler) {
 	sampler.samples = attach(sampler.tid, PERF_COUNT_SW_CPU_CLOCK, options_.period_ns, options_.on_sample);
-	// Which file a major page fault is for, told as it ends: soon enough for the one that makes the iteration suspicious.
+	// Which file a major page fault is for, known as it ends: soon enough for the one that makes the iteration suspicious.
 	sampler.faults = attach(sampler.tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, 1, options_.on_major_fault);
 	sampler.open = sampler.running = true;
 }

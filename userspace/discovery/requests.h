@@ -32,8 +32,8 @@ namespace loopsnoop::discovery {
 // or listen. Those are followed as with --children, which this sets in its request. Returns whose they are.
 [[nodiscard]] std::vector<NotFollowed> follow_workers(std::vector<collector::FollowRequest> &named, const process::ProcFs &proc);
 
-// Without --children: the processes below those that were named which have made an event queue and are not named themselves. Of a
-// crowd the first few dozen are looked at.
+// Without --children: the processes below the named ones that have made an event queue and are not named themselves. Of a crowd
+// the first few dozen are examined.
 [[nodiscard]] std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest> &named,
                                                     const process::ProcFs &proc);
 
