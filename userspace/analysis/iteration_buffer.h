@@ -15,7 +15,8 @@ namespace loopsnoop::analysis {
 // Bounded; what does not fit is counted.
 class IterationBuffer {
 public:
-	// 64 waits tell any story of 16; samples come a few hundred a second of computing, thinned out after that.
+	// A record shows 16 waits at most, for which 64 are enough; samples come a few hundred a second of computing, thinned out
+	// after that.
 	static constexpr std::size_t max_waits = 64;
 	static constexpr std::size_t max_samples = 400;
 
