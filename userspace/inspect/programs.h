@@ -47,8 +47,8 @@ public:
 
 	// One of perhaps hundreds: what is not CPython after some seconds is asked about ever more rarely still.
 	void seldom(std::uint32_t pid) { entry(pid).seldom = true; }
-	// Forgets the processes that are gone, and those whose pid is another's by now; of those that are not followed nobody tells.
-	// To be called while nobody holds an interpreter or V8's frames.
+	// Forgets the processes that are gone, and those whose pid is another's by now; of those that are not followed nobody reports
+	// it. To be called while nobody holds an interpreter or V8's frames.
 	void forget_gone();
 	// Its end and its exec are reported to us from now on, so whose pid it is need not be asked.
 	void follow(std::uint32_t pid) { entry(pid).followed = true; }

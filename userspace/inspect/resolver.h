@@ -28,7 +28,7 @@ public:
 	// Whether what names its frames moves about in memory: to be asked for at once, not when a stall has ended.
 	[[nodiscard]] bool names_move(std::uint32_t pid) { return programs_.javascript(pid) != nullptr; }
 	// The cause may differ from the raw one: opening a FIFO is `pipe`.
-	// `known`: the user stack by name, looked up while the wait went on; nullptr: it is looked up now.
+	// `known`: the user stack by name, resolved while the wait went on; nullptr: it is resolved now.
 	[[nodiscard]] Wait wait(const RawWait &raw, const Stack *known = nullptr);
 	[[nodiscard]] std::optional<Resource> resource(std::uint32_t pid, const WaitTarget &target, Cause &cause);
 
