@@ -98,9 +98,9 @@ int run_follow(const Settings &settings) {
 		return text_read;
 	};
 	if (metrics) {
-		outputs.live = [&](const std::function<session::LiveNumbers()> &read) {
-			metrics->read_from(read ? [read, &unwritten] {
-				session::LiveNumbers now = read();
+		outputs.live = [&](const std::function<session::LiveNumbers()> &read_live) {
+			metrics->read_from(read_live ? [read_live, &unwritten] {
+				session::LiveNumbers now = read_live();
 				now.lost.at(static_cast<std::size_t>(Loss::unwritten)) += unwritten;
 				return exporter::Tables{now.now_ns, std::move(now.loops), now.lost};
 			} : std::function<exporter::Tables()>());
