@@ -27,7 +27,7 @@ std::vector<std::vector<std::uint32_t>> tids_of(const std::vector<ThreadGroup> &
 
 } // namespace
 
-TEST_CASE("the threads that tell most come first, and those that are alike are one group") {
+TEST_CASE("the threads that matter most come first, and those that are alike are one group") {
 	CHECK(tids_of(in_shown_order(dump())) == std::vector<std::vector<std::uint32_t>>{
 	                                             {4712}, {4713}, {4716}, {4711}, {4718}, {4730}, {4720, 4721, 4722, 4723, 4724}});
 	Dump no_deadlock = dump();
@@ -36,7 +36,7 @@ TEST_CASE("the threads that tell most come first, and those that are alike are o
 	CHECK(in_shown_order(Dump{}).empty());
 }
 
-TEST_CASE("threads that differ in their state or their stack are told apart") {
+TEST_CASE("threads that differ in their state or their stack are shown apart") {
 	Dump two;
 	two.pid = 1;
 	ThreadView thread;
