@@ -10,7 +10,7 @@ from harness import dump, places, pythons, snoop, target
 
 LEAST_DUMPS = 25
 LEAST_CONTENDED = 5
-MOST_DUMPS = 100
+MAX_DUMPS = 100
 
 
 def circle_from(tids, first):
@@ -72,7 +72,7 @@ def test_threads_that_move_are_no_deadlock(folder):
     """Each of the two is often seen waiting for what the other one holds, but never both of them at once."""
     dumps = contended = 0
     with dump.locked(folder, "churn") as (process, _truth):
-        while dumps < LEAST_DUMPS or (contended < LEAST_CONTENDED and dumps < MOST_DUMPS):
+        while dumps < LEAST_DUMPS or (contended < LEAST_CONTENDED and dumps < MAX_DUMPS):
             record = dump.take(process.pid)
             assert "deadlock" not in record, f"after {dumps} dumps, {contended} of them with a waiting thread"
             dumps += 1
