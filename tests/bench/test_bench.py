@@ -159,7 +159,7 @@ def test_events_are_held_against_bare_on_both_sides():
     assert drifting.by_event["poll call"]["empty"] == [61] * 3 and drifting.by_event["poll call"]["followed"] == [121] * 3
 
 
-def test_events_are_told_at_one_clock_rate():
+def test_events_are_timed_at_one_clock_rate():
     slower = ways(*(ns * 1.05 for ns in QUIET))
     for one in slower:
         one["gauge_ns"] = 10500

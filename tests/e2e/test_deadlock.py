@@ -98,7 +98,7 @@ def test_python_deadlock(mode, folder):
         lines = [(frame["file"], frame["line"]) for frame in thread["stack"]["python"]]
         assert any(file and file[0] != "<" and line and marked(file, line) for file, line in lines), lines
     assert f"deadlock: {record['deadlock'][0]} (" in text
-    assert circle_from(stall["deadlock"], left) == [left, right], "a deadlock among other threads is told, too"
+    assert circle_from(stall["deadlock"], left) == [left, right], "a deadlock among other threads is reported, too"
 
 
 def marked(file, line):
@@ -108,7 +108,7 @@ def marked(file, line):
 
 
 def follow(folder, pid):
-    """The first record of a stall of a process that hangs, and what was told people."""
+    """The first record of a stall of a process that hangs, and what was shown to people."""
     with snoop.Snoop("-p", pid, "--hang-after", "300ms", folder=folder) as snooping:
         stall = snooping.ongoing()
         recording = snooping.stop()
