@@ -100,7 +100,7 @@ TEST_CASE("a stuck loop stands first, with cause and line, or with what is not k
 	    "class=dim><bdi>/srv/app.py:57</bdi></code>";
 	CHECK(has(text, row));
 	CHECK(has(text, "<span class=bad>300 ms</span>"));
-	CHECK(has(text, "not looked at yet"));
+	CHECK(has(text, "not inspected yet"));
 	CHECK(text.find("Stuck now") < text.find("Recent stalls"));
 }
 

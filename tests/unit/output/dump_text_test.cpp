@@ -77,7 +77,7 @@ TEST_CASE("a dump in words") {
 	          "4718 busy: running, holds the GIL\n"
 	          "    no stack: it was not asleep\n"
 	          "\n"
-	          "4730 alone: sleeping in clock_nanosleep(), requested 5.00 s, ran on while it was looked at\n"
+	          "4730 alone: sleeping in clock_nanosleep(), requested 5.00 s, ran on while it was inspected\n"
 	          "\n"
 	          "5 threads like this (4720 pool_0, 4721 pool_1, 4722 pool_2, 4723 pool_3, …): sleeping in futex() on queue.Queue "
 	          "0x9000\n"

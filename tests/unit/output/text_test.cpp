@@ -262,7 +262,7 @@ TEST_CASE("how a stall ended otherwise is said") {
 	begun_before.truncated = Truncated::before_attach;
 	begun_before.culprit->line = 1;
 	out.report.write(begun_before);
-	CHECK(times(out.text(), "  began before loopsnoop looked: the times are lower bounds\n") == 1);
+	CHECK(times(out.text(), "  began before loopsnoop attached: the times are lower bounds\n") == 1);
 }
 
 TEST_CASE("repeats are folded, flushed in time and at the end, and all are in the tables") {

@@ -143,7 +143,7 @@ TEST_CASE("the state of the last one says what it does") {
 	CHECK(format_activity(last) == "is stopped by a signal, a debugger or the freezer");
 	last.state = ThreadView::State::sleeping;
 	last.moved = true;
-	CHECK(format_activity(last) == "ran on while it was looked at");
+	CHECK(format_activity(last) == "ran on while it was inspected");
 	last.moved = false;
 	last.cause = Cause::sleep;
 	last.resource = Resource{TimerResource{5'000'000'000}};
