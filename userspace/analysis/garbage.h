@@ -14,7 +14,7 @@ namespace loopsnoop::analysis {
 [[nodiscard]] std::optional<GcPart> garbage_collection(const std::vector<CpuPart> &cpu);
 
 // Adds that to what was seen of a collection in the interpreter's memory (inspect/python_samples.h), if anything was: the longer
-// of both counts. The same any number of times.
+// of both counts. To be called any number of times.
 void add_garbage(Stall &stall);
 
 // The stacks are of V8.

@@ -11,7 +11,7 @@
 
 namespace loopsnoop::analysis {
 
-// What has been heard of the running iteration of one loop: waits and samples that matter only if it turns out to be a stall.
+// The events of the running iteration of one loop so far: waits and samples that matter only if it turns out to be a stall.
 // Bounded; what does not fit is counted.
 class IterationBuffer {
 public:

@@ -21,8 +21,8 @@ namespace loopsnoop::analysis {
 // arguments, and not one switch in between. What was read of them from outside between the two was so all the time.
 [[nodiscard]] std::set<std::uint32_t> held_still(std::span<const ThreadSnapshot> before, std::span<const ThreadSnapshot> after);
 
-// Which thread waits for a lock that which other one holds. A thread waits for one lock at a time: from each leads one edge at
-// most. Keeps pointers: the threads must outlive it and stay where they are. Pure.
+// An edge from each thread that waits for a lock to the thread that holds it. A thread waits for one lock at a time, so one edge
+// at most leads from it. Keeps pointers: the threads must outlive it and stay where they are. Pure.
 class WaitGraph {
 public:
 	// `also`: one more thread, kept elsewhere; nullptr: none.

@@ -64,7 +64,7 @@ public:
 	virtual Result<void> follow(const FollowRequest &request) = 0;
 	// The same for many at once, whose ends meanwhile are no errors. What the table has no room for is a loss (no_slot).
 	virtual void follow_all(const std::vector<FollowRequest> &requests) = 0;
-	// Everybody who is not followed. Takes about a millisecond for a thousand threads. Only with CollectorOptions::discover.
+	// The threads that are not followed. Takes about a millisecond for a thousand threads. Only with CollectorOptions::discover.
 	[[nodiscard]] virtual std::vector<UnfollowedThread> census() = 0;
 	// No other thread of the process is taken for a loop: they take turns at one poll descriptor.
 	virtual void is_pool(std::uint32_t pid) = 0;

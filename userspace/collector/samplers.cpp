@@ -59,8 +59,8 @@ std::uint64_t pause_between_checks(std::uint64_t suspicious_ns, bool calm) {
 	const std::uint64_t threshold_ns = suspicious_share * suspicious_ns;
 	const std::uint64_t sampled_at_ns = calm ? threshold_ns * 2 / 3 : threshold_ns / 2;
 	const std::uint64_t late = std::max(sampled_at_ns, cold_start_ns) - cold_start_ns;
-	const std::uint64_t most = calm ? longest_pause_ns : std::min(suspicious_ns, longest_pause_ns);
-	return std::clamp(late, std::min(suspicious_ns / 2, most), most);
+	const std::uint64_t longest = calm ? longest_pause_ns : std::min(suspicious_ns, longest_pause_ns);
+	return std::clamp(late, std::min(suspicious_ns / 2, longest), longest);
 }
 
 // Debian's and Ubuntu's kernels know more of this than 2, which is the most of kernel.org's: 3, the default of Debian's, leaves

@@ -11,8 +11,8 @@
 
 namespace loopsnoop::collector {
 
-// Who is followed, and the snapshots of all threads that this takes; what its functions do: Collector, by the same names. For
-// this room alone. To be gone before the skeleton is.
+// Who is followed, and the snapshots of all threads that this takes. What a function does is said of the one of that name in
+// Collector. For this room alone. To be gone before the skeleton is.
 class Targets {
 public:
 	Result<void> attach(loopsnoop_bpf &skeleton, bool discover);

@@ -25,13 +25,13 @@ constexpr std::size_t max_examined = 64; // of the processes below one that was 
 // The processes below these that can be followed and are not in `seen`, which they are added to; at most so many. Not loopsnoop
 // itself, below the shell that was named, nor what is a zombie already.
 std::vector<std::uint32_t> below(std::vector<std::uint32_t> parents, std::set<std::uint32_t> &seen, const process::ProcFs &proc,
-                                 std::size_t most) {
+                                 std::size_t max_found) {
 	std::vector<std::uint32_t> found;
 	while (!parents.empty()) {
 		const std::uint32_t parent = parents.back();
 		parents.pop_back();
 		for (const std::uint32_t pid : proc.children(parent)) {
-			if (found.size() < most && seen.insert(pid).second && process::check_target(proc, pid)) {
+			if (found.size() < max_found && seen.insert(pid).second && process::check_target(proc, pid)) {
 				found.push_back(pid);
 				parents.push_back(pid);
 			}

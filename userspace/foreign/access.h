@@ -74,15 +74,15 @@ public:
 	// "TCP", of /proc/PID/fd/N; empty: not a socket, or not known.
 	[[nodiscard]] std::string socket_protocol(std::uint32_t pid, const std::string &link);
 
-	// From when this descriptor, which is not read here, becomes readable, nobody is waited for any longer than 20 ms: somebody
-	// wants an end. -1: there is none.
+	// Readable when somebody wants an end: from then on no answer is waited for longer than 20 ms. It is not read here. -1: there
+	// is none.
 	void hurry_by(int descriptor);
 	// The end has come: what is asked from here on may take a fifth of a second in all.
 	void hurry();
 
 	// What has not answered since the beginning; see DeadPlaces::history.
 	[[nodiscard]] std::vector<Unanswered> unanswered();
-	// How many questions have not been answered in time, those among them that were not put any more.
+	// How many questions have not been answered in time, including those that were not put any more.
 	[[nodiscard]] std::uint64_t questions_unanswered();
 	// How long all answers so far took there, and how long we waited for those that did not come.
 	[[nodiscard]] std::uint64_t time_of_questions_ns();

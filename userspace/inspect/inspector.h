@@ -19,7 +19,7 @@
 
 namespace loopsnoop::inspect {
 
-// Looks at threads while they sleep, from outside: the kernel's view of them, completed with what their memory holds. One thread.
+// Reads threads while they sleep, from outside: the kernel's view of them, completed with what their memory holds. One thread.
 class Inspector {
 public:
 	Inspector(collector::Collector &collector, process::ProcFs proc, Programs &programs, Resolver &resolver,

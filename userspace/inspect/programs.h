@@ -17,9 +17,9 @@
 
 namespace loopsnoop::inspect {
 
-// What is known of the program a process runs: its name, its runtime, its interpreter once that has begun. Whose pid is another's
-// by now is another program, with all that is known of it. What was handed out of the one before, an interpreter that somebody
-// reads with, lives on until forget_gone(). One thread.
+// What is known of the program a process runs: its name, its runtime, its interpreter once that has begun. When a pid is
+// another process's by now, all that is known of it is read anew. An interpreter of the former one that was handed out lives on
+// until forget_gone(). One thread.
 class Programs {
 public:
 	explicit Programs(process::ProcFs proc) : proc_(std::move(proc)) {}

@@ -84,7 +84,7 @@ struct RawWait {
 	std::vector<SourceFrame> waker_python;   // its Python frames by name, read as soon as they came
 };
 
-// Who ended a wait (the longest so far of those in a row), where it stood in its own code. The wait itself is heard of later.
+// Who ended a wait (the longest so far of those in a row), where it stood in its own code. The wait itself is reported later.
 struct RawWaker {
 	LOOPSNOOP_SPECIAL_MEMBERS(RawWaker);
 

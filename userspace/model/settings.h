@@ -32,8 +32,8 @@ struct Settings {
 	static constexpr std::uint32_t max_max_loops = LS_SLOTS_MAX;
 	static constexpr std::uint32_t stack_bytes_unit = LS_PAGE_BYTES;
 	static constexpr std::uint32_t max_stack_bytes = LS_STACK_BYTES_MAX;
-	// Of a whole host, where each of a thousand loops needs them. The interpreter's frames are had apart; of native code the
-	// outermost are cut.
+	// For a whole host, where each of a thousand loops needs them. The interpreter's frames are read apart from them; the
+	// outermost native frames are cut.
 	static constexpr std::uint32_t discovery_max_loops = 1024;
 	static constexpr std::uint32_t discovery_stack_bytes = 16384;
 

@@ -61,8 +61,8 @@ public:
 	[[nodiscard]] std::string known_path(std::uint32_t pid, const Executable &program) const;
 	// The arguments, 256 KiB of them at most; empty ones at the end are dropped (programs pad a changed title with NULs).
 	[[nodiscard]] std::vector<std::string> cmdline(std::uint32_t pid) const;
-	// Empty: zombie or kernel thread. Of one that took 20 ms and more to read, as it was five times as long ago at most,
-	// unless the process runs another program since then or maps more or less.
+	// Empty: zombie or kernel thread. A reading that took 20 ms or more is used again for five times as long, unless
+	// the process runs another program since then or maps more or less.
 	[[nodiscard]] Result<std::vector<Mapping>> maps(std::uint32_t pid) const;
 
 	// Files of the target, for foreign::access(): by the target's path, symbolic links resolved inside its root (a relative one

@@ -38,7 +38,7 @@ public:
 
 	Processes(const Context &context, ProcessFacts &facts) : context_(context), facts_(facts) {}
 
-	// Called with the pid of a process that has ended unheard, before its end is recorded: its loops must go. Set once.
+	// Called with the pid of a process that has ended unreported, before its end is recorded: its loops must go. Set once.
 	void before_end(std::function<void(std::uint32_t)> remove_loops) { remove_loops_ = std::move(remove_loops); }
 
 	// The process is about to be followed; `found`: by discovery.
