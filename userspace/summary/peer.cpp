@@ -103,11 +103,11 @@ std::vector<PeerLink> peer_chain(const Stall &stall) {
 	return links;
 }
 
-std::string format_peer_activity(const Stall &stall, std::size_t max_links) {
+std::string format_peer_activity(const Stall &stall, std::size_t links_said) {
 	std::string text;
 	std::size_t said = 0;
 	for (const PeerLink &link : peer_chain(stall)) {
-		if (!link.activity.empty() && said++ == max_links) {
+		if (!link.activity.empty() && said++ == links_said) {
 			return text + ", …";
 		}
 		text += link.inferred ? fmt::format("; that is probably held up by {}{}", link.who, link.activity) : link.activity;
