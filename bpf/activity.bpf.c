@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What becomes of processes that are followed together with their children: whether they came to accept a connection, which files
- * they opened for writing last, and who told them to end. Loaded for --children only; a process that accepts or writes pays for
- * its own calls, nobody for anything else. */
+ * they opened for writing last, and who ended them by a signal. Loaded for --children only; a process that accepts or writes pays
+ * for its own calls, nobody for anything else. */
 #include "lib/state.bpf.h"
 
 #define O_WRONLY 01

@@ -230,7 +230,7 @@ static __always_inline int woken(void *ctx, struct task_struct *task)
 		bytes = bpf_get_task_stack(task, wait->kernel, sizeof(wait->kernel), 0);
 		wait->kernel_frames = bytes > 0 ? (u32)bytes / 8 : 0;
 	}
-	/* Timers end sleeps, and most waits for the GIL, whose holder is asked for in another way: there is no waker to look at.
+	/* Timers end sleeps, and most waits for the GIL, whose holder is asked for in another way: there is no waker to examine.
 	 * Whether another wake-up came from an interrupt is not known here; then user space throws away what is taken. */
 	if (wait->waker_frames && runs_user_code(current) && loop->off_cause != LS_CAUSE_sleep && loop->off_cause != LS_CAUSE_gil)
 		capture_waker(current, slot, loop, wait);

@@ -2,9 +2,9 @@
 """Adds up ctest's JUnit files and prints "N passed, N failed" as the last line; exit status 1 when that is no success.
 
 A ctest test counts one, unless its output closes with pytest's line ("3 passed, 1 skipped in 0.21s") or Catch2's ("test cases: 7 | 6
-passed | 1 failed"): then that line's numbers count in its place. In CI (CI=true) a skipped test makes the run fail: nobody would look at it otherwise.
+passed | 1 failed"): then that line's numbers count in its place. In CI (CI=true) a skipped test makes the run fail: nobody would notice it otherwise.
 
-Of what failed, and of what failed and then passed when it was run again, the lines before tell which case it was and why: a CI may keep the end
+Of what failed, and of what failed and then passed when it was run again, the lines before name the case and say why: a CI may keep the end
 of the output only. For that it reads what ctest printed, too (NAME.log beside NAME.xml), if there is any.
 """
 import itertools
@@ -17,8 +17,8 @@ import xml.etree.ElementTree as ElementTree
 PYTEST_CLOSING = re.compile(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s(?: \([\d:]+\))?(?: =+)?$", re.MULTILINE)
 CATCH_PASSED = re.compile(r"^All tests passed \(\d+ assertions? in (\d+) test cases?\)$", re.MULTILINE)
 CATCH_CLOSING = re.compile(r"^test cases: +\d+(.*)$", re.MULTILINE)
-MOST_REASONS = 6
-MOST_COLUMNS = 400
+MAX_REASONS = 6
+MAX_COLUMNS = 400
 COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -49,18 +49,18 @@ def catch_counts(output):
 def reasons(output):
     """Which cases failed and why, a few short lines: of each of pytest's or Catch2's the beginning of the first assertion."""
     lines = [line.rstrip() for line in COLOUR.sub("", output).splitlines()]
-    told, case = [], None
+    found, case = [], None
     for line in lines:
         if head := re.match(r"_{3,} (.+?) _{3,}$", line):
             case = head.group(1)
         elif case and re.match(r"E\s", line):
-            told.append(f"{case}: {line[1:].strip()}")
+            found.append(f"{case}: {line[1:].strip()}")
             case = None
     for number, line in enumerate(lines):
         if re.search(r":\d+: FAILED:$", line):
             what = " ".join(part.strip() for part in itertools.takewhile(str.strip, lines[number + 1:number + 5]))
-            told.append(f"{os.path.basename(line[:-len(': FAILED:')])}: {what}")
-    return [f"    {line[:MOST_COLUMNS]}" for line in told[:MOST_REASONS]] + (["    …"] if len(told) > MOST_REASONS else [])
+            found.append(f"{os.path.basename(line[:-len(': FAILED:')])}: {what}")
+    return [f"    {line[:MAX_COLUMNS]}" for line in found[:MAX_REASONS]] + (["    …"] if len(found) > MAX_REASONS else [])
 
 
 def first_failures(log):
@@ -74,7 +74,7 @@ def first_failures(log):
 
 
 def run_again(output):
-    """What pytest's section "run again" tells (e2e/conftest.py): cases that failed, and were run once more."""
+    """What pytest's section "run again" says (e2e/conftest.py): cases that failed, and were run once more."""
     section = re.search(r"^=+ run again =+$\n(.*?)^(?:=|\d+ )", COLOUR.sub("", output), re.MULTILINE | re.DOTALL)
     return [f"run again: {line}" for line in section.group(1).splitlines() if line] if section else []
 

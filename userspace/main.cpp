@@ -19,7 +19,7 @@ namespace {
 
 using namespace loopsnoop;
 
-// What looks at processes does so through helpers, which are forked before there are threads or anything else to inherit.
+// What reads processes does so through helpers, which are forked before there are threads or anything else to inherit.
 int with_helpers(const std::function<int()> &run) {
 	const foreign::RunningHelpers until_the_end;
 	if (const auto started = foreign::start_helpers(); !started) {

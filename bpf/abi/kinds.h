@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What kinds of things both sides of the contract tell apart; see records.h and tables.h. */
+/* What kinds of things both sides of the contract distinguish; see records.h and tables.h. */
 #pragma once
 
 enum ls_cause {
@@ -60,7 +60,7 @@ enum ls_rank {
 enum ls_loop_flags {
 	LS_LOOP_PROVISIONAL = 1,   /* a main thread that has not come to a poll call yet */
 	LS_LOOP_FORCED = 2,        /* --tid */
-	LS_LOOP_IN_OWN_POLL = 4,   /* of an epoll call, whose end is not hooked: or running since (in_own_poll() tells) */
+	LS_LOOP_IN_OWN_POLL = 4,   /* of an epoll call, whose end is not hooked: or running since (in_own_poll() knows) */
 	LS_LOOP_BEFORE_ATTACH = 8, /* the running iteration began before the thread was followed */
 	LS_LOOP_RESTART = 16,      /* the own poll call was interrupted and will go on in restart_syscall */
 	LS_LOOP_LEFT_CPU = 32,     /* in its own poll call, while IN_OWN_POLL: asleep or preempted */

@@ -93,7 +93,7 @@ struct ls_wait {
 	__u32 stack_bytes;
 	__u32 waker_frames; /* 0: the waker's kernel stack was not taken */
 	__u64 kernel[LS_KERNEL_FRAMES];
-	__u64 waker_kernel[LS_KERNEL_FRAMES]; /* tells a thread that woke from an interrupt that hit it */
+	__u64 waker_kernel[LS_KERNEL_FRAMES]; /* shows whether the thread woke it, or an interrupt that hit that thread */
 	struct ls_python_frame python[LS_PYTHON_FRAMES];
 	struct ls_fd fd[LS_FDS];
 	char path[LS_ARG_PATH_BYTES];

@@ -13,7 +13,7 @@ struct ls_sampling {
 	__u32 pad;
 };
 
-/* What user space tells the kernel about the occupant of a slot; valid while `generation` is the slot's. */
+/* What user space knows about the occupant of a slot; valid while `generation` is the slot's. */
 struct ls_slot_config {
 	__u32 generation;
 	__u32 ignore; /* 1: no account, no captures */

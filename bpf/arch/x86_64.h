@@ -11,7 +11,7 @@
 
 #ifdef __bpf__
 
-/* System calls that are told apart by more than their shape (arch/x86/entry/syscalls/syscall_64.tbl). */
+/* System calls that are known by more than their shape (arch/x86/entry/syscalls/syscall_64.tbl). */
 #define LS_NR_POLL 7
 #define LS_NR_SELECT 23
 #define LS_NR_RENAME 82

@@ -43,8 +43,8 @@ static __always_inline u64 thread_of_state(struct ls_slot_config *config, u64 ts
 
 #define THREAD_STATES_MAX 128
 
-/* The PyThreadState of any thread of the process that runs now. Who hands a lock over has the GIL, mostly; the others are looked
- * for in the interpreter's list, latest first. 0: none, or too far down that list. */
+/* The PyThreadState of any thread of the process that runs now. Who hands a lock over has the GIL, mostly; the others are
+ * searched for in the interpreter's list, latest first. 0: none, or too far down that list. */
 LS_FUNCTION u64 find_thread_state(struct ls_slot_config *config, u64 thread_pointer)
 {
 	u64 tstate = 0;
@@ -66,7 +66,7 @@ LS_FUNCTION u64 find_thread_state(struct ls_slot_config *config, u64 thread_poin
 }
 
 /* CPython's frames, innermost first. The layout comes from user space; every read may fail, and a thread state that is not this
- * thread's any more is told by its thread_id, which is pthread_self(), the thread's pointer register. */
+ * thread's any more is recognised by its thread_id, which is pthread_self(), the thread's pointer register. */
 LS_FUNCTION u32 walk_python(struct ls_slot_config *config, u64 tstate, u64 thread_pointer, struct ls_wait *out)
 {
 	u64 frame = 0;
@@ -89,7 +89,7 @@ LS_FUNCTION u32 walk_python(struct ls_slot_config *config, u64 tstate, u64 threa
 	return n;
 }
 
-/* Tells the interpreter's innermost frame, and the function it runs, from others; 0: not known. */
+/* A number for the interpreter's innermost frame and the function it runs, another one for each; 0: not known. */
 LS_FUNCTION u64 python_place(struct ls_slot_config *config, u64 thread_pointer)
 {
 	u64 frame = 0, code = 0;
@@ -105,7 +105,7 @@ LS_FUNCTION u64 python_place(struct ls_slot_config *config, u64 thread_pointer)
 	return frame ^ code * 1099511628211ULL;
 }
 
-/* Two waits with equal keys have equal registers and frames. The words above the stack pointer tell callers apart whose
+/* Two waits with equal keys have equal registers and frames. The words above the stack pointer distinguish callers whose
  * callee-saved registers happen to agree. */
 LS_FUNCTION u64 capture_key(struct ls_wait *wait)
 {

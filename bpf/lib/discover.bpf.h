@@ -8,7 +8,7 @@
 
 #define LS_JUDGED 16384
 
-/* The threads that need no more looking at, by their number, as the kernel has it, modulo the size; 0: none. Of two that share a
+/* The threads that need no more judging, by their number, as the kernel has it, modulo the size; 0: none. Of two that share a
  * place the first one has it, and the other is known by its task storage. */
 __u32 judged[LS_JUDGED] __weak SEC(".bss");
 
@@ -32,7 +32,7 @@ struct {
 
 static __always_inline u32 *judged_place(struct task_struct *task) { return &judged[(u32)task->pid % LS_JUDGED]; }
 
-/* The thread has been looked at for the last time. */
+/* The thread has been examined for the last time. */
 static __always_inline void judge(struct task_struct *task, struct ls_poller *poller)
 {
 	u32 *place = judged_place(task);

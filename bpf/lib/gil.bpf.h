@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who holds CPython's GIL while a loop thread waits for it. The waiting thread looks itself, as it goes to sleep: it shares the
- * holder's memory, and a thread that waits for the GIL wakes every switch interval (5 ms) and goes to sleep again, so that a
- * long wait is a series of looks. What is read moves meanwhile: user space takes it for what it is, inferred. */
+/* Who holds CPython's GIL while a loop thread waits for it. The waiting thread reads that itself, as it goes to sleep: it shares
+ * the holder's memory, and a thread that waits for the GIL wakes every switch interval (5 ms) and goes to sleep again, so that a
+ * long wait is a series of samples. What is read moves meanwhile: user space takes it for what it is, inferred. */
 #pragma once
 
 #include "capture.bpf.h"

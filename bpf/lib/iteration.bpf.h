@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The account of one loop thread: its iterations, and their hand-over to user space. Everything here runs in that thread, or on
  * its CPU as it comes and goes, so nothing is locked (since 7.2 a program of a system call can be preempted: then those of its
- * switches come in between); user space reads the table meanwhile and tells by `changes` whether it moved. */
+ * switches come in between); user space reads the table meanwhile and knows by `changes` whether it moved. */
 #pragma once
 
 #include "gil.bpf.h"

@@ -36,7 +36,7 @@ static __always_inline bool same_unseen_call(struct ls_wait *wait, s64 nr, u64 f
 }
 
 /* A sleep that there is no token for, in the same call, on the same descriptor or word, as the one before, counts with that one:
- * it has its cause, and nothing more has to be read for it. False: it has to be looked at. */
+ * it has its cause, and nothing more has to be read for it. False: it has to be examined. */
 static __always_inline bool count_with_last(s32 slot, struct ls_loop *loop, struct pt_regs *regs)
 {
 	s64 nr = syscall_of(regs);

@@ -184,7 +184,7 @@ static __always_inline struct ls_loop *loop_at(s32 slot)
 	return bpf_map_lookup_elem(&loops, &key);
 }
 
-/* Of a loop thread, mostly: the storage of a task takes ten times as long to find. -1: it has to be looked for there. */
+/* Of a loop thread, mostly: the storage of a task takes ten times as long to find. -1: it has to be searched for there. */
 static __always_inline s32 cached_slot(struct task_struct *task)
 {
 	u32 pid = task->pid;
@@ -225,7 +225,7 @@ static __always_inline void fill_header(struct ls_header *h, u16 type, s32 slot,
 	h->tid = loop->tid;
 }
 
-/* The reader looks at the ring buffer every tick; waking it costs more than the record, so only a filling buffer does. */
+/* The reader checks the ring buffer every tick; waking it costs more than the record, so only a filling buffer does. */
 static __always_inline u64 wake_flags(void)
 {
 	return bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) > (1 << 20) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;

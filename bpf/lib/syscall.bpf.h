@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a thread blocks in, told from its registers: no hook on the call is needed. */
+/* What a thread blocks in, read from its registers: no hook on the call is needed. */
 #pragma once
 
 #include "descriptor.bpf.h"

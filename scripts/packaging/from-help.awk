@@ -68,12 +68,12 @@ function roff(text) {
 
 function names(c, n) { return (short[c, n] != "" ? "\\fB" roff(short[c, n]) "\\fR, " : "") "\\fB" roff(long[c, n]) "\\fR" }
 
-function man_options(c,    n, told) {
-	told = ""
+function man_options(c,    n, shown) {
+	shown = ""
 	for (n = 1; n <= count[c]; n++) {
-		if (c == "" && sections[c, n] != told) {
-			told = sections[c, n]
-			print ".SS " roff(told)
+		if (c == "" && sections[c, n] != shown) {
+			shown = sections[c, n]
+			print ".SS " roff(shown)
 		}
 		print ".TP"
 		print names(c, n) (meta[c, n] != "" ? " \\fI" roff(meta[c, n]) "\\fR" : "")

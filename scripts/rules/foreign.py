@@ -33,7 +33,7 @@ CALL = re.compile(
     r"(?<![\w.>:])(?:::|std::)?(open|openat|fopen|stat|lstat|fstatat|statx|access|faccessat|readlink|readlinkat|opendir|realpath|getxattr|process_vm_readv"
     r"|ifstream|directory_iterator|exists|canonical)\s*\(\s*(?!\))"
 )
-# lexically_normal() looks at the text alone.
+# lexically_normal() reads the text alone.
 STREAM = re.compile(r"\bstd::ifstream\b|\bstd::filesystem::(?!path\(\w+\)\.lexically_normal\(\))")
 
 

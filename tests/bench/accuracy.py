@@ -175,8 +175,8 @@ def measure(threshold, busy, count, folder):
     others = [stall for stall in stalls if id(stall) not in matched and stall["truncated"] is None]
     # An iteration that ran or was ready to run for so long is a stall, made by the machine or by the target's own bookkeeping.
     false = [stall for stall in others if stall["duration_ns"] - match.part(stall, "runqueue", "cpu") >= threshold * MS]
-    false_told = [f"{stall['pid']} {stall['cause']} {stall['duration_ns']} ns at {stall['start_ns']}: {stall['summary']}"[:300] for stall in false]
-    return {"threshold_ms": threshold, "machine": "saturated" if busy else "idle", "stalls": len(stalls), "false_reports": len(false), "false": false_told,
+    reports = [f"{stall['pid']} {stall['cause']} {stall['duration_ns']} ns at {stall['start_ns']}: {stall['summary']}"[:300] for stall in false]
+    return {"threshold_ms": threshold, "machine": "saturated" if busy else "idle", "stalls": len(stalls), "false_reports": len(false), "false": reports,
             "own_making": len(others) - len(false), "lost": recording.lost(), **{kind: vars(tally) for kind, tally in tallies.items()}}
 
 
@@ -244,7 +244,7 @@ def main(options):
             f"loopsnoop. Saturated: two computing processes a core. {sum(one['own_making'] for one in results)} further reports were of iterations that computed or waited for a CPU "
             f"that long outside of what the programs log. {minor} events were less than half of their callback (a lock was taken from its holder late, say): only their times are judged. Losses: {', '.join(f'{number} {reason}' for reason, number in sorted(lost.items())) or 'none'}; "
             f"{about['loopsnoop']}, kernel {about['kernel']}.")
-    command.tell(options, "accuracy", text, {"about": about, "results": results})
+    command.publish(options, "accuracy", text, {"about": about, "results": results})
 
 
 if __name__ == "__main__":

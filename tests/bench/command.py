@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks have in common as programs: the options that each has, how each tells what it found, and how it fails."""
+"""What the benchmarks have in common as programs: the options that each has, how each publishes what it found, and how it fails."""
 import argparse
 import platform
 import subprocess
@@ -26,7 +26,7 @@ def about(options, **more):
     return {"kernel": platform.release(), "loopsnoop": first_line([options.binary, "--version"]), **more}
 
 
-def tell(options, name, text, data, besides=""):
+def publish(options, name, text, data, besides=""):
     """Prints the text, and what is only printed besides; writes it and the data, and with --readme puts it into the page."""
     figures.write(options.output, name, text, data)
     if getattr(options, "readme", False):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A loop that computes: callbacks of a fixed amount of work each, some 40 to 60 ms, one after the other; it writes a byte to /dev/null
-after each PIECES-th of one, for others to see how far it is. Whoever connects to the port is told its process id."""
+after each PIECES-th of one, for others to see how far it is. Whoever connects to the port gets its process id."""
 import asyncio
 import os
 import sys
@@ -18,12 +18,12 @@ def compute(progress):
 
 
 async def main(port):
-    async def tell(_reader, writer):
+    async def answer(_reader, writer):
         writer.write(b"%d\n" % os.getpid())
         writer.close()
 
     with open(os.devnull, "wb", buffering=0) as progress:
-        async with await asyncio.start_server(tell, "127.0.0.1", port):
+        async with await asyncio.start_server(answer, "127.0.0.1", port):
             while True:
                 compute(progress)
                 await asyncio.sleep(0.001)

@@ -17,4 +17,4 @@ def pytest_runtest_protocol(item, nextitem):
 
 
 def pytest_terminal_summary(terminalreporter):
-    again.tell(terminalreporter)
+    again.print_cases(terminalreporter)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """ns that loopsnoop adds to one event: of the followed loop thread, and of every other process; beside nothing and beside an empty
 BPF program on the same hooks, which goes with threads that wake up on another core as often as loopsnoop's. Each figure has bare
-ones right before and after it, and what is told is the median of the differences. Where neighbours share the core, a virtual CPU is
-slower by a third or more for seconds or minutes on end: what was measured meanwhile does not count, as a gauge tells that has no part in
+ones right before and after it, and the figure is the median of the differences. Where neighbours share the core, a virtual CPU is
+slower by a third or more for seconds or minutes on end: what was measured meanwhile does not count, by a gauge that has no part in
 what is measured, and times are at the clock rate that it had at its quickest. Rounds go on until there is enough."""
 import json
 import statistics
@@ -25,7 +25,7 @@ PROGRAMS_RUN = WAYS[1:]
 FOLLOWED_BAR, OTHER_BAR = 2.0, 1.3  # times the empty program
 QUICK = 1.15  # times what the quickest tenth of the gauges took: the same core beside a busy neighbour is at 1.4 and more
 LEAST_KEPT, ENOUGH = 3, 7  # figures of each way and event
-BATCH, MOST_TIMES = 3, 4  # rounds that bench_events makes at once; how many times as many as asked, at most
+BATCH, MAX_TIMES = 3, 4  # rounds that bench_events makes at once; how many times as many as asked, at most
 
 
 def usual_programs(rounds):
@@ -153,7 +153,7 @@ def measure(asked, patient, *how):
     while True:
         made = len(measured["rounds"])
         found = Added(measured["rounds"])
-        if made >= asked and (not patient or found.enough() or made >= MOST_TIMES * asked):
+        if made >= asked and (not patient or found.enough() or made >= MAX_TIMES * asked):
             return measured, found
         more = run_once(min(asked, BATCH), *how)
         measured["rounds"] += more["rounds"]
@@ -172,7 +172,7 @@ def main(options):
             "–: the empty program's own cost is within the noise.")
     ratio = {event: dict(zip(("other", "followed"), ratios(by_event[event]))) for event in EVENTS}
     kernels = f"\n\nBy the kernel's own account, its clock reads included (not disturbed by other programs on these hooks):\n\n{program_table(measured['runs'])}"
-    command.tell(options, "events", text, {"about": about, "added_ns": by_event, "to_empty": ratio, **measured}, besides=kernels)
+    command.publish(options, "events", text, {"about": about, "added_ns": by_event, "to_empty": ratio, **measured}, besides=kernels)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from machine import OTHER_CORE, cpu_s, family, on_core, rss_bytes, switches
 
 ATTACH_TIMEOUT_S = 15.0
 SETTLE_S = 0.3
-# loopsnoop reads the target's symbols after its session record; what that costs is told apart from what following costs.
+# loopsnoop reads the target's symbols after its session record; what that costs is kept apart from what following costs.
 CALM_SHARE, CALM_S, CALM_PATIENCE_S = 0.05, 0.1, 3.0
 STOP_TIMEOUT_S = 10.0
 
@@ -46,7 +46,7 @@ class Follower:
         """Whether it says so by now; None: it never does."""
         return None
 
-    def last_words(self):
+    def last_output(self):
         return (self.stdout.read_text(errors="replace") + self.stderr.read_text(errors="replace")).strip()[-300:]
 
     def __enter__(self):
@@ -57,12 +57,12 @@ class Follower:
             waited = time.monotonic() - started
             if self.process.poll() is not None or waited > ATTACH_TIMEOUT_S:
                 self.stop()
-                raise RuntimeError(f"{' '.join(self.command)}: not attached after {waited:.1f} s, exit status {self.process.returncode}: {self.last_words()}")
+                raise RuntimeError(f"{' '.join(self.command)}: not attached after {waited:.1f} s, exit status {self.process.returncode}: {self.last_output()}")
             time.sleep(0.002)
         self.cost.attach_s = None if self.attached() is None else time.monotonic() - started
         self.settle()
         if self.process.poll() is not None:
-            raise RuntimeError(f"{' '.join(self.command)}: ended at once, exit status {self.process.returncode}: {self.last_words()}")
+            raise RuntimeError(f"{' '.join(self.command)}: ended at once, exit status {self.process.returncode}: {self.last_output()}")
         self.processes = family(self.process.pid)
         self.settled = time.monotonic(), self.own_cpu_s(), self.own_switches()
         self.cost.start_cpu_s = self.settled[1]
@@ -90,7 +90,7 @@ class Follower:
     def __exit__(self, kind, *_):
         try:
             if kind is None and self.process.poll() is not None:
-                raise RuntimeError(f"{' '.join(self.command)}: ended during the measurement, exit status {self.process.returncode}: {self.last_words()}")
+                raise RuntimeError(f"{' '.join(self.command)}: ended during the measurement, exit status {self.process.returncode}: {self.last_output()}")
             since, cpu_s, switched = self.settled
             seconds = time.monotonic() - since
             self.cost.followed_s = seconds

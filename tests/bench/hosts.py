@@ -196,7 +196,7 @@ def main(options):
         text += "\n\n" + others_table(data["others"]) + (f"\n\nThe second table: medians of all rounds{aside}." if aside else "")
     text += (f"\n\n{data['about']['loopsnoop']}, kernel {data['about']['kernel']}, {os.cpu_count()} cores, which the loops share with loopsnoop{', --cgroup instead of --all' if options.apart else ''}; bars for 220 loops: "
              f"{BARS['cpu']:.0%} of a core, {BARS['rss_mib']} MiB, {BARS['scrape_ms']} ms.{' More than ' + str(USUAL_LOOPS) + ' with --max-loops 2048.' if any(sum(crowd) > USUAL_LOOPS for crowd in crowds) else ''}")
-    command.tell(options, "hosts", text, data)
+    command.publish(options, "hosts", text, data)
 
 
 if __name__ == "__main__":

@@ -92,13 +92,13 @@ class QuietKernel:
     def __init__(self):
         self.usual = bpf_programs()
 
-    def strangers(self):
+    def foreign_programs(self):
         return bpf_programs() - self.usual
 
     def wait(self, patience_s=20.0):
         """True once they are gone; False when somebody else's stay."""
         until = time.monotonic() + patience_s
-        while self.strangers():
+        while self.foreign_programs():
             if time.monotonic() > until:
                 return False
             time.sleep(0.02)

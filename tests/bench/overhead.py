@@ -52,11 +52,11 @@ def run_workload(workload, quiet_kernel, own_speed, options, peers, until, scrat
                     failed[role.name] = str(error)[:300]
                     continue
                 took[role.name] = time.monotonic() - started
-            told = []
+            so_far = []
             for role in ("loopsnoop", "control"):
                 found, at_own = ratios(sandwiches, role, "cpu_us_per_request", own_speed)
-                told.append(f"{role} {figures.spread(found, '.3f')} of {len(found)}{' at own speed' if at_own else ''}")
-            print(f"  {workload.name}, round {number + 1}: CPU/request {', '.join(told)}", file=sys.stderr, flush=True)
+                so_far.append(f"{role} {figures.spread(found, '.3f')} of {len(found)}{' at own speed' if at_own else ''}")
+            print(f"  {workload.name}, round {number + 1}: CPU/request {', '.join(so_far)}", file=sys.stderr, flush=True)
             if time.monotonic() + max(took.values()) > until:
                 break
     return sandwiches, failed
@@ -118,7 +118,7 @@ def main(options):
              "peers": {peer.name: {"about": peer.about, "version": peer.what(), "yields_stacks": peer.stacks} for peer in peers}, "peers_absent": absent}
     data = {"about": about, "workloads": results}
     text = tables(data)
-    command.tell(options, "overhead", text, data)
+    command.publish(options, "overhead", text, data)
 
 
 if __name__ == "__main__":

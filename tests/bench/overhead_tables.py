@@ -92,14 +92,14 @@ def notes(data):
     for cost in costs:
         for reason, count in cost["lost"].items():
             lost[reason] = lost.get(reason, 0) + count
-    told = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items())) or "none"
-    yield (f"CPU/request and req/s: while the server's core was at its own speed under that load, which a gauge on it told every 5 ms ({min(counting):.0f}–{max(counting):.0f} % of "
+    losses = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items())) or "none"
+    yield (f"CPU/request and req/s: while the server's core was at its own speed under that load, which a gauge on it showed every 5 ms ({min(counting):.0f}–{max(counting):.0f} % of "
            f"{min(one['intervals'] for one in own)}–{max(one['intervals'] for one in own)} intervals; a neighbour on the core's other hardware thread makes it slower by half), median [quartiles] of {min(counts)}–{max(counts)} slices of {about['slice_s']:g} s, each against the median of the {NEAREST} bare ones "
            f"of that speed nearest to it. †: it never was for long enough, and the ratios are those of whole slices to the ones right before and after, as they are for p99. {aside} comparisons set aside "
            f"because the hypervisor took CPU time or somebody else loaded BPF programs; {about['loopsnoop']}, kernel {about['kernel']}; {about['took_s'] / 60:.0f} minutes in all. "
-           f"loopsnoop reported {sum(cost['stalls'] for cost in costs)} stalls meanwhile; its losses: {told}.")
+           f"loopsnoop reported {sum(cost['stalls'] for cost in costs)} stalls meanwhile; its losses: {losses}.")
     yield ("BPF programs alone: by the kernel's own account, a clock read a run and the runs in other processes included, without the way into "
-           "them. Both figures are of the same slice, so that a machine that strays makes no difference; the empty ones tell what of it is the account's.")
+           "them. Both figures are of the same slice, so that a machine that strays makes no difference; the empty ones show what of it is the account's.")
     if about["bpf_programs_before"]:
         yield f"{about['bpf_programs_before']} BPF programs of others were loaded from the start: bare is with them."
     for name, why in about["peers_absent"].items():

@@ -5,7 +5,7 @@ A virtual CPU shares a core with a neighbour's. While that one computes, the sam
 of a second or for minutes, and no number of slices averages that out. So a slice is cut into intervals of some milliseconds, and a
 gauge on the server's core says at each of their ends how fast the core is (pace/pace.c). Only intervals count in which it was at one
 speed: the highest at which it was often enough under this load, since the load generator may be on the other half of the same core,
-and keep it busy all the time. CPU time is told in turns of the gauge, as it were, because the core's clock rate strays as well, by a
+and keep it busy all the time. CPU time is counted in turns of the gauge, as it were, because the core's clock rate strays as well, by a
 tenth (that took the quartiles of bare slices from 7 % apart to 2.5 %). The gauge has no part in what is measured, neither in the server
 nor in what follows it.
 """

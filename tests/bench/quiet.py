@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether loopsnoop says nothing where nothing is wrong: twenty healthy servers of different kinds, with customers who wait as their kind
-does (events, long polls, idle keep-alive connections, subscriptions), and loopsnoop --all beside them. Status 1 when it tells a standstill
+does (events, long polls, idle keep-alive connections, subscriptions), and loopsnoop --all beside them. Status 1 when it reports a standstill
 of one of them, or a stall that was more than the machine being busy."""
 import contextlib
 import json
@@ -158,13 +158,13 @@ def parse():
 
 def main(options):
     with tempfile.TemporaryDirectory(prefix="loopsnoop-bench-") as folder:
-        told = measure(os.path.abspath(options.binary), options.minutes, Path(folder))
+        found = measure(os.path.abspath(options.binary), options.minutes, Path(folder))
     about = command.about(options)
-    row = (f"{told['minutes']:g} min", told["servers"], told["followed"], len(told["standstills"]), told["stalls"], len(told["stalls_not_of_the_machine"]))
+    row = (f"{found['minutes']:g} min", found["servers"], found["followed"], len(found["standstills"]), found["stalls"], len(found["stalls_not_of_the_machine"]))
     text = figures.table(("time", "healthy servers", "of them followed", "standstills", "stalls", "of them not the machine's"), [row])
-    command.tell(options, "quiet", text + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}. Not followed: {', '.join(told['not_followed']) or 'none'}.",
-                 {"about": about, **told})
-    wrong = told["standstills"] + told["stalls_not_of_the_machine"]
+    command.publish(options, "quiet", text + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}. Not followed: {', '.join(found['not_followed']) or 'none'}.",
+                    {"about": about, **found})
+    wrong = found["standstills"] + found["stalls_not_of_the_machine"]
     if wrong:
         sys.exit("bench: said of healthy servers: " + "; ".join(wrong))
 

@@ -89,12 +89,12 @@ def main(options):
         for number in range(2 if options.quick else options.rounds):
             shift = number % len(roles)
             sandwiches += [bench.sandwich(role) for role in roles[shift:] + roles[:shift]]
-            told = ", ".join(f"{role.name} {figures.spread(ratios(sandwiches, role.name, METRIC, own_speed)[0], '.3f')}" for role in roles)
-            print(f"  round {number + 1}: {told}", file=sys.stderr, flush=True)
+            so_far = ", ".join(f"{role.name} {figures.spread(ratios(sandwiches, role.name, METRIC, own_speed)[0], '.3f')}" for role in roles)
+            print(f"  round {number + 1}: {so_far}", file=sys.stderr, flush=True)
     about = command.about(options)
     text = f"{table(sandwiches, own_speed, options.seconds)} {about['loopsnoop']}, kernel {about['kernel']}."
     data = {"about": about, "own_speed": own_speed.plain(), "sandwiches": [one.plain(own_speed) for one in sandwiches]}
-    command.tell(options, "sampling", text, data)
+    command.publish(options, "sampling", text, data)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,14 @@
 
     bare · followed · bare · control · bare · followed …
 
-Each slice is a second or less of load on one running server. What a follower costs is told by its slice over the mean of the
+Each slice is a second or less of load on one running server. What a follower costs is its slice over the mean of the
 bare ones right before and after, so that a drift of the machine, of clock rate or cache or neighbours, falls out as far as it is
 steady for some seconds; a bare slice serves on both its sides. The control is a sandwich with nothing in it. Short slices and many:
 a busy neighbour changes a virtual CPU's speed by half, at all scales of time, so that two halves of a second right after each other
 differ by 3 %, two seconds by 5 to 25 % (a loop of Python alone, measured on such a machine).
 A sandwich during which the hypervisor took CPU time, or somebody else's BPF programs were loaded, is set aside.
 
-Where the workload lets it be told, only what the core did at its own speed counts (pace.py). There are hardly three slices of it in a
+Where the workload lets it be known, only what the core did at its own speed counts (pace.py). There are hardly three slices of it in a
 row on a machine that strays, so then each is held against the NEAREST bare ones of it, for the gauge does not see everything: memory that
 a neighbour is busy with makes Node a quarter slower for minutes. And a server like redis serves a request for 5 % more or less from one
 slice to the next: so then a sandwich has several slices inside (starting a follower takes longer than one), and bare ones of its own.
@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, replace
 from machine import counted_programs, cpu_s, programs_ran_s, stolen_s
 from pace import Pace
 
-MOST_STOLEN = 0.02  # of a core, in the slices of a sandwich together: /proc/stat counts ticks of 10 ms
+MAX_STOLEN = 0.02  # of a core, in the slices of a sandwich together: /proc/stat counts ticks of 10 ms
 LEAST_KEPT = 3  # disturbed ones count when there are fewer
 NEAREST = 8
 QUIET_PATIENCE_S = 6.0
@@ -36,7 +36,7 @@ class Slice:
     requests_per_s: float
     p99_ms: float
     stolen: float  # share of one core that the hypervisor took
-    strangers: bool  # BPF programs of somebody else were loaded: bare was not bare
+    foreign_programs: bool  # BPF programs of somebody else were loaded: bare was not bare
     intervals: tuple = ()  # of pace.Interval
 
     def at_own_speed(self, own_speed):
@@ -46,9 +46,9 @@ class Slice:
 
     def plain(self, own_speed):
         """For JSON; with the figures that count, if any do."""
-        told = {name: value for name, value in asdict(replace(self, intervals=())).items() if name != "intervals"}
+        values = {name: value for name, value in asdict(replace(self, intervals=())).items() if name != "intervals"}
         found = own_speed and self.at_own_speed(own_speed)
-        return told | {"at_own_speed": found and {name: getattr(found, name) for name in METRICS_AT_OWN_SPEED}}
+        return values | {"at_own_speed": found and {name: getattr(found, name) for name in METRICS_AT_OWN_SPEED}}
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Sandwich:
     def disturbed(self):
         slices = (self.before, *self.inside, self.after)
         stolen = statistics.mean(one.stolen for one in slices)
-        return stolen > MOST_STOLEN or self.before.strangers or self.after.strangers
+        return stolen > MAX_STOLEN or self.before.foreign_programs or self.after.foreign_programs
 
     def ratio(self, metric):
         bare = (getattr(self.before, metric) + getattr(self.after, metric)) / 2
@@ -81,7 +81,7 @@ class Bench:
         self.own_speed = own_speed if workload.counted else None
         self.last_bare = None
 
-    def slice(self, strangers=False):
+    def slice(self, foreign_programs=False):
         if self.own_speed:
             self.own_speed.wait()
         started, stolen, cpu = time.monotonic(), stolen_s(), cpu_s(self.server.pid)
@@ -91,12 +91,12 @@ class Bench:
         pieces = tuple(pace.intervals) if pace else ()
         if self.own_speed:
             self.own_speed.learn(pieces)
-        return Slice(used * 1e6 / load.requests, load.requests / load.seconds, load.p99_ms, (stolen_s() - stolen) / (time.monotonic() - started), strangers, pieces)
+        return Slice(used * 1e6 / load.requests, load.requests / load.seconds, load.p99_ms, (stolen_s() - stolen) / (time.monotonic() - started), foreign_programs, pieces)
 
     def bare(self):
         quiet = self.quiet_kernel.wait(QUIET_PATIENCE_S)
         one = self.slice()
-        return one if quiet and not self.quiet_kernel.strangers() else replace(one, strangers=True)
+        return one if quiet and not self.quiet_kernel.foreign_programs() else replace(one, foreign_programs=True)
 
     def programs_share(self):
         """The time that the BPF programs of the host run meanwhile, over the server's CPU time: both from one slice, so that a core which

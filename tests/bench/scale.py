@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far loopsnoop goes: loops and threads by the thousand, storms of stalls, what of them it reports, loses and counts, how long it
-takes to attach, to look at all threads, to name what was in a burst, and how much memory all that needs."""
+takes to attach, to read all threads, to name what was in a burst, and how much memory all that needs."""
 import json
 import os
 import resource
@@ -20,7 +20,7 @@ PATIENCE_S = 60
 PYTHON = "/usr/bin/python3"
 # Losses that take a whole stall with them, or may: what was made and is not reported must be among them.
 OF_STALLS = ("ringbuf_full", "queue_full", "no_slot")
-BARS = {"attach_ms": 300, "rss_mib": 48, "look_1000_ms": 200, "burst_s": 2.0, "warm_us": 1000}
+BARS = {"attach_ms": 300, "rss_mib": 48, "snapshot_1000_ms": 200, "burst_s": 2.0, "warm_us": 1000}
 
 
 class Target:
@@ -122,17 +122,17 @@ def run(options, loops, threads, plan, *arguments):
     with Target(PROGRAMS / "bench_scale_target", loops, threads) as target, Following(options.binary, target.pid, *arguments) as following:
         following.settle(0.7)
         before = following.own()
-        told = target.go(*plan)
+        made = target.go(*plan)
         following.settle(0.2)
         own = following.own()
         records, arrivals, leaving_s = following.stop()
     stalls = stalls_of(records)
     lost = lost_of(records)
-    last_ns = max((arrival for record, arrival in zip(records, arrivals) if record["type"] == "stall"), default=told["end_ns"])
-    missing = told["made"] - len(stalls)
-    return {"loops": loops, "threads": loops + threads + 1, "loops_found": len({loop["tid"] for loop in records if loop["type"] == "loop"}), "made": told["made"],
-            "per_s": told["made"] / ((told["end_ns"] - told["start_ns"]) / 1e9), "reported": len(stalls), "lost": lost, "named": sum(named(stall) for stall in stalls),
-            "silent": max(0, missing - sum(lost.get(reason, 0) for reason in OF_STALLS)), "lag_s": (last_ns - told["end_ns"]) / 1e9, "leaving_s": leaving_s,
+    last_ns = max((arrival for record, arrival in zip(records, arrivals) if record["type"] == "stall"), default=made["end_ns"])
+    missing = made["made"] - len(stalls)
+    return {"loops": loops, "threads": loops + threads + 1, "loops_found": len({loop["tid"] for loop in records if loop["type"] == "loop"}), "made": made["made"],
+            "per_s": made["made"] / ((made["end_ns"] - made["start_ns"]) / 1e9), "reported": len(stalls), "lost": lost, "named": sum(named(stall) for stall in stalls),
+            "silent": max(0, missing - sum(lost.get(reason, 0) for reason in OF_STALLS)), "lag_s": (last_ns - made["end_ns"]) / 1e9, "leaving_s": leaving_s,
             "attach_ms": following.attach_ms, "cpu_us_per_stall": (own["cpu_s"] - before["cpu_s"]) * 1e6 / max(1, len(stalls)), **own}
 
 
@@ -143,7 +143,7 @@ def measure_loops(options):
 
 
 def measure_threads(options):
-    """One loop among many sleeping threads: to attach, and one look at every thread (loopsnoop dump)."""
+    """One loop among many sleeping threads: to attach, and one snapshot of every thread (loopsnoop dump)."""
     for threads in (1, 64, 1000) if options.quick else (1, 64, 1000, 4096):
         with Target(PROGRAMS / "bench_scale_target", 1, max(0, threads - 2)) as target:
             with Following(options.binary, target.pid) as following:
@@ -155,9 +155,9 @@ def measure_threads(options):
                 dump = subprocess.run([options.binary, "dump", "-p", str(target.pid), "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                       stderr=subprocess.DEVNULL, check=True, timeout=PATIENCE_S)
                 record = json.loads(dump.stdout.splitlines()[0])
-                dumps.append({"wall_ms": (time.monotonic() - started) * 1000, "look_ms": record["look_ns"] / 1e6, "threads": len(record["threads"]),
+                dumps.append({"wall_ms": (time.monotonic() - started) * 1000, "snapshot_ms": record["look_ns"] / 1e6, "threads": len(record["threads"]),
                               "with_stack": sum(bool((thread["stack"] or {}).get("native")) for thread in record["threads"])})
-        yield {"threads": threads, "attach_ms": following.attach_ms, "rss_mib": own["rss_mib"], "look_ms": statistics.median(one["look_ms"] for one in dumps),
+        yield {"threads": threads, "attach_ms": following.attach_ms, "rss_mib": own["rss_mib"], "snapshot_ms": statistics.median(one["snapshot_ms"] for one in dumps),
                "dump_ms": statistics.median(one["wall_ms"] for one in dumps), "threads_dumped": dumps[-1]["threads"], "with_stack": dumps[-1]["with_stack"]}
 
 
@@ -175,7 +175,7 @@ def measure_python(options):
     attaches, rss = [], 0
     for _ in range(3 if options.quick else 7):
         with Target(PYTHON, HERE / "scale" / "deep_stack.py", "1.5") as target, Following(options.binary, target.pid) as following:
-            following.settle(3.0)  # a stall that goes on is looked at, threads and all
+            following.settle(3.0)  # a stall that goes on is inspected, threads and all
             attaches.append(following.attach_ms)
             rss = max(rss, following.own()["rss_mib"])
     return {"attach_ms": statistics.median(attaches), "rss_mib": rss, **json.loads(stacks.stdout)}
@@ -188,28 +188,28 @@ def bold(value, bar, form):
     return f"{value:{form}}" if value <= bar else f"**{value:{form}}**"
 
 
-def lost_words(lost):
+def format_lost(lost):
     return ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()) if reason != "switch_untraced") or "none"
 
 
 def loops_text(measured):
-    return figures.table(("loops followed", "found", "stalls made", "reported", "lost, counted", "lost silently", "last one told after, s", "attach, ms", "memory, MiB"),
-                        [(one["loops"], one["loops_found"], one["made"], one["reported"], lost_words(one["lost"]), one["silent"], f"{one['lag_s']:.2f}",
+    return figures.table(("loops followed", "found", "stalls made", "reported", "lost, counted", "lost silently", "last one reported after, s", "attach, ms", "memory, MiB"),
+                        [(one["loops"], one["loops_found"], one["made"], one["reported"], format_lost(one["lost"]), one["silent"], f"{one['lag_s']:.2f}",
                           bold(one["attach_ms"], BARS["attach_ms"], ".0f"), f"{one['rss_mib']:.1f}") for one in measured])
 
 
 def threads_text(measured):
-    return figures.table(("threads of the target", "attach, ms", "memory, MiB", "one look at all threads, ms", "loopsnoop dump in all, ms", "threads with a stack"),
+    return figures.table(("threads of the target", "attach, ms", "memory, MiB", "one snapshot of all threads, ms", "loopsnoop dump in all, ms", "threads with a stack"),
                         [(one["threads"], bold(one["attach_ms"], BARS["attach_ms"], ".0f"), f"{one['rss_mib']:.1f}",
-                          bold(one["look_ms"], BARS["look_1000_ms"] if one["threads"] <= 1000 else float("inf"), ".0f"), f"{one['dump_ms']:.0f}",
+                          bold(one["snapshot_ms"], BARS["snapshot_1000_ms"] if one["threads"] <= 1000 else float("inf"), ".0f"), f"{one['dump_ms']:.0f}",
                           f"{one['with_stack']}/{one['threads_dumped']}") for one in measured])
 
 
 def storms_text(measured):
-    return figures.table(("stalls of 1.1 ms at --threshold 1ms", "stalls/s", "reported", "with a named stack", "records lost, counted", "lost silently", "last one told after, s",
+    return figures.table(("stalls of 1.1 ms at --threshold 1ms", "stalls/s", "reported", "with a named stack", "records lost, counted", "lost silently", "last one reported after, s",
                          "CPU a stall, µs", "memory at most, MiB"),
                         [(f"{one['what']} of {one['made']} in {one['loops']} loops", f"{one['per_s']:,.0f}", f"{one['reported']} ({one['reported'] / one['made']:.1%})",
-                          f"{one['named'] / max(1, one['reported']):.1%}", lost_words(one["lost"]), one["silent"], bold(one["lag_s"], BARS["burst_s"], ".2f"),
+                          f"{one['named'] / max(1, one['reported']):.1%}", format_lost(one["lost"]), one["silent"], bold(one["lag_s"], BARS["burst_s"], ".2f"),
                           f"{one['cpu_us_per_stall']:.0f}", f"{one['peak_rss_mib']:.1f}") for one in measured])
 
 
@@ -243,7 +243,7 @@ def main(options):
         result = measured(options)
         data[name] = result if isinstance(result, dict) else list(result)
     text = "\n\n".join([*(text(data[name]) for name, text in TEXTS.items() if name in data), f"{data['about']['loopsnoop']}, kernel {data['about']['kernel']}, {os.cpu_count()} cores, which the targets share with loopsnoop."])
-    command.tell(options, "scale", text, data)
+    command.publish(options, "scale", text, data)
 
 
 if __name__ == "__main__":

@@ -114,23 +114,23 @@ def soak(binary, minutes, a_minute):
             "lost": {reason: count for reason, count in lost.items() if count}}
 
 
-def complaints(told):
-    if told["grown"]["rss_mib"] > GROWTH_MIB:
-        yield f"memory grew by {told['grown']['rss_mib']:.1f} MiB"
-    if told["grown"]["descriptors"] > 20:
-        yield f"descriptors grew by {told['grown']['descriptors']:.0f}"
-    if told["grown"]["threads"] > 2:
-        yield f"threads grew by {told['grown']['threads']:.0f}"
-    if told["series_of_gone"]:
-        yield f"series of processes that are gone: {told['series_of_gone']}"
-    if told["missing"]:
-        yield f"loops that were there all the time have no series: {told['missing']}"
+def complaints(measured):
+    if measured["grown"]["rss_mib"] > GROWTH_MIB:
+        yield f"memory grew by {measured['grown']['rss_mib']:.1f} MiB"
+    if measured["grown"]["descriptors"] > 20:
+        yield f"descriptors grew by {measured['grown']['descriptors']:.0f}"
+    if measured["grown"]["threads"] > 2:
+        yield f"threads grew by {measured['grown']['threads']:.0f}"
+    if measured["series_of_gone"]:
+        yield f"series of processes that are gone: {measured['series_of_gone']}"
+    if measured["missing"]:
+        yield f"loops that were there all the time have no series: {measured['missing']}"
     for reason in ("ringbuf_full", "no_slot", "no_storage", "queue_full", "life_events"):
-        if told["lost"].get(reason):
-            yield f"lost: {told['lost'][reason]:.0f} {reason}"
+        if measured["lost"].get(reason):
+            yield f"lost: {measured['lost'][reason]:.0f} {reason}"
     # Those that polled for a second or more; a loaded machine may not start them all in time.
-    if told["loops_seen"] < 0.3 * (told["started"]["epoll"] + told["started"]["asyncio"]):
-        yield f"of {told['started']} only {told['loops_seen']} loops were ever in a scrape"
+    if measured["loops_seen"] < 0.3 * (measured["started"]["epoll"] + measured["started"]["asyncio"]):
+        yield f"of {measured['started']} only {measured['loops_seen']} loops were ever in a scrape"
 
 
 def parse():
@@ -144,15 +144,15 @@ def parse():
 
 
 def main(options):
-    told = soak(os.path.abspath(options.binary), options.minutes, options.a_minute)
+    measured = soak(os.path.abspath(options.binary), options.minutes, options.a_minute)
     about = command.about(options)
-    row = (f"{told['minutes']:g} min", " / ".join(str(told["started"][kind]) for kind in ("job", "epoll", "asyncio")), told["loops_seen"], told["scrapes"],
-           f"{told['rss_mib']:.1f} / {told['rss_at_most_mib']:.1f}", f"{told['grown']['rss_mib']:+.2f}", f"{told['grown']['descriptors']:+.0f}", f"{told['cpu'] * 100:.2f}",
-           ", ".join(f"{count:.0f} {reason}" for reason, count in told["lost"].items()) or "nothing")
+    row = (f"{measured['minutes']:g} min", " / ".join(str(measured["started"][kind]) for kind in ("job", "epoll", "asyncio")), measured["loops_seen"], measured["scrapes"],
+           f"{measured['rss_mib']:.1f} / {measured['rss_at_most_mib']:.1f}", f"{measured['grown']['rss_mib']:+.2f}", f"{measured['grown']['descriptors']:+.0f}", f"{measured['cpu'] * 100:.2f}",
+           ", ".join(f"{count:.0f} {reason}" for reason, count in measured["lost"].items()) or "nothing")
     text = figures.table(("time", "started: jobs / epoll / asyncio", "of them seen as loops", "scrapes", "memory, MiB / at most", "grew by, MiB", "descriptors grew by", "CPU, % of a core",
                           "lost"), [row]) + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}; growth: between the middle and the last third."
-    command.tell(options, "soak", text, {"about": about, **told})
-    found = list(complaints(told))
+    command.publish(options, "soak", text, {"about": about, **measured})
+    found = list(complaints(measured))
     if found:
         sys.exit("bench: " + "; ".join(found))
 

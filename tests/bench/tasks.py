@@ -193,7 +193,7 @@ def main(options):
         (f"following a server with {three['connections']:,} connections, above one without any", f"{three['cpu'] * 100:.2f} % of a core (of {three['with'] * 100:.2f})"),
         ("CPU time until then, with them / without; memory", f"{three['begins_with_s']:.1f} / {three['begins_without_s']:.1f} s; {three['rss_mib']:.0f} MiB"),
     ])
-    command.tell(options, "tasks", text + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}.", {"about": about, **results})
+    command.publish(options, "tasks", text + f"\n\n{about['loopsnoop']}, kernel {about['kernel']}.", {"about": about, **results})
     complaints = []
     if one["median_s"] > 1:
         complaints.append(f"a snapshot took {one['median_s']:.2f} s")

@@ -37,8 +37,8 @@ def needs_root():
         pytest.skip("loads BPF programs: needs root")
 
 
-def one_slice(cpu=100.0, rate=1000.0, p99=1.0, stolen=0.0, strangers=False):
-    return sandwich.Slice(cpu, rate, p99, stolen, strangers)
+def one_slice(cpu=100.0, rate=1000.0, p99=1.0, stolen=0.0, foreign_programs=False):
+    return sandwich.Slice(cpu, rate, p99, stolen, foreign_programs)
 
 
 def test_sandwich_is_held_against_bare_on_both_sides():
@@ -50,9 +50,9 @@ def test_sandwich_is_held_against_bare_on_both_sides():
 def test_disturbed_sandwiches_are_set_aside():
     calm = [sandwich.Sandwich("control", one_slice(), [one_slice()], one_slice(), None) for _ in range(3)]
     stolen = sandwich.Sandwich("control", one_slice(), [one_slice(stolen=0.2)], one_slice(), None)
-    strangers = sandwich.Sandwich("control", one_slice(), [one_slice()], one_slice(strangers=True), None)
+    foreign_programs = sandwich.Sandwich("control", one_slice(), [one_slice()], one_slice(foreign_programs=True), None)
     other = sandwich.Sandwich("loopsnoop", one_slice(), [one_slice()], one_slice(), None)
-    assert sandwich.kept([*calm, stolen, strangers, other], "control") == calm
+    assert sandwich.kept([*calm, stolen, foreign_programs, other], "control") == calm
     assert sandwich.kept([calm[0], stolen], "control") == [calm[0], stolen]  # too few to be choosy
 
 
@@ -72,8 +72,8 @@ def test_only_intervals_at_own_speed_count():
     one = paced(own_speed, slow=20, cpu=500.0)
     assert own_speed.bounds_ns() == (10000, pytest.approx(11500)) and len(own_speed.quick(one.intervals)) == 20
     clocked = sandwich.Slice(400.0, 1000.0, 1.0, 0.0, False, tuple([piece(4.2, 10.5)] * 20))  # the clock rate is lower by a twentieth
-    told = [slice_.at_own_speed(own_speed).cpu_us_per_request for slice_ in (one, clocked)]
-    assert told == [pytest.approx(400), pytest.approx(400 / 1.05)]
+    found = [slice_.at_own_speed(own_speed).cpu_us_per_request for slice_ in (one, clocked)]
+    assert found == [pytest.approx(400), pytest.approx(400 / 1.05)]
     assert sandwich.Slice(1.0, 1.0, 1.0, 0.0, False, (piece(4, 10.0), *[piece(6, 18.0)] * 50)).at_own_speed(own_speed) is None
     assert one_slice().at_own_speed(own_speed) is None
 
@@ -159,7 +159,7 @@ def test_events_are_held_against_bare_on_both_sides():
     assert drifting.by_event["poll call"]["empty"] == [61] * 3 and drifting.by_event["poll call"]["followed"] == [121] * 3
 
 
-def test_events_are_told_at_one_clock_rate():
+def test_events_are_timed_at_one_clock_rate():
     slower = ways(*(ns * 1.05 for ns in QUIET))
     for one in slower:
         one["gauge_ns"] = 10500
@@ -196,43 +196,43 @@ def test_events_on_a_slow_core_are_left_out():
 
 
 def test_overhead(tmp_path):
-    told = bench("overhead", tmp_path, "--only", "echo", "--rounds", "1", "--no-peers", "--seconds", "0.3")
-    roles = told["workloads"]["echo"]["roles"]
+    measured = bench("overhead", tmp_path, "--only", "echo", "--rounds", "1", "--no-peers", "--seconds", "0.3")
+    roles = measured["workloads"]["echo"]["roles"]
     assert set(roles) == {"loopsnoop", "control", "stand-in", "empty"}
     for role in roles.values():
         assert role["cpu_us_per_request"]["median"] > 0 and role["requests_per_s"]["median"] > 0 and role["sandwiches"] > 0
-    mine = [one for one in told["workloads"]["echo"]["sandwiches"] if one["role"] == "loopsnoop"]
+    mine = [one for one in measured["workloads"]["echo"]["sandwiches"] if one["role"] == "loopsnoop"]
     assert all(len(one["inside"]) == 3 and all("at_own_speed" in each for each in (one["before"], *one["inside"])) for one in mine)
     costs = [one["cost"] for one in mine]
     assert all(cost["attach_s"] > 0 and cost["rss_bytes"] > 1 << 20 for cost in costs)
-    shares = {one["role"]: one["cost"] and one["cost"]["programs_share"] for one in told["workloads"]["echo"]["sandwiches"]}
+    shares = {one["role"]: one["cost"] and one["cost"]["programs_share"] for one in measured["workloads"]["echo"]["sandwiches"]}
     assert 0 < shares["empty"] < 1 and 0 < shares["loopsnoop"] < 1 and shares["stand-in"] is None and shares["control"] is None
     assert "| BPF programs alone, % of the server's CPU time | loopsnoop | empty ones on its hooks |" in (tmp_path / "overhead.md").read_text(encoding="utf-8")
 
 
 def test_events(tmp_path):
-    told = bench("events", tmp_path, "--rounds", "1")
-    assert set(told["added_ns"]) == set(events.EVENTS)
-    assert all(by_way[way] for by_way in told["added_ns"].values() for way in events.WAYS)
-    ran = told["runs"]["followed"][0]
+    measured = bench("events", tmp_path, "--rounds", "1")
+    assert set(measured["added_ns"]) == set(events.EVENTS)
+    assert all(by_way[way] for by_way in measured["added_ns"].values() for way in events.WAYS)
+    ran = measured["runs"]["followed"][0]
     assert ran["sleep in the poll call"]["on_switch"]["count"] >= 2 * 150 * 100  # timed_events.cpp: chunks_of_run * sleeps_in_chunk
     assert ran["futex call"]["on_call_enter"]["count"] >= 150 * 1000  # chunks_of_run * calls_in_chunk
 
 
 def test_sampling(tmp_path):
-    told = bench("sampling", tmp_path, "--rounds", "1", "--seconds", "0.5")
-    by_role = {one["role"]: one for one in told["sandwiches"]}
+    measured = bench("sampling", tmp_path, "--rounds", "1", "--seconds", "0.5")
+    by_role = {one["role"]: one for one in measured["sandwiches"]}
     assert set(by_role) == {"control", "100ms", "20ms", "5ms", "1ms"}
     assert all(one["ratio"]["cpu_us_per_request"] > 0 for one in by_role.values())
-    assert told["own_speed"]["intervals"] > 50  # of 5 ms, while the loop writes how far it is some times a millisecond
+    assert measured["own_speed"]["intervals"] > 50  # of 5 ms, while the loop writes how far it is some times a millisecond
     assert by_role["1ms"]["cost"]["stalls"] > 0  # some 60 ms each
     assert 0 < by_role["1ms"]["cost"]["programs_share"] < 1
 
 
 def test_accuracy(tmp_path):
-    told = bench("accuracy", tmp_path, "--count", "3", "--threshold", "20")
-    assert [one["machine"] for one in told["results"]] == ["idle", "saturated"]
-    for one in told["results"]:
+    measured = bench("accuracy", tmp_path, "--count", "3", "--threshold", "20")
+    assert [one["machine"] for one in measured["results"]] == ["idle", "saturated"]
+    for one in measured["results"]:
         waiting = one["waiting"]
         assert waiting["events"] > 0 and waiting["short"] > 0 and waiting["found"] > 0
         assert all(right[1] > 0 for right in waiting["right"].values()), waiting["right"]
@@ -240,43 +240,43 @@ def test_accuracy(tmp_path):
 
 
 def test_scale(tmp_path):
-    told = bench("scale", tmp_path, "--quick", "--only", "storms", "--only", "python")
-    for storm in told["storms"]:
+    measured = bench("scale", tmp_path, "--quick", "--only", "storms", "--only", "python")
+    for storm in measured["storms"]:
         assert storm["made"] > 0 and storm["reported"] > 0
         assert storm["silent"] == 0, storm  # what was lost was counted
-    assert told["python"]["warm_us"] > 0 and told["python"]["python_frames"] >= 20 and not told["python"]["native_truncated"]
+    assert measured["python"]["warm_us"] > 0 and measured["python"]["python_frames"] >= 20 and not measured["python"]["native_truncated"]
 
 
 def test_hosts(tmp_path):
-    told = bench("hosts", tmp_path, "--quick", "--crowd", "30,3", "--no-others")
-    (crowd,) = told["crowds"]
+    measured = bench("hosts", tmp_path, "--quick", "--crowd", "30,3", "--no-others")
+    (crowd,) = measured["crowds"]
     assert crowd["found"] >= 33 and crowd["cpu"] > 0 and crowd["scrape_ms"] > 0 and crowd["rss_at_most_mib"] >= crowd["rss_mib"] > 1
 
 
 def test_soak(tmp_path):
     """The real thing, only shorter: what it complains about is a failure here, too."""
-    told = bench("soak", tmp_path, "--minutes", "0.8", "--a-minute", "300")
-    assert told["scrapes"] > 10 and all(count > 0 for count in told["started"].values()) and told["loops_seen"] > 5
+    measured = bench("soak", tmp_path, "--minutes", "0.8", "--a-minute", "300")
+    assert measured["scrapes"] > 10 and all(count > 0 for count in measured["started"].values()) and measured["loops_seen"] > 5
 
 
 def test_tasks(tmp_path):
     """Wrong lines are a failure here, too."""
-    told = bench("tasks", tmp_path, "--tasks", "500", "--snapshots", "20", "--connections", "100", "--seconds", "2", "--settle", "5")
-    assert told["many"]["found_at_least"] == 500
-    assert told["churn"]["tasks_on_their_line"] > 100 and told["churn"]["target_lives"]
-    assert told["connections"]["rss_mib"] > 1
+    measured = bench("tasks", tmp_path, "--tasks", "500", "--snapshots", "20", "--connections", "100", "--seconds", "2", "--settle", "5")
+    assert measured["many"]["found_at_least"] == 500
+    assert measured["churn"]["tasks_on_their_line"] > 100 and measured["churn"]["target_lives"]
+    assert measured["connections"]["rss_mib"] > 1
 
 
 def test_quiet(tmp_path):
-    told = bench("quiet", tmp_path, "--minutes", "0.3")
-    assert told["servers"] == 20 and told["followed"] >= 18, told["not_followed"]
+    measured = bench("quiet", tmp_path, "--minutes", "0.3")
+    assert measured["servers"] == 20 and measured["followed"] >= 18, measured["not_followed"]
 
 
 def test_verifier(tmp_path):
     needs_root()
-    told = subprocess.run(["/usr/bin/python3", "-B", str(HERE / "verifier.py"), "--binary", BINARY, "--output", str(tmp_path)], stdin=subprocess.DEVNULL,
+    run = subprocess.run(["/usr/bin/python3", "-B", str(HERE / "verifier.py"), "--binary", BINARY, "--output", str(tmp_path)], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, timeout=120)
-    assert told.returncode in (0, 1), told.stderr  # 1: a program has grown
+    assert run.returncode in (0, 1), run.stderr  # 1: a program has grown
     programs = json.loads((tmp_path / "verifier.json").read_text())["programs"]
     assert programs["on_switch"]["instructions"] > 0
 

@@ -13,7 +13,7 @@ import figures
 
 RECORD = Path(__file__).with_name("verifier.json")
 LIMIT = 1_000_000
-# A program that has grown by more than that since it was recorded is to be looked at.
+# A program that has grown by more than that since it was recorded is to be examined.
 GROWN = 1.5
 PROGRAM = re.compile(r"prog '(\w+)': -- BEGIN PROG LOAD LOG --(.*?)-- END PROG LOAD LOG --", re.DOTALL)
 
@@ -59,7 +59,7 @@ def main(options):
     head = ("program", "instructions walked", "of the limit", "recorded", "ratio", "ms")
     text = (f"kernel {platform.release()}; recorded on {recorded.get('kernel', 'none')}\n\n{figures.table(head, rows)}\n\n"
             f"{len(found)} programs, {total:,} instructions in all")
-    command.tell(options, "verifier", text, {"kernel": platform.release(), "programs": found, "recorded": recorded, "grown": grown})
+    command.publish(options, "verifier", text, {"kernel": platform.release(), "programs": found, "recorded": recorded, "grown": grown})
     if options.record:
         RECORD.write_text(json.dumps({"kernel": platform.release().split("-")[0], "programs": {name: one["instructions"] for name, one in sorted(found.items())}}, indent=2) + "\n",
                           encoding="utf-8")

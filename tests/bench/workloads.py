@@ -26,7 +26,7 @@ class Workload:
     server: Callable[[int, Path], list]  # (port, scratch) -> command line
     load: Callable[[int, float, object], "Load"]  # (port, seconds, a pace.Pace or None) -> what was served
     bar: float  # what CPU time per request may be, followed / bare
-    counted: str = "load"  # whose bytes tell how far the server is, see pace/pace.c; None: nobody's
+    counted: str = "load"  # whose bytes show how far the server is, see pace/pace.c; None: nobody's
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ def redis_benchmark(connections):
 
 def echo_load(connections):
     def load(port, seconds, pace=None):
-        told = json.loads(run_load([PROGRAMS / "bench_echo_load", str(port), str(connections), str(seconds)], pace))
-        return Load(told["requests"], told["seconds"], told["p99_us"] / 1000)
+        found = json.loads(run_load([PROGRAMS / "bench_echo_load", str(port), str(connections), str(seconds)], pace))
+        return Load(found["requests"], found["seconds"], found["p99_us"] / 1000)
 
     return load
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of the end-to-end tests. LOOPSNOOP_ALLOW_SKIP=1 lets a skipped test be skipped; else it fails: nobody would look at it."""
+"""Fixtures of the end-to-end tests. LOOPSNOOP_ALLOW_SKIP=1 lets a skipped test be skipped; else it fails: nobody would notice it."""
 
 import os
 import pathlib
@@ -23,7 +23,7 @@ def pytest_runtest_protocol(item, nextitem):
 
 
 def pytest_terminal_summary(terminalreporter):
-    again.tell(terminalreporter)
+    again.print_cases(terminalreporter)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -47,7 +47,7 @@ def is_root():
 
 @pytest.fixture
 def folder(request):
-    """A folder that other users can look into, too; kept when the test failed and LOOPSNOOP_KEEP=1."""
+    """A folder that other users can open, too; kept when the test failed and LOOPSNOOP_KEEP=1."""
     made = pathlib.Path(tempfile.mkdtemp(prefix="loopsnoop-e2e-"))
     made.chmod(0o755)
     yield made

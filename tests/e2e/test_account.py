@@ -36,17 +36,17 @@ def test_cpu_limit_of_the_cgroup(folder):
             loop.end()
     assert throttled > 500 * MS, "the quota did nothing"
     stalls = [match.stall_of(event, recording.stalls()) for event in loop.events()]
-    told = 0
+    throttled_here = 0
     for stall in stalls:
         assert stall["throttled_ns"] is not None
         assert stall["throttled_ns"] <= match.part(stall, "runqueue")
-        told += stall["throttled_ns"]
+        throttled_here += stall["throttled_ns"]
         assert stall["cause"] == "runqueue", stall["breakdown"]
         assert f"its cgroup /{cgroup.name} was throttled for" in stall["summary"], stall["summary"]
         assert "20 ms of CPU in each 100 ms" in stall["summary"], stall["summary"]
         assert stall["throttled_ns"] >= 0.5 * match.part(stall, "runqueue"), (stall["throttled_ns"], stall["breakdown"])
     # Each stall may have a period that began before it.
-    assert told <= throttled + len(stalls) * 100 * MS
+    assert throttled_here <= throttled + len(stalls) * 100 * MS
 
 
 def test_starved_by_other_processes(folder, spinners):

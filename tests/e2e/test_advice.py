@@ -68,6 +68,6 @@ def test_asyncio(folder):
 
 
 def test_none_without_an_event_loop(folder):
-    """A program that is meant to block is not told about loops."""
+    """A program that is meant to block gets no advice about loops."""
     for stall in stalls_of(folder, "plain", "sleep", "request", "run").values():
         assert "advice" not in stall, stall["advice"]

@@ -43,7 +43,7 @@ if __name__ == "__main__":
     asyncio.run(main(sys.argv[1]))
 """
 
-# Holds what its workers listen on, and looks after them: asleep for good, or twice a second.
+# Holds what its workers listen on, and watches them: asleep for good, or twice a second.
 MASTER = """
 import os, select, signal, socket, subprocess, sys, threading, time
 listening = socket.create_server(("127.0.0.1", int(sys.argv[2])))

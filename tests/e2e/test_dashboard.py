@@ -186,7 +186,7 @@ def test_every_panel_has_data(watched):
             wanted = {name for name in table_columns(panel) if not name.startswith("Value")}
         for labels, _ in series:
             assert wanted - OPTIONAL <= set(labels), (title, labels)
-        # Two series with one name would be two lines that nobody can tell apart.
+        # Two series with one name would be two lines that nobody can distinguish.
         names = [tuple(labels.get(name) for name in sorted(wanted)) for labels, _ in series]
         assert len(set(names)) == len(names), (title, names)
         if panel["type"] == "stat":

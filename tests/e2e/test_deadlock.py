@@ -10,7 +10,7 @@ from harness import dump, places, pythons, snoop, target
 
 LEAST_DUMPS = 25
 LEAST_CONTENDED = 5
-MOST_DUMPS = 100
+MAX_DUMPS = 100
 
 
 def circle_from(tids, first):
@@ -72,7 +72,7 @@ def test_threads_that_move_are_no_deadlock(folder):
     """Each of the two is often seen waiting for what the other one holds, but never both of them at once."""
     dumps = contended = 0
     with dump.locked(folder, "churn") as (process, _truth):
-        while dumps < LEAST_DUMPS or (contended < LEAST_CONTENDED and dumps < MOST_DUMPS):
+        while dumps < LEAST_DUMPS or (contended < LEAST_CONTENDED and dumps < MAX_DUMPS):
             record = dump.take(process.pid)
             assert "deadlock" not in record, f"after {dumps} dumps, {contended} of them with a waiting thread"
             dumps += 1
@@ -98,7 +98,7 @@ def test_python_deadlock(mode, folder):
         lines = [(frame["file"], frame["line"]) for frame in thread["stack"]["python"]]
         assert any(file and file[0] != "<" and line and marked(file, line) for file, line in lines), lines
     assert f"deadlock: {record['deadlock'][0]} (" in text
-    assert circle_from(stall["deadlock"], left) == [left, right], "a deadlock among other threads is told, too"
+    assert circle_from(stall["deadlock"], left) == [left, right], "a deadlock among other threads is reported, too"
 
 
 def marked(file, line):
@@ -108,7 +108,7 @@ def marked(file, line):
 
 
 def follow(folder, pid):
-    """The first record of a stall of a process that hangs, and what was told people."""
+    """The first record of a stall of a process that hangs, and what was shown to people."""
     with snoop.Snoop("-p", pid, "--hang-after", "300ms", folder=folder) as snooping:
         stall = snooping.ongoing()
         recording = snooping.stop()

@@ -178,7 +178,7 @@ def test_name_and_cgroup_narrow(folder):
 
 
 def test_container_and_unit(folder):
-    """Told from the cgroup, in the records and as labels of the metrics."""
+    """Read from the cgroup, in the records and as labels of the metrics."""
     container = "0123456789abcdef" * 4
     port = servers.free_port()
     (folder / "other").mkdir()

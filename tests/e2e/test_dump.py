@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`loopsnoop dump`: one look at every thread of a process, whatever state it is in."""
+"""`loopsnoop dump`: a snapshot of every thread of a process, whatever state it is in."""
 
 import contextlib
 import json
@@ -112,12 +112,12 @@ def test_holder_of_the_gil(folder):
 
         waiting.until(stuck, "the other thread to want the GIL")
 
-        # Whoever wants the GIL wakes up every 5 ms to ask for it: a look may find the thread running.
+        # Whoever wants the GIL wakes up every 5 ms to ask for it: a snapshot may find the thread running.
         def caught():
             record = dump.take(python.pid)
             return record if any(each["cause"] == "gil" for each in record["threads"]) else None
 
-        record = waiting.until(caught, "a look while it sleeps")
+        record = waiting.until(caught, "a snapshot while it sleeps")
         waiting.until(lambda: "holds the GIL, holds up 1 thread" in dump.text(python.pid), "the text to say so")
     threads = {each["tid"]: each for each in record["threads"]}
     assert threads.pop(python.pid)["holds_gil"] is True
@@ -130,7 +130,7 @@ def test_holder_of_the_gil(folder):
     assert "deadlock" not in record
 
 
-def test_threads_alike_are_told_once(folder):
+def test_threads_alike_are_shown_once(folder):
     with dump.locked(folder, "idle", "12") as (process, _truth):
         tids = waiting.until(
             lambda: [int(tid) for tid in os.listdir(f"/proc/{process.pid}/task") if int(tid) != process.pid], "its threads"
@@ -158,7 +158,7 @@ def test_thousand_threads(folder):
         taken = time.monotonic_ns() - before - (waiting.stolen_ns() - stolen)
     assert len(record["threads"]) == 1001
     assert all(each["stack"] and each["stack"]["native"] for each in record["threads"])
-    assert record["look_ns"] < 200_000_000, "the look itself"
+    assert record["look_ns"] < 200_000_000, "the snapshot itself"
     assert taken < 10_000_000_000, f"took {taken / 1e9:.1f} s"
 
 

@@ -36,7 +36,7 @@ def test_python(loop, wait, folder):
 
 @pytest.mark.parametrize("command, function", [([places.SYSTEM_PYTHON, "python/spins.py"], "reconcile"), (["node", "node/spins.js"], "refresh")])
 def test_computes(command, function, folder):
-    """It never sleeps, so it has no stack to be looked at; Node has other loops that are well."""
+    """It never sleeps, so it has no stack to be read; Node has other loops that are well."""
     program, script = command[0], places.TESTS / "targets" / command[1]
     line = next(number for number, text in enumerate(script.read_text().splitlines(), 1) if "spins" in text)
     with target.Target([program, script], folder) as frozen:

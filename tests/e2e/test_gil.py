@@ -9,7 +9,7 @@ HOGS = ["gil_hog", "gil_sort", "gil_regex"]
 
 
 def check_story(event, stall):
-    """The holder is the hog, in its function, by most of the looks; True when the GIL is the stall's cause."""
+    """The holder is the hog, in its function, by most of the samples; True when the GIL is the stall's cause."""
     gil = stall["gil"]
     waited = match.part(stall, "gil")
     assert gil["ns"] == waited and gil["count"] >= 1
@@ -48,7 +48,7 @@ def hold(pairs):
                 assert wait["resource"]["kind"] == "futex" and wait["resource"]["lock"] == "gil"
                 assert wait["resource"]["holder"]["tid"] == hog["tid"]
                 assert wait["resource"]["holder"]["how"] == "inferred"
-    assert right >= 0.8 * samples, f"{right} of {samples} looks found the hog in its function"
+    assert right >= 0.8 * samples, f"{right} of {samples} samples found the hog in its function"
     waited = sum(match.part(stall, "gil") for _, stall in pairs)
     assert waited >= 0.2 * sum(stall["duration_ns"] for _, stall in pairs), "hardly any time went to the GIL"
 
@@ -96,7 +96,7 @@ def test_condition_variable_of_a_c_program(folder):
 
 
 def test_one_long_wait_that_goes_on(folder):
-    """With a switch interval of a minute there is one wait, and no end of it to tell who held the GIL."""
+    """With a switch interval of a minute there is one wait, and no end of it that would show who held the GIL."""
     options = {"switch_interval_s": 60}
     loop = target.python_loop(folder, wait="gil_hog", count=1, options=options, more=["--ms", "1200"])
     pairs, recording = compute.run(loop, folder, "--hang-after", "400ms")
@@ -112,7 +112,7 @@ def test_one_long_wait_that_goes_on(folder):
 
 
 def test_holder_that_moves_on_during_one_wait(folder):
-    """It is looked at again for each report, and the time since the last look is told of the place where it is then."""
+    """It is sampled again for each report, and the time since the last sample counts for the place where it is then."""
     loop = target.python_loop(folder, wait="gil_moves", count=1, options={"switch_interval_s": 60}, more=["--ms", "2000"])
     pairs, recording = compute.run(loop, folder, "--hang-after", "400ms")
     ((event, ended),) = pairs
@@ -120,7 +120,7 @@ def test_holder_that_moves_on_during_one_wait(folder):
     assert len(reports) >= 3, recording.stalls("ongoing")
     hog = event["holder"]
     assert hog["function"] not in reports[0]["summary"] and hog["function"] in reports[-1]["summary"], [stall["summary"] for stall in reports]
-    # No time is told twice: neither by two looks, nor by the record of the whole wait.
+    # No time is counted twice: neither by two samples, nor by the record of the whole wait.
     for stall in [*reports, ended]:
         assert sum(holder["ns"] for holder in stall["gil"]["holders"]) <= stall["gil"]["ns"] + match.MS, stall["gil"]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loops with nothing wrong give no stall, whatever else the machine does; loops with something wrong are told right on a busy one."""
+"""Loops with nothing wrong give no stall, whatever else the machine does; loops with something wrong are reported right on a busy one."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def test_healthy_loop_on_saturated_cpus(folder, spinners):
 
 @pytest.mark.parametrize("kind", ["native", "python", "uvloop"])
 def test_stalls_on_saturated_cpus(kind, folder, spinners):
-    """All are found, and rightly told, with every CPU taken twice over."""
+    """All are found, and rightly reported, with every CPU taken twice over."""
     if kind == "native":
         follow.follow(target.native_loop(folder, wait="recv", count=23), folder)
     else:
@@ -77,7 +77,7 @@ def test_stalls_on_saturated_cpus(kind, folder, spinners):
 
 
 def test_run_queue(folder):
-    """A real-time process takes the CPU away: time runnable and not running is told from sleeping."""
+    """A real-time process takes the CPU away: time runnable and not running is distinguished from sleeping."""
     cpu = sorted(os.sched_getaffinity(0))[-1]
     light = target.Target(["taskset", "-c", str(cpu), places.native("light"), "healthy"], folder)
     taken = []

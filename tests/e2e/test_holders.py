@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who holds the lock that a loop waits for, told while it waits."""
+"""Who holds the lock that a loop waits for, shown while it waits."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from harness import dump, match, places, pythons, snoop, target
 
 
 def hang_and_end(running, folder):
-    """The first record of the hang that the target makes when it is told to go, and the recording, which has its end, too."""
+    """The first record of the hang that the target makes when it is let go, and the recording, which has its end, too."""
     with snoop.Snoop("-p", running.pid, "--hang-after", "300ms", folder=folder) as snooping:
         snooping.session()
         running.go()
@@ -204,7 +204,7 @@ if own != "own":
 @pytest.mark.parametrize("journal, statement, own", [("delete", "insert into orders values (2)", "other"), ("wal", "insert into orders values (2)", "other"),
                                                      ("delete", "select * from orders", "other"), ("wal", "insert into orders values (2)", "own")])
 def test_database_lock(journal, statement, own, folder):
-    """SQLite sleeps and tries again; who has the lock is told all the same: a writer, a reader, another connection of its own."""
+    """SQLite sleeps and tries again; who has the lock is named all the same: a writer, a reader, another connection of its own."""
     (folder / "shop.py").write_text(SHOP, encoding="utf-8")
     database = folder / "shop.db"
     with target.Target([places.SYSTEM_PYTHON, folder / "shop.py", database, journal, statement, own], folder) as running:

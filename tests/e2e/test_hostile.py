@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that are made to cost whoever looks at them. Each is followed beside a healthy one, whose stalls are reported in time
-meanwhile; loopsnoop keeps its bounds, ends when it is told to, and says what it could not read. See harness/hostile.py."""
+"""Processes that are made to cost whoever inspects them. Each is followed beside a healthy one, whose stalls are reported in time
+meanwhile; loopsnoop keeps its bounds, ends when it is asked to, and says what it could not read. See harness/hostile.py."""
 
 import contextlib
 import subprocess

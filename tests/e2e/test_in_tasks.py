@@ -23,7 +23,7 @@ def test_task_and_garbage_collection(suite, which, folder):
         assert target.stdout.readline() == "ready\n"
         with snoop.Snoop("-p", target.pid, "-T", "50ms", folder=folder) as snooping:
             snooping.session()
-            time.sleep(1.5)  # where the interpreter keeps its tasks is looked for once it is followed
+            time.sleep(1.5)  # where the interpreter keeps its tasks is searched for once it is followed
             target.stdin.write("go\n")
             target.stdin.flush()
             truth = {}

@@ -20,9 +20,9 @@ def test_both_lines_and_both_peers(folder):
     # Which of Redis's two calls hits its busy moments is chance; both lines are in the account in any case.
     assert {"commit"} < incidents.blamed(run.scene, recording) <= set(PEERS)
     for name in incidents.blamed(run.scene, recording):
-        told = incidents.line(run.scene, recording, name, "socket")
-        assert f" of {PEERS[name]} (pid " in told["on"], told
-        assert told["count"] >= told["stalls"] >= 1 and told["ns"] >= told["longest_ns"] > 0
+        reported = incidents.line(run.scene, recording, name, "socket")
+        assert f" of {PEERS[name]} (pid " in reported["on"], reported
+        assert reported["count"] >= reported["stalls"] >= 1 and reported["ns"] >= reported["longest_ns"] > 0
     commit = incidents.line(run.scene, recording, "commit")
     (loop,) = recording.summary["loops"]
     assert commit["ns"] > (loop["busy_ns"] + loop["idle_ns"]) / 5, "most of the loop's time"

@@ -44,7 +44,7 @@ def test_mended(folder):
 
 
 def test_holders_are_named(folder):
-    """A pool whose connections threads of the process have: they are told instead."""
+    """A pool whose connections threads of the process have: those threads are named instead."""
     with incidents.run("pool", "busy", folder, "--hang-after", "500ms") as run:
         stall = run.ongoing(lambda stall: stall["cause"] == "futex")
         run.stop()

@@ -13,28 +13,28 @@ def exits(run):
     return sum(record["type"] == "exit" for record in run.snooping.records)
 
 
-def test_restarts_are_told(folder):
+def test_restarts_are_reported(folder):
     with incidents.run("reload", "broken", folder) as run:
         waiting.until(lambda: exits(run) >= LEAST_RESTARTS, "workers to be restarted")
         recording = run.stop()
     scene, summary = run.scene, recording.summary
     written = str(folder / "shop" / "build_info.py")
-    (told,) = [each for each in summary["restarts"] if len(each["workers"]) >= LEAST_RESTARTS]
+    (restarts,) = [each for each in summary["restarts"] if len(each["workers"]) >= LEAST_RESTARTS]
     lives = {life["pid"]: life for life in summary["processes"]}
-    reloader = lives[told["parent"]]
+    reloader = lives[restarts["parent"]]
     assert reloader["parent"] is None and "--reload" in reloader["command"]
-    assert told["served"] == [] and told["loops"] == 0
-    assert 0 < told["shortest_ns"] <= told["longest_ns"] < 20e9
-    assert told["ended_by"]["signal"] == "SIGTERM" and told["ended_by"]["pid"] == told["parent"]
-    assert told["doing"].startswith("sleeping") and incidents.marked(scene, "loading", told["culprit"]), told
-    assert told["file"]["path"] == written and told["file"]["by_worker"] is True
-    assert told["file"]["count"] >= len(told["workers"]) - 1, "the last one may have been ended by this test"
-    for pid in told["workers"]:
+    assert restarts["served"] == [] and restarts["loops"] == 0
+    assert 0 < restarts["shortest_ns"] <= restarts["longest_ns"] < 20e9
+    assert restarts["ended_by"]["signal"] == "SIGTERM" and restarts["ended_by"]["pid"] == restarts["parent"]
+    assert restarts["doing"].startswith("sleeping") and incidents.marked(scene, "loading", restarts["culprit"]), restarts
+    assert restarts["file"]["path"] == written and restarts["file"]["by_worker"] is True
+    assert restarts["file"]["count"] >= len(restarts["workers"]) - 1, "the last one may have been ended by this test"
+    for pid in restarts["workers"]:
         assert lives[pid]["ended"] and lives[pid]["accepted"] == 0 and not lives[pid]["loop"]
     place = scene.causes["loading"]
-    count = len(told["workers"])
-    assert re.search(rf"{count} workers of \S+ \(pid {told['parent']}\) lived .* s; none of them served: none came to an event loop", run.text)
-    assert re.search(rf"ended by SIGTERM of \S+ \(pid {told['parent']}\) .* sleeping .* \({place.file}:{place.line}\)", run.text)
+    count = len(restarts["workers"])
+    assert re.search(rf"{count} workers of \S+ \(pid {restarts['parent']}\) lived .* s; none of them served: none came to an event loop", run.text)
+    assert re.search(rf"ended by SIGTERM of \S+ \(pid {restarts['parent']}\) .* sleeping .* \({place.file}:{place.line}\)", run.text)
     assert f"before the end {written} had been opened for writing by the worker itself" in run.text
 
 

@@ -50,11 +50,11 @@ def test_asleep_before_its_interpreter_was_known(folder):
             os.kill(scene.pid, signal.SIGCONT)
             waiting.until(lambda: waiting.proc(scene.pid, "syscall").startswith(connect), "connect()")
             os.kill(snooping.process.pid, signal.SIGCONT)
-            told = snooping.wait_for(lambda each: each["type"] == "stall" and each["cause"] == "socket", "such stall")
+            ongoing = snooping.wait_for(lambda each: each["type"] == "stall" and each["cause"] == "socket", "such stall")
             os.kill(scene.pid, signal.SIGKILL)
             recording = snooping.finish(0)
     (ended,) = recording.stalls()
-    for stall in (told, ended):
+    for stall in (ongoing, ended):
         assert incidents.marked(scene, "connect", stall["culprit"]), stall
         (wait,) = [each for each in stall["waits"] if each["syscall"] == "connect"]
         assert incidents.marked(scene, "connect", wait["stack"]["python"][1]), wait["stack"]

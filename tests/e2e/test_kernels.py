@@ -62,8 +62,8 @@ def machine(request):
 def test_another_kernel(suite, machine):
     status, said = machine(suite)
     print(said)
-    again.LINES.extend(f"{suite}: {line}" for line in again.told_by(said))
-    # What failed comes first: of a test that is run again, only the beginning is told.
+    again.LINES.extend(f"{suite}: {line}" for line in again.cases_in(said))
+    # What failed comes first: of a test that is run again, only the beginning is shown.
     failed = "; ".join(line for line in said.splitlines() if line.startswith(("FAILED", "ERROR", "E ")))
     assert status == 0 and f"{len(TESTS)} passed" in said, failed or said
 

@@ -136,7 +136,7 @@ def test_children_that_are_there_already(folder):
         time.sleep(0.5)
         try:
             with snoop.Snoop("-p", master.pid, folder=folder) as unasked:
-                told = unasked.session()["workers"]
+                workers = unasked.session()["workers"]
                 unasked.stop()
             with snoop.Snoop("-p", master.pid, "--children", folder=folder) as snooping:
                 snooping.wait_for(lambda record: record["type"] == "stall" and record["pid"] == stalling, "stall of the one")
@@ -146,7 +146,7 @@ def test_children_that_are_there_already(folder):
         finally:
             for pid in (stalling, frozen, helper):
                 os.kill(pid, signal.SIGKILL)
-    assert [(one["parent"], one["children"]) for one in told] == [(master.pid, sorted((stalling, frozen)))]
+    assert [(one["parent"], one["children"]) for one in workers] == [(master.pid, sorted((stalling, frozen)))]
     assert "not_followed" not in recording.session
     assert (stuck["cause"], stuck["culprit"]["function"]) == ("sleep", "frozen"), stuck
     assert {record["pid"] for record in recording.records if record["type"] == "stall"} == {stalling, frozen}
@@ -183,7 +183,7 @@ def test_threads_by_the_thousand(folder):
 
 
 def test_a_thousand_threads_alive(folder):
-    """The stall of a loop among a thousand sleeping threads, looked at while it runs."""
+    """The stall of a loop among a thousand sleeping threads, inspected while it runs."""
     with target.Target([places.native("light"), "crowd"], folder) as running:
         with attached(running, folder, "-d", "2s") as snooping:
             recording = snooping.finish()

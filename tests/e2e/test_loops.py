@@ -21,7 +21,7 @@ POLL_CALLS = {
     "io_getevents": "io_getevents",
     "io_pgetevents": "io_pgetevents",
 }
-# A poll call of the same kind inside a callback, on one socket or pipe, is told from the loop's own.
+# A poll call of the same kind inside a callback, on one socket or pipe, is distinguished from the loop's own.
 LIKE_ITS_OWN = {"poll": "poll_on_socket", "poll_one": "poll_on_pipe", "epoll_wait": "nested_epoll", "select": "select_on_nothing"}
 
 

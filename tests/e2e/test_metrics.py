@@ -191,7 +191,7 @@ def ask(port, path, host=None):
 
 
 def test_browsers_of_others_and_health(folder):
-    """A name that resolves here by DNS rebinding is refused; every answer tells a browser to do nothing with it."""
+    """A name that resolves here by DNS rebinding is refused; every answer forbids a browser to use it in any way."""
     port = servers.free_port()
     with target.Target([places.native("light"), "healthy"], folder) as light:
         light.hear("ready")

@@ -78,14 +78,14 @@ def test_a_module_is_named_in_records_and_text_and_found_by_its_name(shop):
         with snoop.Snoop("-p", MODULE, "-d", "1500ms", folder=shop) as snooping:
             recording = snooping.finish()
         assert dump.take(server.pid)["service"] == MODULE
-        told = dump.text(server.pid)
+        shown = dump.text(server.pid)
     (loop,) = recording.of("loop")
     assert (loop["pid"], loop["service"], loop["comm"]) == (server.pid, MODULE, "python3")
     assert loop["command"] == f"{places.SYSTEM_PYTHON} -m {MODULE}"
     stall = recording.stalls()[0]
     assert (stall["service"], stall["command"]) == (loop["service"], loop["command"])
     assert f"following python -m {MODULE} (pid {server.pid}): CPython" in snooping.text()
-    assert told.startswith(f"python -m {MODULE} (pid {server.pid}): ")
+    assert shown.startswith(f"python -m {MODULE} (pid {server.pid}): ")
 
 
 def test_a_title_goes_before_the_script(shop):

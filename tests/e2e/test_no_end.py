@@ -145,7 +145,7 @@ def test_other_end_of_a_terminal(folder):
     assert f"writing to terminal {wait['resource']['path']}, which is not read by " in hang["summary"] and f"(pid {os.getpid()})" in hang["summary"]
 
 
-def test_throttling_is_told_by_name_and_limit(folder):
+def test_throttling_is_shown_by_name_and_limit(folder):
     code = "def digest():\n    end = time.process_time() + 0.06\n    while time.process_time() < end:\n        pass\n    loop.call_later(0.2, digest)\nserve(digest)\n"
     with running(folder, code) as process:
         assert b"ready" in process.stdout.readline()

@@ -63,7 +63,7 @@ def test_session_ends_before_the_stall(folder):
     assert stall["cause"] == "socket"
 
 
-def test_stall_shorter_than_hang_after_is_told_once(folder):
+def test_stall_shorter_than_hang_after_is_reported_once(folder):
     with target.native_loop(folder, count=3, more=["--ms", "300"]) as loop:
         loop.hear("ready")
         with snoop.Snoop("-p", loop.pid, "--hang-after", "5s", folder=folder) as snooping:
@@ -97,8 +97,8 @@ def test_threads_of_a_hang(folder):
     assert any(frame["function"].endswith("hold") for frame in holder["stack"]["python"])
 
 
-def test_each_that_is_told_of_ends_once(folder):
-    """Stalls that end just when they are told of, the next already begun: each has its end, that of its own iteration."""
+def test_each_that_is_reported_ends_once(folder):
+    """Stalls that end just when they are reported, the next already begun: each has its end, that of its own iteration."""
     frozen = [places.SYSTEM_PYTHON, places.PYTHON_TARGETS / "freezes.py", 45, 120, LOOPS]
     with target.Target(frozen, folder) as loops:
         loops.hear("ready")

@@ -102,7 +102,7 @@ def test_install_upgrade_remove_purge(folder, package, system):
     waiting.until(lambda: metrics(system, 9999), "metrics of the new one", every=0.5)
     assert state(system, "MainPID") != second
 
-    # Options that are wrong are told of in the journal, and not tried again and again.
+    # Options that are wrong are named in the journal, and not tried again and again.
     system.write("/etc/default/loopsnoop", 'LOOPSNOOP_OPTIONS="--all --no-such-option"\n')
     system.run("systemctl", "restart", "loopsnoop", check=False)
     waiting.until(lambda: state(system, "ActiveState") == "failed", "the service's end")

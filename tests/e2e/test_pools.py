@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pools of real client libraries: who waits for a connection waits for that pool, by its name, and who has it is told."""
+"""Pools of real client libraries: who waits for a connection waits for that pool, by its name, and who has it is named."""
 
 import contextlib
 import json
@@ -44,11 +44,11 @@ def test_pool(library, loop, request):
         assert line, "the target has ended"
         truth = json.loads(line)
         waiting.until(lambda: waiting.state_of(process.pid, process.pid) == "S", "the target to be idle")
-        told = subprocess.run([places.LOOPSNOOP, "tasks", "-p", str(process.pid), "--json"], capture_output=True, text=True, timeout=60, check=True)
+        run = subprocess.run([places.LOOPSNOOP, "tasks", "-p", str(process.pid), "--json"], capture_output=True, text=True, timeout=60, check=True)
     finally:
         process.kill()
         process.wait()
-    tasks = {task["name"]: task for one in json.loads(told.stdout)["loops"] for task in one["tasks"]}
+    tasks = {task["name"]: task for one in json.loads(run.stdout)["loops"] for task in one["tasks"]}
 
     def line_in(task):
         return next(frame["line"] for frame in task["stack"]["python"] if frame["file"] == str(SCRIPT))

@@ -62,7 +62,7 @@ def test_functions_of_node(folder):
 
 
 def test_workers_of_node(folder):
-    """Each worker thread has a loop of its own, which is told apart from that of the platform's thread."""
+    """Each worker thread has a loop of its own, which is shown apart from that of the platform's thread."""
     with target.Target(["node", places.TESTS / "targets/node/workers.mjs"], folder) as node:
         node.hear("ready")
         with snoop.Snoop("-p", node.pid, folder=folder) as snooping:

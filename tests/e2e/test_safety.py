@@ -193,8 +193,8 @@ def test_nothing_leaks_to_the_port(folder):
         app.kill()
     check_with_promtool(text)
     assert 'function="block"' in text and "block" in page
-    told = str(recording.records)
-    assert f"127.0.0.1:{peer}" in told or str(peer) in told, "the records themselves say whom it waits for"
+    said = str(recording.records)
+    assert f"127.0.0.1:{peer}" in said or str(peer) in said, "the records themselves say whom it waits for"
     for where in (text, page):
         assert secret not in where
         assert str(peer) not in re.sub(r"\b\d+\.\d+\b", "", where), "the peer's port"

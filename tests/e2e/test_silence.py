@@ -55,7 +55,7 @@ def check_gone(helpers):
 
 @pytest.mark.parametrize("operations", [silence.EVERYTHING, "open", "read", "getattr"])
 def test_program(operations, disk, folder):
-    """The program's own file: its stalls are told in time, with addresses in place of names."""
+    """The program's own file: its stalls are reported in time, with addresses in place of names."""
     with Beating(folder, disk.add(places.native("light"))) as loop, contextlib.closing(disk):
         disk.fall_silent(operations)
         with following(folder, "-p", loop.pid) as snooping:
@@ -110,7 +110,7 @@ def test_working_directory_and_source(disk, folder):
 
 @pytest.mark.parametrize("arguments", [(), ("--all",)], ids=["named", "all"])
 def test_the_healthy_one_beside_it(arguments, disk, folder):
-    """Of two targets one lies on the dead file system: the other one's stalls are told as they end."""
+    """Of two targets one lies on the dead file system: the other one's stalls are reported as they end."""
     with Beating(folder, disk.add(places.native("light"))) as dead, Beating(folder / "healthy") as healthy, contextlib.closing(disk):
         disk.fall_silent()
         named = arguments or ("-p", dead.pid, "-p", healthy.pid)
@@ -125,7 +125,7 @@ def test_the_healthy_one_beside_it(arguments, disk, folder):
 
 
 @pytest.mark.parametrize("command", ["dump", "doctor"])
-def test_one_look(command, disk, folder):
+def test_one_snapshot(command, disk, folder):
     with Beating(folder, disk.add(places.native("light"))) as loop, contextlib.closing(disk):
         disk.fall_silent()
         before = time.monotonic()

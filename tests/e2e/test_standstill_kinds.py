@@ -30,7 +30,7 @@ def check(mode, target, found, uvloop):
         return
     if mode == "spin":
         assert found["spin"]["iterations_per_s"] > 1000 and found["spin"]["resource"]["state"] == "CLOSE_WAIT"
-        if found["culprit"] or not uvloop:  # whose callbacks are found by looking often, in one that does next to nothing by chance
+        if found["culprit"] or not uvloop:  # whose callbacks are found by sampling often, in one that does next to nothing by chance
             assert found["culprit"]["function"].split(".")[-1] in ("ready", "spin"), found["culprit"]
         return
     assert found["clients"]["unanswered"] == CUSTOMERS

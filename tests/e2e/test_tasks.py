@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`loopsnoop tasks`: one look at every task of asyncio's loops, while the process runs on."""
+"""`loopsnoop tasks`: a snapshot of every task of asyncio's loops, while the process runs on."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ def switches(pid):
     return [line for line in text.splitlines() if "ctxt_switches" in line]
 
 
-def test_every_task_is_told_as_it_is():
+def test_every_task_is_shown_as_it_is():
     with running([PYTHON, "-B", SCRIPT]) as (process, truth):
         waiting.until(lambda: waiting.sleeps_in(process.pid, process.pid, 232), "the target in epoll_wait()")
         before = switches(process.pid)

@@ -6,11 +6,11 @@ import pytest
 from harness import match, places, pythons, snoop, target
 
 COUNT = 2
-LONG = ["--ms", "400"]  # so long that the wait is looked at while it lasts, however busy the machine
+LONG = ["--ms", "400"]  # so long that the wait is inspected while it lasts, however busy the machine
 
 
 def record(loop, folder, *arguments):
-    """Each stall's event and main wait, and what was told people."""
+    """Each stall's event and main wait, and what was shown to people."""
     with loop:
         loop.hear("ready")
         with snoop.Snoop("-p", loop.pid, *arguments, folder=folder) as snooping:

@@ -51,7 +51,7 @@ INCIDENTS = {
     3: [
         Act(
             "logs",
-            "A service stops answering. Its log ends in the middle of things; the log shipper looks fine.",
+            "A service stops answering. Its log ends in the middle of things; the log shipper seems fine.",
             5,
             settings={"shape": "pipe"},
             causes=("loop", "worker", "shipper"),

@@ -166,7 +166,7 @@ TEST_CASE("a loop that does nothing long has iterations and no records") {
 	}
 }
 
-TEST_CASE("a look sees the thread, what it waits in, and its kernel stack") {
+TEST_CASE("a snapshot shows the thread, what it waits in, and its kernel stack") {
 	const LoopProcess loop([] { sleep_ns(100'000 * ms); });
 	const auto collector = start();
 	REQUIRE(collector->follow({loop.pid(), false, std::nullopt}).ok());
@@ -182,7 +182,7 @@ TEST_CASE("a look sees the thread, what it waits in, and its kernel stack") {
 	CHECK(snapshots.front().stack.registers.sp() != 0);
 }
 
-TEST_CASE("the end of a process is told, with its signal") {
+TEST_CASE("the end of a process is reported, with its signal") {
 	LoopProcess loop([] {});
 	const auto collector = start();
 	REQUIRE(collector->follow({loop.pid(), false, std::nullopt}).ok());

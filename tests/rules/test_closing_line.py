@@ -49,7 +49,7 @@ def test_all_passed(tmp_path):
     assert closing(tmp_path, [("unit/ok", "run", ""), ("e2e/two", "run", "2 passed in 0.21s\n")]) == (0, ["3 passed, 0 failed"])
 
 
-def test_what_failed_is_told_with_its_reason(tmp_path):
+def test_what_failed_is_named_with_its_reason(tmp_path):
     status, lines = closing(tmp_path, [("e2e/cpu", "fail", PYTEST_FAILED), ("unit/x", "fail", CATCH_FAILED)])
     assert status == 1
     assert lines == [

@@ -106,7 +106,8 @@ constexpr std::array<std::string_view, 5> open_ended_calls{"rt_sigsuspend", "rt_
 
 constexpr std::array<std::string_view, 4> read_calls{"read", "recvfrom", "recvmsg", "recvmmsg"};
 
-// Internal names of glibc are there with its debug symbols only: then the caller's tells. The launchers of the JVM and of C++.
+// Internal names of glibc are there with its debug symbols only: without them, the caller is known by name. The launchers of the
+// JVM and of C++.
 constexpr std::array<std::string_view, 9> thread_ends{
     "pthread_join",        "__pthread_join",       "__pthread_clockjoin_ex", "__pthread_timedjoin_ex",  "pthread_clockjoin_np",
     "std::thread::join()", "ContinueInNewThread0", "ContinueInNewThread",    "CallJavaMainInNewThread",
@@ -151,7 +152,7 @@ bool is_designed(const Wait &wait, const ProcessShape &shape) {
 	if ((wait.syscall && is_one_of(*wait.syscall, open_ended_calls)) || reads_input(wait)) {
 		return true;
 	}
-	// One whose workers serve waits for what they and signals tell it: gunicorn's master on its own pipe.
+	// One whose workers serve waits for word from them and for signals: gunicorn's master on its own pipe.
 	if (shape.has_workers && wait.syscall && (is_set_poll_call(*wait.syscall) || is_epoll_call(*wait.syscall))) {
 		return true;
 	}

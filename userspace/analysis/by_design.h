@@ -7,7 +7,7 @@
 
 namespace loopsnoop::analysis {
 
-// What a process is beside its threads, as far as it says whom a wait of it keeps waiting.
+// What a process is, apart from its threads, as far as that says whether anybody waits for it while it waits.
 struct ProcessShape {
 	bool will_serve = false;  // it listens, has made an event queue, or has loaded an asynchronous framework
 	bool has_workers = false; // processes below it listen or have made event queues: they serve, not it
@@ -16,7 +16,7 @@ struct ProcessShape {
 
 // Whether the time of a stall was spent as such a process is meant to: a master, a supervisor or a shell waits for signals and
 // children, a worker for a job, a main thread for the others, a scheduler's thread for something to do. Nobody waits for those.
-// Of a process whose main thread has not polled it is the wait that goes on that decides. `threshold_ns`: a loop that polls is
+// For a process whose main thread has not polled, the wait that goes on decides. `threshold_ns`: a loop that polls is
 // reported for what is left, if that is as long.
 [[nodiscard]] bool waits_by_design(const Stall &stall, const ProcessShape &shape, std::uint64_t threshold_ns);
 

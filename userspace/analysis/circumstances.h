@@ -25,9 +25,9 @@ struct ServingSigns {
 [[nodiscard]] bool has_served(const ServingSigns &signs);
 
 // Whether a stall is one of a process that is about to serve and has not served anybody yet. It listens on nothing, or
-// connections wait that nobody has accepted; and it is in the middle of an import, or no loop of it was seen since it began. Of a
-// process that was there before, only while it is so young that a connection it had served would still show. nullopt: nothing is
-// known of it.
+// connections wait that nobody has accepted; and it is in the middle of an import, or no loop of it was seen since it began. A
+// process that was there before loopsnoop counts only while it is so young that a connection it had served would still show.
+// nullopt: nothing is known of it.
 [[nodiscard]] bool is_startup(const Stall &stall, const std::optional<ServingSigns> &signs);
 
 // What the wait that explains the stall is for in the end: its own resource, or that of the last thread that it waits for over

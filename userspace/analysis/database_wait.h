@@ -11,7 +11,7 @@ namespace loopsnoop::analysis {
 // Whether it is SQLite itself that sleeps there: its library, or a program that has it within, is what called the sleep.
 [[nodiscard]] bool sleeps_in_sqlite(const Stack &stack);
 
-// Whether the wait is such a one, of which is known which database it is for.
+// Whether it is such a wait, and its database is known.
 [[nodiscard]] bool is_database_wait(const Wait &wait);
 
 } // namespace loopsnoop::analysis

@@ -11,11 +11,12 @@
 
 namespace loopsnoop::analysis {
 
-// What has been heard of the running iteration of one loop: waits and samples that matter only if it turns out to be a stall.
+// The events of the running iteration of one loop so far: waits and samples that matter only if it turns out to be a stall.
 // Bounded; what does not fit is counted.
 class IterationBuffer {
 public:
-	// 64 waits tell any story of 16; samples come a few hundred a second of computing, thinned out after that.
+	// A record shows 16 waits at most, for which 64 are enough; samples come a few hundred a second of computing, thinned out
+	// after that.
 	static constexpr std::size_t max_waits = 64;
 	static constexpr std::size_t max_samples = 400;
 

@@ -11,7 +11,7 @@ namespace loopsnoop::analysis {
 // What the kernel frames of a thread say; innermost first, as everywhere. Pure.
 
 // Whether the frame is the entry of an interrupt, or of a thread that serves them.
-// Soft interrupts served on the way out of a system call have none, and are its doing.
+// Soft interrupts that are served on the way out of a system call have no such frame, and count as the call's.
 [[nodiscard]] bool is_interrupt_entry(const KernelFrame &frame);
 
 // Leaves out what an interrupt did on the thread's time: what stays is what the thread itself was at, nothing where it was

@@ -12,12 +12,13 @@ namespace loopsnoop::analysis {
 // the libraries export, or that programs with symbols have.
 [[nodiscard]] bool runs_event_loop(const Stack &stack);
 
-// Whether that of a thread asleep in a poll call says that the loop itself made the call, not one of its callbacks: between the
-// two lies nothing but the loop's library. Not known of loops whose code is in one file with their callbacks': false.
+// Whether the stack of a thread asleep in a poll call says that the loop itself made the call, not one of its callbacks: between
+// the two lies nothing but the loop's library. Not known of loops whose code is in one file with their callbacks': false.
 [[nodiscard]] bool polls_for_itself(const Stack &stack);
 
-// Whether that of a thread in a loop says that the loop is one of the runtime itself, in which nothing of the application runs:
-// that of Node's platform for delayed tasks (src/node_platform.cc, DelayedTaskScheduler). False where the file has no such names.
+// Whether the stack of a thread in a loop says that the loop is one of the runtime itself, in which nothing of the application
+// runs: that of Node's platform for delayed tasks (src/node_platform.cc, DelayedTaskScheduler). False where the file has no such
+// names.
 [[nodiscard]] bool is_the_runtimes_own(const Stack &stack);
 
 // A thread that is an event loop by the name that its framework gives it, as the kernel has it (15 bytes; newer JVMs leave out

@@ -13,7 +13,7 @@ namespace loopsnoop::analysis {
 [[nodiscard]] std::string_view pool_of(const Stack &stack);
 
 // What the wait that explains the stall is for, when that is something of a pool, and which other threads of the process may have
-// it: those in the code of the pool's library. nullopt: no such wait, or the threads were not looked at. Pure.
+// it: those in the code of the pool's library. nullopt: no such wait, or the threads were not inspected. Pure.
 [[nodiscard]] std::optional<PoolWait> find_pool_wait(const Stall &stall);
 
 } // namespace loopsnoop::analysis

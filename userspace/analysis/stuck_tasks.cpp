@@ -214,7 +214,7 @@ std::uint64_t TaskAges::since_ns(const Task &task) const {
 }
 
 std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, std::uint64_t now_ns,
-                                   const std::set<TaskId> &first, std::size_t most) {
+                                   const std::set<TaskId> &first, std::size_t max_groups) {
 	constexpr std::size_t max_names = 8;
 	struct Entry {
 		TaskGroup group;
@@ -264,7 +264,7 @@ std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, s
 	std::ranges::stable_sort(sorted, [&](const Entry &a, const Entry &b) { return rank(a) > rank(b); });
 	std::vector<TaskGroup> out;
 	for (Entry &entry : sorted) {
-		if (out.size() < most) {
+		if (out.size() < max_groups) {
 			out.push_back(std::move(entry.group));
 		}
 	}

@@ -47,10 +47,10 @@ private:
 	std::map<TaskId, Seen> seen_;
 };
 
-// Most first, those that `first` names before all others, and of these whoever waits for another task after what that waits for;
-// `most` at most.
+// Most tasks first. Groups that `first` names go before all others, and among these a task that waits for another one goes after
+// what that one waits for. `max_groups` at most.
 [[nodiscard]] std::vector<TaskGroup> group_tasks(const TaskLoop &loop, const TaskAges &ages, std::uint64_t now_ns,
-                                                 const std::set<TaskId> &first, std::size_t most);
+                                                 const std::set<TaskId> &first, std::size_t max_groups);
 [[nodiscard]] LoopInShort in_short(const TaskLoop &loop);
 
 } // namespace loopsnoop::analysis

@@ -17,12 +17,12 @@ namespace loopsnoop::analysis {
 // The lock that a thread waits for, where its holder is known; nullptr: it waits for no lock, or nobody knows whose it is.
 [[nodiscard]] const FutexResource *held_lock(const ThreadView &thread);
 
-// Threads of one process that did nothing between two looks: asleep both times, in the same system call with the same arguments,
-// and not one switch in between. What was read of them from outside between the two looks was so all the time.
+// Threads of one process that did nothing between two snapshots: asleep both times, in the same system call with the same
+// arguments, and not one switch in between. What was read of them from outside between the two was so all the time.
 [[nodiscard]] std::set<std::uint32_t> held_still(std::span<const ThreadSnapshot> before, std::span<const ThreadSnapshot> after);
 
-// Which thread waits for a lock that which other one holds. A thread waits for one lock at a time: from each leads one edge at
-// most. Keeps pointers: the threads must outlive it and stay where they are. Pure.
+// An edge from each thread that waits for a lock to the thread that holds it. A thread waits for one lock at a time, so one edge
+// at most leads from it. Keeps pointers: the threads must outlive it and stay where they are. Pure.
 class WaitGraph {
 public:
 	// `also`: one more thread, kept elsewhere; nullptr: none.
@@ -33,7 +33,7 @@ public:
 	[[nodiscard]] std::vector<const ThreadView *> chain(std::uint32_t tid) const;
 
 	// A deadlock: threads of which each waits for what the next one holds, the last for the first. Only edges count that are
-	// certain (a holder that is inferred is none), between threads of `still`: a thread that moved while it was looked at may
+	// certain (a holder that is inferred is none), between threads of `still`: a thread that moved while it was inspected may
 	// have let go of the lock. The circle that the chain from `start` leads into, if it does (beginning with `start` where that
 	// is part of it), else the one with the lowest tid, beginning with that. nullopt: there is none.
 	[[nodiscard]] std::optional<std::vector<std::uint32_t>> deadlock(const std::set<std::uint32_t> &still,

@@ -11,7 +11,7 @@ inline constexpr std::uint64_t ns_per_s = 1'000'000'000;
 // CLOCK_MONOTONIC, ns: the clock of bpf_ktime_get_ns() and of every `…_ns` point in time in this program.
 [[nodiscard]] std::uint64_t monotonic_ns();
 
-// The next multiple of `period_ns` after `now_ns`. Threads that wait until such times wake a CPU that they share up together.
+// The next multiple of `period_ns` after `now_ns`. Threads that wait until such times wake up a CPU that they share together.
 [[nodiscard]] constexpr std::uint64_t next_on_grid(std::uint64_t now_ns, std::uint64_t period_ns) {
 	return (now_ns / period_ns + 1) * period_ns;
 }

@@ -27,7 +27,7 @@ namespace {
 constexpr std::array forbidden {
 	// other programs and other processes
 	SYS_execve, SYS_execveat, SYS_process_vm_writev, SYS_kcmp, SYS_process_madvise,
-#if !defined(__SANITIZE_ADDRESS__) // which looks for leaks by it
+#if !defined(__SANITIZE_ADDRESS__) // which finds leaks by it
 	    SYS_ptrace,
 #endif
 	    // users and roots

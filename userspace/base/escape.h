@@ -6,14 +6,14 @@
 #include <string_view>
 
 // A target's strings hold any bytes. Each function makes them fit for one place that they are shown or written in; all are linear
-// in what they look at, and pure.
+// in what they read, and pure.
 namespace loopsnoop {
 
 inline constexpr std::size_t shown_name_bytes = 160; // thread names, functions, states
 inline constexpr std::size_t shown_path_bytes = 400; // paths, sentences
 
 // For a terminal or a log: control and bidirectional characters as "\x1b" or "\u202e", bytes that are no UTF-8 as "\xff". Of a
-// text longer than `max_bytes` the middle is left out ("…"), and no more than the rest is looked at.
+// text longer than `max_bytes` the middle is left out ("…"), and no more than the rest is read.
 [[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = shown_name_bytes);
 
 // Appends a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD.

@@ -8,7 +8,7 @@
 
 namespace loopsnoop {
 
-// One of our own threads says that it goes round: a tool that watches for threads that stand still must not do so unseen. The
+// Shows that one of our own threads goes round: a tool that reports threads that stand still must notice when its own do. The
 // thread calls `beat` each time it goes round, and `rest` before it waits for as long as it may take. Any thread may read.
 class Pulse {
 public:

@@ -10,7 +10,7 @@ namespace loopsnoop {
 void go_before_ordinary_threads();
 
 // The calling thread's timed waits may end so much later, ns: the kernel then joins their wake-ups with others. Each on its own
-// takes more from a server on the next core than it looks (`scripts/bench overhead`, its stand-in that only wakes up).
+// takes more from a server on the next core than one would think (`scripts/bench overhead`, its stand-in that only wakes up).
 void allow_late_wakeups(std::uint64_t slack_ns);
 
 } // namespace loopsnoop

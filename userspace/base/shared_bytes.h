@@ -7,8 +7,8 @@
 
 namespace loopsnoop {
 
-// What one of several caches holds of a number of bytes that they may have together: what targets make a single cache hold is
-// bounded, but so must be what many targets do. Moves with its cache, and gives its part back when it goes. Any thread.
+// One cache's part of a number of bytes that several caches share: what one target makes a cache hold is bounded, and so must be
+// what many targets make all caches hold. Moves with its cache, and gives its part back when it goes. Any thread.
 class SharedBytes {
 public:
 	explicit SharedBytes(std::atomic<std::size_t> &all) : all_(&all) {}

@@ -13,7 +13,7 @@ Command doctor_command(CLI::App &root) {
 	};
 	const auto read = std::make_shared<Read>();
 	CLI::App *app = root.add_subcommand("doctor");
-	one_pid(*app, read->options.process, "look at this process, too: runtime, symbols, namespaces");
+	one_pid(*app, read->options.process, "check this process, too: runtime, symbols, namespaces");
 	declare_common(*app, read->common, "only what is missing", "what was tried, and what the kernel said");
 	const auto help = [app] {
 		return R"help(What this machine, and one process, allow loopsnoop to see, and what to do about the rest.

@@ -24,15 +24,15 @@ Result<std::uint32_t> pid_of(const ProcessChoice &process) {
 	if (pids->size() == 1) {
 		return pids->front();
 	}
-	constexpr std::size_t most = 8;
+	constexpr std::size_t max_named = 8;
 	std::string names;
-	for (std::size_t i = 0; i < std::min(pids->size(), most); i++) {
+	for (std::size_t i = 0; i < std::min(pids->size(), max_named); i++) {
 		const std::uint32_t pid = pids->at(i);
 		names += fmt::format("{}{} {}", i == 0 ? "" : ", ", pid, process::name_of(process::program_facts(proc, pid)).service);
 	}
 	return make_error(
 	    "tell which process is meant by", process.name,
-	    fmt::format("{} go by that name: {}{}; give one as -p PID", pids->size(), names, pids->size() > most ? ", …" : ""));
+	    fmt::format("{} go by that name: {}{}; give one as -p PID", pids->size(), names, pids->size() > max_named ? ", …" : ""));
 }
 
 } // namespace loopsnoop::cli

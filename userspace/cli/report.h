@@ -13,7 +13,7 @@ namespace loopsnoop::cli {
 // be read or holds no record; what could not be read is said on stderr.
 [[nodiscard]] int run_report(const ReportOptions &options);
 
-// What of the options is the text's: how much is told, no status line when quiet.
+// What of the options is the text's: how much is shown, no status line when quiet.
 [[nodiscard]] output::TextOptions text_options(output::TextOptions terminal, Verbosity verbosity);
 
 } // namespace loopsnoop::cli

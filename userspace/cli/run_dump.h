@@ -5,7 +5,7 @@
 
 namespace loopsnoop::cli {
 
-// `loopsnoop dump -p PID`: one look at every thread now. The target is not stopped.
+// `loopsnoop dump -p PID`: a snapshot of every thread now. The target is not stopped.
 [[nodiscard]] int run_dump(const DumpOptions &options);
 
 } // namespace loopsnoop::cli

@@ -98,9 +98,9 @@ int run_follow(const Settings &settings) {
 		return text_read;
 	};
 	if (metrics) {
-		outputs.live = [&](const std::function<session::LiveNumbers()> &look) {
-			metrics->read_from(look ? [look, &unwritten] {
-				session::LiveNumbers now = look();
+		outputs.live = [&](const std::function<session::LiveNumbers()> &read_live) {
+			metrics->read_from(read_live ? [read_live, &unwritten] {
+				session::LiveNumbers now = read_live();
 				now.lost.at(static_cast<std::size_t>(Loss::unwritten)) += unwritten;
 				return exporter::Tables{now.now_ns, std::move(now.loops), now.lost};
 			} : std::function<exporter::Tables()>());
@@ -135,7 +135,7 @@ int run_follow(const Settings &settings) {
 		    format_duration(*settings.duration_ns), format_duration(settings.threshold_ns)));
 	}
 	if (ended) {
-		text.finish(); // of a session that could not begin there is nothing to tell but why
+		text.finish(); // of a session that could not begin there is nothing to show but why
 	}
 	for (const auto &error : {json ? json->error() : std::nullopt, terminal.error()}) {
 		if (error) {

@@ -26,7 +26,7 @@ struct CollectorOptions {
 	std::uint32_t max_loops = Settings::default_max_loops;
 	bool shared_slots = false;     // several processes: the last quarter of them is for those that have few
 	std::set<std::string> without; // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
-	bool discover = false;         // tells of threads that poll like a loop and are not followed
+	bool discover = false;         // reports threads that poll like a loop and are not followed
 	bool process_history = false;  // what becomes of processes followed with their children: see `activity`
 	bool snapshots_only = false;   // nothing but `snapshot`: no hook is attached, and leaving takes no time
 	bool verbose = false;          // libbpf's messages and the verifier's log to stderr
@@ -64,7 +64,7 @@ public:
 	virtual Result<void> follow(const FollowRequest &request) = 0;
 	// The same for many at once, whose ends meanwhile are no errors. What the table has no room for is a loss (no_slot).
 	virtual void follow_all(const std::vector<FollowRequest> &requests) = 0;
-	// Everybody who is not followed. Takes about a millisecond for a thousand threads. Only with CollectorOptions::discover.
+	// The threads that are not followed. Takes about a millisecond for a thousand threads. Only with CollectorOptions::discover.
 	[[nodiscard]] virtual std::vector<UnfollowedThread> census() = 0;
 	// No other thread of the process is taken for a loop: they take turns at one poll descriptor.
 	virtual void is_pool(std::uint32_t pid) = 0;
@@ -81,17 +81,17 @@ public:
 	// Those that are not asleep in their own poll call.
 	[[nodiscard]] virtual std::vector<LoopState> busy_loops() const = 0;
 	[[nodiscard]] virtual std::optional<LoopState> loop(LoopKey key) const = 0;
-	// The wait a loop is in now or had last (waits in a row of one stack); nullopt: none, or it moved during the look.
+	// The wait a loop is in now or had last (waits in a row of one stack); nullopt: none, or it moved while it was read.
 	[[nodiscard]] virtual std::optional<RawWait> current_wait(LoopKey key) const = 0;
-	// One look at every thread of a followed process.
+	// Every thread of a followed process, as it is now.
 	[[nodiscard]] virtual std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) = 0;
 
-	// Tells the kernel side how to walk Python frames of this loop thread.
+	// Lets the kernel side know how to walk Python frames of this loop thread.
 	virtual void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) = 0;
 	// No more account of this loop (a main thread that is none), or again one.
 	virtual void ignore(LoopKey key, bool ignored) = 0;
-	// Takes the poll call that this followed thread sleeps in for its loop's own: it was asleep in it when it was first seen. To
-	// be told from a client library's poll() by what it waits on, which only user space can read then.
+	// Takes the poll call that this followed thread sleeps in for its loop's own: it was asleep in it when it was first seen.
+	// What distinguishes it from a client library's poll() is what it waits on, which only user space can read then.
 	virtual void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) = 0;
 	// The epoll call that this followed thread sleeps in is one of a callback's, on a descriptor that lives as long as that: its
 	// loop is on `poll_fd`, and what it is in now is an iteration that began before.

@@ -82,7 +82,7 @@ std::vector<LoopState> LoopTables::loops() const {
 std::vector<LoopState> LoopTables::busy_loops() const {
 	std::vector<LoopState> states;
 	for (std::size_t slot = 0; slot < loops_.count(); slot++) {
-		// Read while it changes: one that is missed now is there at the next look.
+		// Read while it changes: one that is missed now is there at the next reading.
 		const auto *loop = reinterpret_cast<const volatile ls_loop *>(loops_.at(slot));
 		if (loop->in_use == 0 || (loop->iteration_start_ns == 0 && loop->woken_at_ns == 0 && loop->rank != LS_RANK_NONE)) {
 			continue;

@@ -12,7 +12,7 @@ namespace loopsnoop::collector {
 
 std::uint32_t own_pid_level() {
 	// NS_GET_PARENT fails with EPERM when the parent is not visible, so the level is counted only as far as we may see: a
-	// process in a container cannot tell. The initial namespace has a fixed inode number (PROC_PID_INIT_INO).
+	// process in a container does not know its own. The initial namespace has a fixed inode number (PROC_PID_INIT_INO).
 	constexpr ino_t initial_pid_namespace = 0xEFFFFFFC;
 	UniqueFd ns(open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
 	std::uint32_t level = 0;

@@ -59,8 +59,8 @@ std::uint64_t pause_between_checks(std::uint64_t suspicious_ns, bool calm) {
 	const std::uint64_t threshold_ns = suspicious_share * suspicious_ns;
 	const std::uint64_t sampled_at_ns = calm ? threshold_ns * 2 / 3 : threshold_ns / 2;
 	const std::uint64_t late = std::max(sampled_at_ns, cold_start_ns) - cold_start_ns;
-	const std::uint64_t most = calm ? longest_pause_ns : std::min(suspicious_ns, longest_pause_ns);
-	return std::clamp(late, std::min(suspicious_ns / 2, most), most);
+	const std::uint64_t longest = calm ? longest_pause_ns : std::min(suspicious_ns, longest_pause_ns);
+	return std::clamp(late, std::min(suspicious_ns / 2, longest), longest);
 }
 
 // Debian's and Ubuntu's kernels know more of this than 2, which is the most of kernel.org's: 3, the default of Debian's, leaves
@@ -105,7 +105,7 @@ Samplers::Event Samplers::attach(std::uint32_t tid, std::uint64_t event, std::ui
 
 void Samplers::open(Sampler &sampler) {
 	sampler.samples = attach(sampler.tid, PERF_COUNT_SW_CPU_CLOCK, options_.period_ns, options_.on_sample);
-	// Which file a major page fault is for, told as it ends: soon enough for the one that makes the iteration suspicious.
+	// Which file a major page fault is for, known as it ends: soon enough for the one that makes the iteration suspicious.
 	sampler.faults = attach(sampler.tid, PERF_COUNT_SW_PAGE_FAULTS_MAJ, 1, options_.on_major_fault);
 	sampler.open = sampler.running = true;
 }

@@ -105,7 +105,7 @@ void Targets::follow_all(const std::vector<FollowRequest> &requests) {
 			without_slot_++;
 		}
 	}
-	// One of many is looked for alone: what the others do now is of no interest.
+	// One of many is searched for alone: what the others do now is of no interest.
 	if (!requests.empty()) {
 		(void)adopt_threads(requests.size() == 1 ? requests.front().pid : 0);
 	}

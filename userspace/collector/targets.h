@@ -11,8 +11,8 @@
 
 namespace loopsnoop::collector {
 
-// Who is followed, and the snapshots of all threads that this takes; what its functions do: Collector, by the same names. For
-// this room alone. To be gone before the skeleton is.
+// Who is followed, and the snapshots of all threads that this takes. What a function does is said of the one of that name in
+// Collector. For this room alone. To be gone before the skeleton is.
 class Targets {
 public:
 	Result<void> attach(loopsnoop_bpf &skeleton, bool discover);
@@ -35,7 +35,8 @@ private:
 	[[nodiscard]] bool add_target(const FollowRequest &request);
 	// Whether it has any thread.
 	[[nodiscard]] bool adopt_threads(std::uint32_t pid);
-	// Looks at the threads of that followed process, 0: of all, and follows those that are not yet. How many it could not.
+	// Goes through the threads of that followed process (0: of all of them), and follows those that are not followed yet. Returns
+	// how many it could not follow.
 	std::uint32_t walk(std::uint32_t pid, const std::function<void(const ls_snapshot &)> &see);
 	void change_target(std::uint32_t pid, const std::function<void(ls_target &)> &change);
 

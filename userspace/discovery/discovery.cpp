@@ -165,7 +165,7 @@ std::optional<Discovery::Evidence> Discovery::evidence_of(const UnfollowedThread
 	if (epoll) {
 		return Evidence::epoll;
 	}
-	// Commands that wait for a moment come and go between two looks. At the start nobody has been looked at before.
+	// Commands that wait for a moment come and go between two censuses. At the start nobody has been seen before.
 	timespec now{};
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	const std::uint64_t now_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);

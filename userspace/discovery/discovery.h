@@ -26,16 +26,16 @@ struct DiscoverySettings {
 	[[nodiscard]] bool any_condition() const { return !comms.empty() || !cgroups.empty(); }
 };
 
-// Finds the processes that have an event loop: told by the kernel side as one polls like a loop, and by a census at the start and
-// every few seconds, for those that sleep and for known servers that hang before they poll. What does neither costs one entry of
-// the census, and nothing in between. One thread.
+// Finds the processes that have an event loop. The kernel side reports one that polls like a loop; a census at the start and
+// every few seconds finds those that sleep, and known servers that hang before they poll. A process that does neither costs one
+// entry of the census, and nothing in between. One thread.
 class Discovery {
 public:
 	// The Error is one line for a person: an expression that is none, a cgroup that does not exist.
 	[[nodiscard]] static Result<Discovery> create(const DiscoverySettings &settings, process::ProcFs proc);
 
 	void on(const Candidate &candidate);
-	// Those to follow from now on. Takes a census now and then; `followed` tells who needs no more looking at.
+	// Those to follow from now on. Takes a census now and then; a process that is `followed` already is passed over.
 	[[nodiscard]] std::vector<collector::FollowRequest> take(collector::Collector &collector, std::uint64_t now_ns,
 	                                                         const std::function<bool(std::uint32_t)> &followed);
 
@@ -54,7 +54,7 @@ private:
 		bool python = false;
 		bool server = false;         // of a kind that has an event loop, by the name of its program
 		std::optional<bool> wanted;  // by its names; asked again now and then
-		std::optional<bool> no_loop; // loopsnoop, or one whose polling threads are no loops; nullopt: not looked at
+		std::optional<bool> no_loop; // loopsnoop, or one whose polling threads are no loops; nullopt: not examined
 	};
 
 	[[nodiscard]] std::vector<collector::FollowRequest> judge_census(const std::vector<UnfollowedThread> &unfollowed);

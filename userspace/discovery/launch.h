@@ -19,7 +19,7 @@ public:
 
 	[[nodiscard]] pid_t pid() const { return pid_; }
 	// Lets it run the command. The Error is why it could not be run. A command on a file system that does not answer is not
-	// waited for: it may begin later, or fail, which its status tells then.
+	// waited for: it may begin later, or fail, which its status shows then.
 	Result<void> go();
 	[[nodiscard]] bool begun() const { return begun_; }
 	// Its wait status, once it has ended; does not wait.

@@ -12,14 +12,14 @@ namespace {
 
 // So many are enough to know.
 bool has_event_queues(const process::ProcFs &proc, std::uint32_t pid, int enough) {
-	constexpr int most = 1024;
+	constexpr int max_examined = 1024;
 	const std::string folder = proc.path_of(pid, "fd");
 	int found = 0;
-	int looked_at = 0;
+	int examined = 0;
 	process::each_number(folder, [&](std::uint32_t fd) {
 		const auto target = process::read_link(folder + "/" + std::to_string(fd));
 		found += target == "anon_inode:[eventpoll]" || target == "anon_inode:[io_uring]" ? 1 : 0;
-		return found < enough && ++looked_at < most;
+		return found < enough && ++examined < max_examined;
 	});
 	return found >= enough;
 }

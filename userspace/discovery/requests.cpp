@@ -20,18 +20,18 @@ namespace loopsnoop::discovery {
 
 namespace {
 
-constexpr std::size_t max_looked_at = 64; // of the processes below one that was named
+constexpr std::size_t max_examined = 64; // of the processes below one that was named
 
 // The processes below these that can be followed and are not in `seen`, which they are added to; at most so many. Not loopsnoop
 // itself, below the shell that was named, nor what is a zombie already.
 std::vector<std::uint32_t> below(std::vector<std::uint32_t> parents, std::set<std::uint32_t> &seen, const process::ProcFs &proc,
-                                 std::size_t most) {
+                                 std::size_t max_found) {
 	std::vector<std::uint32_t> found;
 	while (!parents.empty()) {
 		const std::uint32_t parent = parents.back();
 		parents.pop_back();
 		for (const std::uint32_t pid : proc.children(parent)) {
-			if (found.size() < most && seen.insert(pid).second && process::check_target(proc, pid)) {
+			if (found.size() < max_found && seen.insert(pid).second && process::check_target(proc, pid)) {
 				found.push_back(pid);
 				parents.push_back(pid);
 			}
@@ -164,7 +164,7 @@ std::vector<NotFollowed> follow_workers(std::vector<collector::FollowRequest> &n
 		if (request.children || request.forced_tid || has_event_queue(proc, request.pid)) {
 			continue;
 		}
-		std::vector<std::uint32_t> workers = below({request.pid}, seen, proc, max_looked_at);
+		std::vector<std::uint32_t> workers = below({request.pid}, seen, proc, max_examined);
 		std::erase_if(workers, [&](std::uint32_t pid) {
 			const auto sockets = process::serving_sockets(proc, pid);
 			return !sockets || (!sockets->event_queue && sockets->listening.empty());
@@ -189,7 +189,7 @@ std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest
 		if (request.children) {
 			continue;
 		}
-		std::vector<std::uint32_t> children = below({request.pid}, seen, proc, max_looked_at);
+		std::vector<std::uint32_t> children = below({request.pid}, seen, proc, max_examined);
 		std::erase_if(children, [&](std::uint32_t pid) { return !has_event_queue(proc, pid); });
 		if (!children.empty()) {
 			std::ranges::sort(children);

@@ -15,16 +15,17 @@ namespace loopsnoop::discovery {
 // none, and what else the name may have been meant for.
 [[nodiscard]] Result<std::vector<std::uint32_t>> pids_named(const std::string &name, const process::ProcFs &proc);
 
-// The processes that were named, checked one by one so that what is wrong is said of the one it is wrong with. Of several those
-// that are gone are said in `missing`, and the others are followed. `tids`: threads that are loops although they have not polled;
-// each must be of one of `pids`, if there are any. `children`: theirs are followed, too. The Error is one line for a person.
+// The processes that were named, checked one by one, so that an error names the process that it is about. When there are several,
+// those that are gone are listed in `missing`, and the others are followed. `tids`: threads that are loops although they have not
+// polled; each must be of one of `pids`, if there are any. `children`: theirs are followed, too. The Error is one line for a
+// person.
 [[nodiscard]] Result<std::vector<collector::FollowRequest>> requests_for(const std::vector<std::uint32_t> &pids,
                                                                          const std::vector<std::uint32_t> &tids, bool children,
                                                                          const process::ProcFs &proc,
                                                                          std::vector<std::string> &missing);
 
-// With --children: the processes below those that were named, as they are now. Nobody said of any that it is a loop, so they are
-// followed as those that discovery finds: with those that have made an event queue, time counts at once.
+// With --children: the processes below those that were named, as they are now. Nobody named any of them, so they are followed
+// like those that discovery finds; for those that have made an event queue, time counts at once.
 [[nodiscard]] std::vector<collector::FollowRequest> descendants_of(const std::vector<collector::FollowRequest> &named,
                                                                    const process::ProcFs &proc);
 
@@ -32,8 +33,8 @@ namespace loopsnoop::discovery {
 // or listen. Those are followed as with --children, which this sets in its request. Returns whose they are.
 [[nodiscard]] std::vector<NotFollowed> follow_workers(std::vector<collector::FollowRequest> &named, const process::ProcFs &proc);
 
-// Without --children: the processes below those that were named which have made an event queue and are not named themselves. Of a
-// crowd the first few dozen are looked at.
+// Without --children: the processes below the named ones that have made an event queue and are not named themselves. Of a crowd
+// the first few dozen are examined.
 [[nodiscard]] std::vector<NotFollowed> not_followed(const std::vector<collector::FollowRequest> &named,
                                                     const process::ProcFs &proc);
 

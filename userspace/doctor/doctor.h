@@ -17,7 +17,7 @@ enum class Health : std::uint8_t {
 };
 
 struct Check {
-	std::string name; // what was looked at, one word: "kernel", "python"
+	std::string name; // what was checked, one word: "kernel", "python"
 	Health health = Health::ok;
 	std::string found;  // and what it means; may hold any bytes of the target
 	std::string advice; // what to do about it; empty when nothing is to be done

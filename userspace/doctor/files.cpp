@@ -17,7 +17,7 @@ namespace loopsnoop::doctor {
 
 namespace {
 
-constexpr std::size_t max_files = 512; // a program with more libraries than this is not looked at to the end
+constexpr std::size_t max_files = 512; // of a program with more libraries than this, the rest is not examined
 constexpr std::size_t max_names = 3;
 
 // What one mapped file has of what stacks need.

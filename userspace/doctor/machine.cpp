@@ -91,7 +91,7 @@ std::optional<Check> check_lockdown(const Machine &machine) {
 	const auto text = line_of(machine.sys + "/kernel/security/lockdown");
 	const auto mode = text ? lockdown_mode(*text) : std::nullopt;
 	if (!mode) {
-		return std::nullopt; // not in this kernel, or securityfs is not mounted: the start of the programs tells
+		return std::nullopt; // not in this kernel, or securityfs is not mounted: the start of the programs shows it
 	}
 	if (*mode == "confidentiality") {
 		return Check{"lockdown", Health::fail,
@@ -216,7 +216,7 @@ Check judge_rights(std::optional<std::uint64_t> rights, std::uint32_t uid) {
 			continue;
 		}
 		if (!right.without.empty() && !lacking.empty() && meaning.empty()) {
-			break; // what nothing works without is enough to tell
+			break; // one that nothing works without is enough to report
 		}
 		lacking += (lacking.empty() ? "" : ", ") + std::string(right.name);
 		meaning += (meaning.empty() ? "" : ", ") + std::string(right.without);

@@ -41,7 +41,7 @@ std::string command_line(const process::ProcFs &proc, std::uint32_t pid) {
 	return line;
 }
 
-// nullopt: all the same, or they cannot be told.
+// nullopt: all the same, or not known.
 std::optional<Check> check_namespaces(const process::ProcFs &proc, std::uint32_t pid) {
 	const auto ours = static_cast<std::uint32_t>(getpid());
 	std::string others;

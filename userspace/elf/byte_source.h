@@ -16,7 +16,7 @@
 namespace loopsnoop::elf {
 
 // Bytes of an ELF file or of an ELF image in memory, read in pieces by offset.
-// Files are read and never mapped: a file that its owner truncates while it is looked at gives a short read here, where a
+// Files are read and never mapped: a file that its owner truncates while it is read gives a short read here, where a
 // mapping would give SIGBUS, and only the pieces that were asked for cost memory.
 class ByteSource {
 public:
@@ -74,7 +74,7 @@ private:
 class UnpackedRoom {
 public:
 	static constexpr std::uint64_t max_bytes_of_all = 32ULL * 1024 * 1024;
-	// nullptr: there is no room, which the WorkLimit in force is told.
+	// nullptr: there is no room, which the WorkLimit in force then knows.
 	[[nodiscard]] static std::unique_ptr<UnpackedRoom> take(std::uint64_t bytes);
 	explicit UnpackedRoom(std::uint64_t bytes);
 

@@ -29,7 +29,7 @@ std::uint64_t spent() { return thread_cpu_ns() + foreign::access().time_of_quest
 double measure_slowness() {
 	// Half as long again as on the machine where the limits were tried: 0.34 ms there, 3.7 ms emulated on it by QEMU.
 	constexpr double usual_ns = 500'000;
-	constexpr double most = 20;
+	constexpr double max_ratio = 20;
 #ifdef __SANITIZE_ADDRESS__
 	constexpr double checked = 4; // AddressSanitizer and UBSan slow readers of tables down by more than they do the measure
 #else
@@ -47,7 +47,7 @@ double measure_slowness() {
 		static_cast<void>(kept);
 		quickest_ns = std::min(quickest_ns, thread_cpu_ns() - began_ns);
 	}
-	return checked * std::clamp(static_cast<double>(quickest_ns) / usual_ns, 1.0, most);
+	return checked * std::clamp(static_cast<double>(quickest_ns) / usual_ns, 1.0, max_ratio);
 }
 
 std::uint64_t scaled(std::uint64_t usual_ns, double by) { return static_cast<std::uint64_t>(static_cast<double>(usual_ns) * by); }

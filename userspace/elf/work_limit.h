@@ -7,9 +7,9 @@
 namespace loopsnoop::elf {
 
 // How much may be spent at once on the files of one process: what it costs to read them is up to whoever wrote them. Whoever
-// works for a process (on a stack, on a look for its runtime) makes one that lives as long as the work; all that this thread
+// works for a process (on a stack, on finding its runtime) makes one that lives as long as the work; all that this thread
 // reads and computes meanwhile counts, and the readers, who are several calls further in, ask used_up() and end with what they
-// have. Within another one it is nothing: the outer one counts.
+// have. A limit within another one does nothing: the outer one counts.
 //
 // CPU time of this thread, and the time that the helpers of foreign/ took for it, so that a busy machine does not cost names: 400
 // ms at once, and for a process 2 s, then a fifth of the time (foreign::TimeBudget, which counts likewise how long it keeps us
@@ -32,7 +32,7 @@ public:
 	[[nodiscard]] static bool hit();
 	// Where no limit is in force: never.
 	[[nodiscard]] static bool used_up();
-	// The same for loops of many small steps: looks at the clock each 4096th time.
+	// The same for loops of many small steps: reads the clock each 4096th time.
 	[[nodiscard]] static bool used_up_by_step();
 	static void count_bytes(std::size_t bytes);
 	// There was no room for a table.

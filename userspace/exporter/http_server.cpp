@@ -226,7 +226,7 @@ private:
 	HttpServer::Handler handler_;
 	std::list<HttpClient> clients_;
 	std::map<Key, Body> latest_;
-	std::set<Key> made_now_; // in this round: who asks at the same moment is told the same
+	std::set<Key> made_now_; // in this round: who asks at the same moment gets the same
 };
 
 Result<UniqueFd> listen_on(const std::string &host, std::uint16_t port) {

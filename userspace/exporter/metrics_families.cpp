@@ -112,7 +112,7 @@ struct MetricsState::Families {
 	MetricFamily ongoing{
 	    "loopsnoop_stall_ongoing_seconds", "Age of the stall that runs now, 0 when there is none.", MetricType::Gauge, {}};
 	MetricFamily ongoing_culprits{"loopsnoop_stall_ongoing_culprit_seconds",
-	                              "Age of the stall that runs now, by the application's line; only once it has been looked at.",
+	                              "Age of the stall that runs now, by the application's line; only once it has been inspected.",
 	                              MetricType::Gauge,
 	                              {}};
 	MetricFamily culprits{

@@ -67,9 +67,9 @@ private:
 		PerCause stalled_shown{}, busy_shown{};  // what the last scrape said, in seconds: a later one never says less
 		double idle_shown = 0;
 		std::map<Culprit, std::uint64_t> culprits;
-		std::optional<Culprit> ongoing;     // of the stall that was looked at last, until it has ended,
+		std::optional<Culprit> ongoing;     // of the stall that was inspected last, until it has ended,
 		std::uint64_t ongoing_start_ns = 0; // and when that one began
-		// Of the iteration that runs in `state`; null: that one has not been looked at.
+		// Of the iteration that runs in `state`; null: that one has not been inspected.
 		[[nodiscard]] std::optional<Culprit> stuck_in(const LoopState &state) const {
 			return state.iteration_start_ns <= ongoing_start_ns ? ongoing : std::nullopt;
 		}

@@ -32,7 +32,7 @@ struct Overview {
 		std::uint64_t stalled_ns = 0; // of stalls that have ended
 		std::uint64_t stuck_ns = 0;   // age of the stall that runs now, once it is old enough to be stuck; 0: none
 		std::string stuck_since;      // RFC 3339, UTC; empty: not stuck
-		std::optional<Culprit> stuck; // what it hangs in; not known before the stall has been looked at
+		std::optional<Culprit> stuck; // what it hangs in; not known before the stall has been inspected
 	};
 	struct Stall {
 		std::string started_at; // RFC 3339, UTC

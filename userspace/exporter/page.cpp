@@ -85,10 +85,10 @@ std::string stuck_section(const Overview &now) {
 		if (loop.stuck_ns == 0 || rows.size() == max_loops_shown) {
 			break; // these come first
 		}
-		const std::string looked_at_later = "<span class=dim>not looked at yet</span>";
+		const std::string inspected_later = "<span class=dim>not inspected yet</span>";
 		rows.push_back({fmt::format("<span class=bad>{}</span>", format_duration(loop.stuck_ns)),
 		                time_cell(loop.stuck_since, now.now), process(loop.comm, loop.pid, loop.tid, loop.place),
-		                loop.stuck ? cause_cell(*loop.stuck) : looked_at_later, loop.stuck ? place(*loop.stuck) : ""});
+		                loop.stuck ? cause_cell(*loop.stuck) : inspected_later, loop.stuck ? place(*loop.stuck) : ""});
 	}
 	return rows.empty() ? "" : "<h2>Stuck now</h2>\n" + table({"#for", "since, UTC", "process", "cause", "where"}, rows);
 }

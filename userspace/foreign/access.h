@@ -47,15 +47,15 @@ struct OpenedFile {
 // Costs, measured on two cores at 2.9 GHz (medians): a question 19 us for 4 KiB and 24 us for 64 KiB, where the system call alone
 // is 2 and 4 us. Hence whoever reads many small things reads them in pages (bytes.h, process::PagedMemory). Reading directly what
 // lies in anonymous memory or on a local disk would be cheaper, but cannot be made safe: a target may map something else
-// there between the look at its map and the read. Threads of ours in place of processes would keep us from ever ending. A BPF
-// program reads others' memory either by sleeping in the same fault, or not at all.
+// there after its map was read and before its memory is. Threads of ours in place of processes would keep us from ever ending. A
+// BPF program reads others' memory either by sleeping in the same fault, or not at all.
 //
 // Any thread may call.
 class Access {
 public:
 	static constexpr std::uint64_t deadline_ns = 250'000'000;
 
-	// Without helpers: every question is done at once by the caller, who waits. For tests, and programs that look at themselves.
+	// Without helpers: every question is done at once by the caller, who waits. For tests, and programs that read themselves.
 	Access();
 	explicit Access(Helpers helpers);
 
@@ -74,15 +74,15 @@ public:
 	// "TCP", of /proc/PID/fd/N; empty: not a socket, or not known.
 	[[nodiscard]] std::string socket_protocol(std::uint32_t pid, const std::string &link);
 
-	// From when this descriptor, which is not read here, becomes readable, nobody is waited for any longer than 20 ms: somebody
-	// wants an end. -1: there is none.
+	// Readable when somebody wants an end: from then on no answer is waited for longer than 20 ms. It is not read here. -1: there
+	// is none.
 	void hurry_by(int descriptor);
 	// The end has come: what is asked from here on may take a fifth of a second in all.
 	void hurry();
 
 	// What has not answered since the beginning; see DeadPlaces::history.
 	[[nodiscard]] std::vector<Unanswered> unanswered();
-	// How many questions have not been answered in time, those among them that were not put any more.
+	// How many questions have not been answered in time, including those that were not put any more.
 	[[nodiscard]] std::uint64_t questions_unanswered();
 	// How long all answers so far took there, and how long we waited for those that did not come.
 	[[nodiscard]] std::uint64_t time_of_questions_ns();

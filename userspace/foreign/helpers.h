@@ -37,8 +37,8 @@ public:
 	};
 	[[nodiscard]] Outcome ask(const Question &question, std::span<std::byte> into, std::uint64_t deadline_ns);
 
-	// When this descriptor becomes readable, which is not read here, nobody is waited for any longer than 20 ms: somebody wants
-	// an end. -1: there is none.
+	// Readable when somebody wants an end: from then on no answer is waited for longer than 20 ms. It is not read here. -1: there
+	// is none.
 	void hurry_by(int descriptor) { hurry_ = descriptor; }
 
 	// Earlier questions whose workers have answered after all, or have died.

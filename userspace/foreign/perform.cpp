@@ -85,7 +85,7 @@ Answer open_regular(const Question &question, std::span<std::byte> into) {
 	if (answer.error != 0) {
 		return answer;
 	}
-	// The very file that was looked at, whatever its path leads to by now.
+	// The very file that was examined, whatever its path leads to by now.
 	const std::string again = "/proc/self/fd/" + std::to_string(named.get());
 	answer.file.reset(::open(again.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
 	if (!answer.file.valid()) {

@@ -24,7 +24,7 @@ struct Spawner {
 
 // Forks a process that forks workers when asked to. To be called before the process has threads, mappings and descriptors that no
 // worker should have. The spawner itself opens nothing, so it always answers; it and its workers end with this process, as
-// soon as the kernel lets them go. They keep no descriptor of ours, no terminal and no working directory, no right but to look at
+// soon as the kernel lets them go. They keep no descriptor of ours, no terminal and no working directory, no right but to inspect
 // other processes and to read their files (CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_CHECKPOINT_RESTORE for map_files), and get
 // none back through an execve.
 [[nodiscard]] Result<Spawner> fork_spawner(Perform perform);

@@ -10,7 +10,7 @@
 
 namespace loopsnoop::inspect {
 
-// Names of processes that followed ones forked: asked for while they live, because a wait for a child is told after its end.
+// Names of processes that followed ones forked: asked for while they live, because a wait for a child is reported after its end.
 class Children {
 public:
 	explicit Children(process::ProcFs proc) : proc_(std::move(proc)) {}

@@ -12,8 +12,8 @@
 namespace loopsnoop::inspect {
 
 // What is around a stall that goes on: read from outside while it does. Sets `startup`, `pool` and `peer`; true: there was
-// something to set, and its story is to be told anew. Goes through the process's descriptors, and looks at a few other processes
-// at most. `signs`: of a process whose loop may not have begun; nullopt: it has, or nothing is known of it.
+// something to set, and the stall is to be summarized anew. Goes through the process's descriptors, and inspects a few other
+// processes at most. `signs`: of a process whose loop may not have begun; nullopt: it has, or nothing is known of it.
 bool add_circumstances(Stall &stall, const std::optional<analysis::ServingSigns> &signs, const process::ProcFs &proc,
                        Programs &programs, Resolver &resolver, Inspector &inspector);
 

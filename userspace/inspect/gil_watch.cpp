@@ -73,7 +73,7 @@ void GilWatch::sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, 
 	const std::uint64_t now = monotonic_ns();
 	wait.waited_ns = now > since_ns ? now - since_ns : 0;
 	Loop &loop = loops_[key];
-	// Of the kernel side it is known which GIL it looked at; a subinterpreter's is not the one looked at here.
+	// It is known which GIL the kernel side read; a subinterpreter's is not the one read here.
 	const bool heard = loop.iteration == iteration && !loop.threads.empty();
 	if (heard && !loop.threads.contains({wait.holder_state, wait.holder_thread_id})) {
 		return;

@@ -22,8 +22,8 @@ public:
 	GilWatch(process::ProcFs proc, Programs &programs) : proc_(std::move(proc)), programs_(programs) {}
 
 	void on(const RawGilWait &wait);
-	// Looks now at who holds the main interpreter's GIL, for a wait that began at `since_ns` and has not ended: with a long
-	// switch interval nothing may have been heard of it yet, and what was seen as it began is long ago.
+	// Reads now who holds the main interpreter's GIL, for a wait that began at `since_ns` and has not ended: with a long switch
+	// interval no event of it may have come yet, and what was seen as it began is long ago.
 	void sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns);
 	// Of that iteration of the loop, most samples first; empty: nothing was seen.
 	[[nodiscard]] std::vector<GilHolding> holders(LoopKey key, std::uint64_t iteration) const;
@@ -39,12 +39,12 @@ private:
 		// Of the wait that began then, so much has been attributed by sampling who holds it.
 		std::uint64_t attributed_since_ns = 0;
 		std::uint64_t attributed_ns = 0;
-		// By thread state and pthread_self(); of one iteration, as both are used again. nullopt: could not be told.
+		// By thread state and pthread_self(); of one iteration, as both are used again. nullopt: not known.
 		std::map<std::pair<std::uint64_t, std::uint64_t>, std::optional<Thread>> threads;
 		analysis::GilHolders holders;
 	};
 
-	// False: nothing was told of it.
+	// False: nothing is known of it.
 	bool add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns);
 	[[nodiscard]] std::optional<Thread> thread_of(const RawGilWait &wait);
 

@@ -239,7 +239,7 @@ struct NamesBudget {
 std::vector<ThreadView> Inspector::views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own) {
 	constexpr std::size_t with_native_stack = 64;
 	constexpr std::size_t always_whole = 256; // as many as a record has
-	// Ten thousand threads take a second and more: a session has other loops to look after.
+	// Ten thousand threads take a second and more: a session has other loops to watch.
 	const std::uint64_t whole_for_ns = own ? 200'000'000 : 3'000'000'000;
 	constexpr std::size_t at_once = 32; // bounds what is held of their memory
 	NamesBudget names;
@@ -298,7 +298,7 @@ void Inspector::complete_chain(std::span<const ThreadSnapshot> snapshots, std::v
 	}
 }
 
-// What the kernel told of it, without a look at its memory.
+// What the kernel showed of it, without reading its memory.
 ThreadView Inspector::brief_view(const ThreadSnapshot &snapshot) {
 	ThreadView view;
 	view.tid = snapshot.tid;

@@ -19,7 +19,7 @@
 
 namespace loopsnoop::inspect {
 
-// Looks at threads while they sleep, from outside: the kernel's view of them, completed with what their memory holds. One thread.
+// Reads threads while they sleep, from outside: the kernel's view of them, completed with what their memory holds. One thread.
 class Inspector {
 public:
 	Inspector(collector::Collector &collector, process::ProcFs proc, Programs &programs, Resolver &resolver,
@@ -46,12 +46,12 @@ public:
 	// For people: state, what it waits for, its stack (with names).
 	[[nodiscard]] ThreadView view(ThreadSnapshot snapshot, bool with_native_stack);
 	// The same of many threads of one process, in their order. With `own`: native stacks of that thread and of the first 64 only,
-	// of the others those of the interpreter and the kernel, to keep the look short. Beyond the first 256 the memory of a thread
-	// is looked at only while the look has taken less than 200 ms (without `own` 3 s), or if it is `own` or holds that up.
+	// of the others those of the interpreter and the kernel, to keep the snapshot short. Beyond the first 256 the memory of a
+	// thread is read only while the snapshot has taken less than 200 ms (without `own` 3 s), or if it is `own` or holds that up.
 	[[nodiscard]] std::vector<ThreadView> views(std::span<const ThreadSnapshot> snapshots, std::optional<std::uint32_t> own);
 
 private:
-	// One look at the threads of a process: each read of its memory is a question to another process, and most of what Python's
+	// A snapshot of the threads of a process: each read of its memory is a question to another process, and most of what Python's
 	// threads hold lies in the same pages.
 	struct Snapshot {
 		explicit Snapshot(std::uint32_t of) : pid(of), target(of), pages(target) {}

@@ -11,14 +11,14 @@
 
 namespace loopsnoop::inspect {
 
-// Who was last known to have had a lock, of locks that do not tell it themselves: it may well be the one that has it now. By
+// Who was last known to have had a lock, of locks that name no owner themselves: it may well be the one that has it now. By
 // process and lock; those of 256 locks are kept. One thread.
 class LastHolders {
 public:
 	// Takes note of the holders in a record that is written.
 	void learn(const Stall &stall);
 	// For what a stall waits for now, where nothing better is known: marked as inferred. `threads`: the others of the process;
-	// one that is gone, or wants that lock itself, does not have it. True when something was told.
+	// one that is gone, or wants that lock itself, does not have it. True when a holder was set.
 	bool infer(Stall &stall, std::span<const ThreadView> threads) const;
 	void forget(std::uint32_t pid);
 

@@ -66,7 +66,7 @@ std::vector<ThreadSnapshot> snapshot_from_outside(const process::ProcFs &proc, s
 		snapshot.syscall = call->number;
 		snapshot.args = call->args;
 		if (call->number) {
-			snapshot.descriptor = proc.descriptor(pid, static_cast<int>(call->args[0])); // looked at where the call has one there
+			snapshot.descriptor = proc.descriptor(pid, static_cast<int>(call->args[0])); // used where the call has one there
 		}
 		snapshot.stack.pid = pid;
 		snapshot.stack.tid = thread.tid;
@@ -89,8 +89,8 @@ std::string title_of(const process::ProcFs &proc, std::uint32_t pid) {
 }
 
 // Of the threads of `next` one that waits for `before`, or for the stall's process; else its main thread.
-std::optional<PeerSnapshot> look_at(const Next &next, std::uint32_t before, std::uint32_t stalled, const process::ProcFs &proc,
-                                    Programs &programs, Inspector &inspector) {
+std::optional<PeerSnapshot> inspect_peer(const Next &next, std::uint32_t before, std::uint32_t stalled,
+                                         const process::ProcFs &proc, Programs &programs, Inspector &inspector) {
 	constexpr std::size_t max_threads = 8; // each may cost a search for the process at the other end of its socket
 	std::optional<PeerSnapshot> found;
 	for (const ThreadSnapshot &snapshot : snapshot_from_outside(proc, next.pid, max_threads)) {
@@ -115,7 +115,7 @@ std::optional<PeerSnapshot> look_at(const Next &next, std::uint32_t before, std:
 std::optional<std::uint32_t> client_of(std::uint32_t pid, const process::ProcFs &proc, Resolver &resolver) {
 	constexpr int max_fds = 64;
 	std::optional<std::uint32_t> client;
-	int looked_at = 0;
+	int examined = 0;
 	const auto own = proc.status(pid);
 	process::each_number(proc.path_of(pid, "fd"), [&](std::uint32_t fd) {
 		const auto link = process::read_link(proc.path_of(pid, "fd/" + std::to_string(fd)));
@@ -127,7 +127,7 @@ std::optional<std::uint32_t> client_of(std::uint32_t pid, const process::ProcFs 
 				client = peer->pid;
 			}
 		}
-		return !client && ++looked_at < max_fds;
+		return !client && ++examined < max_fds;
 	});
 	return client;
 }
@@ -150,7 +150,7 @@ std::optional<PeerSnapshot> idle_in_transaction(const PeerSnapshot &backend, std
 		}
 		const bool ours = client_of(pid, proc, resolver) == stalled;
 		if (!found || ours) {
-			found = look_at({pid, false}, backend.pid, stalled, proc, programs, inspector);
+			found = inspect_peer({pid, false}, backend.pid, stalled, proc, programs, inspector);
 			if (found) {
 				found->waits_for_us = ours;
 			}
@@ -173,7 +173,7 @@ bool follow_peers(Stall &stall, const process::ProcFs &proc, Programs &programs,
 	stall.beyond.clear();
 	std::vector<std::uint32_t> seen{stall.pid, static_cast<std::uint32_t>(getpid())};
 	while (next && stall.beyond.size() < max_links && std::ranges::find(seen, next->pid) == seen.end()) {
-		auto found = look_at(*next, before, stall.pid, proc, programs, inspector);
+		auto found = inspect_peer(*next, before, stall.pid, proc, programs, inspector);
 		if (!found) {
 			break;
 		}

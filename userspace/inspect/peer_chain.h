@@ -11,7 +11,7 @@ namespace loopsnoop::inspect {
 
 // What other processes have to do with a stall that goes on: the one at the other end of what it waits for (a peer, a child, who
 // holds a file's lock), and from there on what that one waits for, over a few processes: `peer` and `beyond` of the stall. Each
-// costs a look at a few threads of it. True when there is any.
+// costs a snapshot of a few of its threads. True when there is any.
 bool follow_peers(Stall &stall, const process::ProcFs &proc, Programs &programs, Resolver &resolver, Inspector &inspector);
 
 // The process is its parent's copy: forked, and the same program with the same arguments since.

@@ -46,9 +46,9 @@ bool has_framework(const process::ProcFs &proc, std::uint32_t pid) {
 } // namespace
 
 bool has_workers(const process::ProcFs &proc, std::uint32_t pid) {
-	constexpr std::size_t most = 64;
+	constexpr std::size_t max_examined = 64;
 	std::vector<std::uint32_t> parents{pid};
-	for (std::size_t looked_at = 0; !parents.empty() && looked_at < most;) {
+	for (std::size_t examined = 0; !parents.empty() && examined < max_examined;) {
 		const std::uint32_t parent = parents.back();
 		parents.pop_back();
 		for (const std::uint32_t child : proc.children(parent)) {
@@ -57,7 +57,7 @@ bool has_workers(const process::ProcFs &proc, std::uint32_t pid) {
 				return true;
 			}
 			parents.push_back(child);
-			if (++looked_at >= most) {
+			if (++examined >= max_examined) {
 				break;
 			}
 		}

@@ -17,9 +17,9 @@
 
 namespace loopsnoop::inspect {
 
-// What is known of the program a process runs: its name, its runtime, its interpreter once that has begun. Whose pid is another's
-// by now is another program, with all that is known of it. What was handed out of the one before, an interpreter that somebody
-// reads with, lives on until forget_gone(). One thread.
+// What is known of the program a process runs: its name, its runtime, its interpreter once that has begun. When a pid is
+// another process's by now, all that is known of it is read anew. An interpreter of the former one that was handed out lives on
+// until forget_gone(). One thread.
 class Programs {
 public:
 	explicit Programs(process::ProcFs proc) : proc_(std::move(proc)) {}
@@ -47,8 +47,8 @@ public:
 
 	// One of perhaps hundreds: what is not CPython after some seconds is asked about ever more rarely still.
 	void seldom(std::uint32_t pid) { entry(pid).seldom = true; }
-	// Forgets the processes that are gone, and those whose pid is another's by now; of those that are not followed nobody tells.
-	// To be called while nobody holds an interpreter or V8's frames.
+	// Forgets the processes that are gone, and those whose pid is another's by now; of those that are not followed nobody reports
+	// it. To be called while nobody holds an interpreter or V8's frames.
 	void forget_gone();
 	// Its end and its exec are reported to us from now on, so whose pid it is need not be asked.
 	void follow(std::uint32_t pid) { entry(pid).followed = true; }

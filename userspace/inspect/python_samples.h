@@ -13,7 +13,7 @@ namespace loopsnoop::inspect {
 struct PythonSample {
 	std::uint64_t time_ns = 0;
 	bool runs = false;                             // the loop's thread was not asleep
-	bool asked = true;                             // the task was looked for; otherwise it is taken to be the one before
+	bool asked = true;                             // the task was asked for; otherwise it is taken to be the one before
 	std::optional<StallTask> task;                 // whose step it was; unset: none's, or that could not be read
 	std::optional<std::uint64_t> queued_callbacks; // that wait for their turn; unset: not asked, or not known
 	bool collecting = false;                       // the garbage collector was at work
@@ -27,7 +27,7 @@ public:
 	void add(std::uint64_t iteration, std::uint64_t start_ns, PythonSample &&sample);
 	// Completes the record of that iteration: the task that most of it was a step of, and what the garbage collector took of its
 	// CPU time. An iteration of many tasks, none of which has half of it, has no task; how many callbacks it has come to at least
-	// is told by the queue that grows shorter.
+	// follows from the queue that grows shorter.
 	void recall(std::uint64_t iteration, Stall &stall) const;
 
 	[[nodiscard]] std::uint64_t iteration() const { return iteration_; }

@@ -15,7 +15,7 @@ namespace loopsnoop::inspect {
 [[nodiscard]] std::vector<int> level_triggered(const process::ProcFs &proc, std::uint32_t pid, int epoll_fd);
 
 // Whether there is input for good, as far as it can be seen from outside: the other end of a connection or a pipe is closed. Of a
-// counter that is not zero, or of connections that wait to be accepted, nobody can tell whether it is the same a moment later.
+// counter that is not zero, or of connections that wait to be accepted, nobody knows whether it is the same a moment later.
 [[nodiscard]] bool seems_ready(Resolver &resolver, std::uint32_t pid, const DescriptorSnapshot &descriptor);
 
 } // namespace loopsnoop::inspect

@@ -204,7 +204,7 @@ std::optional<Resource> Resolver::resource(std::uint32_t pid, const WaitTarget &
 
 std::optional<Waker> Resolver::waker(const RawWait &raw) {
 	if (!raw.waker || (raw.waker_kernel.empty() && raw.waker->tid != 0)) {
-		return std::nullopt; // whether it was the thread or an interrupt cannot be told
+		return std::nullopt; // it is not known whether it was the thread or an interrupt
 	}
 	Waker waker = *raw.waker;
 	RawStack kernel;

@@ -28,19 +28,19 @@ public:
 	// Whether what names its frames moves about in memory: to be asked for at once, not when a stall has ended.
 	[[nodiscard]] bool names_move(std::uint32_t pid) { return programs_.javascript(pid) != nullptr; }
 	// The cause may differ from the raw one: opening a FIFO is `pipe`.
-	// `known`: the user stack by name, looked up while the wait went on; nullptr: it is looked up now.
+	// `known`: the user stack by name, resolved while the wait went on; nullptr: it is resolved now.
 	[[nodiscard]] Wait wait(const RawWait &raw, const Stack *known = nullptr);
 	[[nodiscard]] std::optional<Resource> resource(std::uint32_t pid, const WaitTarget &target, Cause &cause);
 
-	// Of a thread that waits at this moment: which lock, and who holds it. Touched are futexes, but not the GIL, and the timer
-	// that SQLite sleeps on while its database is locked: the database comes in its place.
+	// For a thread that waits at this moment: adds which lock it is, and who holds it, to a futex that is not the GIL's. In place
+	// of the timer that SQLite sleeps on while its database is locked comes the database.
 	void view_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
 
 	// Likewise which process holds the file lock that it waits for.
 	void view_file_lock(std::uint32_t pid, const std::optional<std::string> &syscall, const WaitTarget &target,
 	                    std::optional<Resource> &resource);
 
-	// Of a wait that is over: which lock that was.
+	// For a wait that is over: which lock that was.
 	void name_lock(const RawStack &raw, const Stack &stack, std::optional<Resource> &resource);
 
 	// The process at the other end of a descriptor.

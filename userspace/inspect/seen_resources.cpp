@@ -14,7 +14,7 @@ namespace {
 
 bool says_more(const Resource &resource) {
 	if (const auto *lock = std::get_if<FutexResource>(&resource.is)) {
-		// The GIL changes hands all the time: of many waits in a row one look says little.
+		// The GIL changes hands all the time: of many waits in a row one snapshot says little.
 		return lock->lock != LockKind::gil && (lock->holder || lock->type || lock->lock != LockKind::unknown);
 	}
 	if (const auto *file = std::get_if<FileResource>(&resource.is)) {

@@ -17,10 +17,10 @@ struct SeenResource {
 };
 
 // What was seen of the waits of one iteration while they went on, the latest 16: who holds a lock, or has the other end of a pipe
-// or a connection, cannot be told any more when the wait is over.
+// or a connection, cannot be found any more when the wait is over.
 class SeenResources {
 public:
-	// One that says nothing beyond what can be told later is not kept.
+	// One that says nothing beyond what can be found later is not kept.
 	void add(std::uint64_t iteration, SeenResource &&seen);
 	// Completes the record of that iteration: the resources of the waits that were going on then.
 	void recall(std::uint64_t iteration, Stall &stall) const;

@@ -55,7 +55,7 @@ std::optional<Resource> TaskInspector::descriptor(std::uint32_t pid, int fd) {
 }
 
 void TaskInspector::name_resources(TaskSnapshot &snapshot) {
-	constexpr std::size_t max_descriptors = 256; // each is looked for in the kernel's tables of sockets
+	constexpr std::size_t max_descriptors = 256; // each is searched for in the kernel's tables of sockets
 	constexpr std::uint64_t enough_ns = 500'000'000;
 	const std::uint64_t begin_ns = monotonic_ns();
 	std::map<int, std::optional<Resource>> known;

@@ -13,12 +13,12 @@
 
 namespace loopsnoop::inspect {
 
-// Puts the threads of one process together, after each was viewed by itself. `looks`: the look that the views were made from; the
-// memory that they tell of was read after it.
+// Puts the threads of one process together, after each was viewed by itself. `snapshots`: what the views were made from; the
+// memory that they show was read after it.
 //
-// Tells who holds the GIL: in `holds_gil` of each, and as the holder of what the others wait for, where that is the GIL. Where
-// there is none, or it changes hands meanwhile, nothing is told and `holds_gil` stays null.
-// Looks a second time, and marks those as moved that have run since. Of those that have not, all that is told was so at once.
+// Adds who holds the GIL: in `holds_gil` of each, and as the holder of what the others wait for, where that is the GIL. Where
+// there is none, or it changes hands meanwhile, nothing is added and `holds_gil` stays null.
+// Takes a second snapshot, and marks those as moved that have run since. All that is reported of the others was so at one moment.
 // Returns a deadlock as analysis::WaitGraph has it, asked for from `start`.
 [[nodiscard]] std::optional<std::vector<std::uint32_t>> complete_views(Inspector &inspector, Programs &programs,
                                                                        std::uint32_t pid,

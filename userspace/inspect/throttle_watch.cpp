@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint64_t still_pause_ns = 1'000'000'000;
 constexpr std::uint64_t seldom_still_pause_ns = 10'000'000'000;
 constexpr std::uint64_t lively_ns = 10'000'000'000;
-// A stall that waited for a CPU for less than that is told by what was read up to so long ago.
+// For a stall that waited for a CPU for less than little_ns, a reading is fresh enough when it is no older than fresh_ns.
 constexpr std::uint64_t little_ns = 1'000'000;
 constexpr std::uint64_t fresh_ns = 50'000'000;
 

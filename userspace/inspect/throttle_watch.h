@@ -12,9 +12,9 @@
 
 namespace loopsnoop::inspect {
 
-// How long CPU limits (cgroup cpu.max, cfs_quota) held followed processes back, so that a stall can tell it from other reasons
-// for waiting on the run queue. The counters only ever say "until now": they are read again and again, seldom while they stand
-// still. One thread.
+// How long CPU limits (cgroup cpu.max, cfs_quota) held followed processes back, so that a stall shows it apart from other
+// reasons for waiting on the run queue. The counters only ever say "until now": they are read again and again, seldom while they
+// stand still. One thread.
 class ThrottleWatch {
 public:
 	explicit ThrottleWatch(process::ProcFs proc) : proc_(std::move(proc)) {}

@@ -20,7 +20,7 @@ namespace {
 
 using Lookup = std::function<std::optional<Holder>(std::uint64_t)>;
 
-// Between two looks at the owner the waiting thread is seen to wait: so it was the owner, and the thread did wait for it.
+// Between two readings of the owner the waiting thread is seen to wait: so it was the owner, and the thread did wait for it.
 std::optional<Holder> steady_holder(const std::function<std::uint64_t()> &owner, const LockScene &scene, const Lookup &lookup) {
 	const std::uint64_t before = owner();
 	if (before == 0) {
@@ -73,7 +73,7 @@ bool in_import(const Stack &stack) {
 }
 
 // Who waits for a condition waits for a plain lock of its own, which the one that notifies it releases: nobody holds that up.
-// What the condition is for is told by the caller (Lib/threading.py, Lib/queue.py, Lib/concurrent/futures/_base.py; qualified
+// What the condition is for follows from the caller (Lib/threading.py, Lib/queue.py, Lib/concurrent/futures/_base.py; qualified
 // names are known since 3.11).
 std::string plain_lock_type(const std::vector<SourceFrame> &frames) {
 	const auto is = [&](std::size_t i, std::string_view file, std::string_view function) {

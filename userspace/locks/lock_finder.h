@@ -19,7 +19,7 @@ namespace loopsnoop::locks {
 struct LockView {
 	LockKind lock = LockKind::unknown;
 	std::optional<std::string> type; // as FutexResource has it
-	std::optional<Holder> holder;    // nullopt: nobody, not known, or it changed during the look
+	std::optional<Holder> holder;    // nullopt: nobody, not known, or it changed while it was read
 	std::uint64_t object = 0;        // as FutexResource has it
 };
 

@@ -9,8 +9,8 @@
 
 namespace loopsnoop::locks {
 
-// Locks of glibc on x86-64, read from outside while the target runs. Nothing is believed that does not look like such a lock: any
-// address may be asked for.
+// Locks of glibc on x86-64, read from outside while the target runs. Any address may be asked for, so nothing is believed that
+// does not look like such a lock.
 
 struct MutexReading {
 	std::string type;            // "pthread mutex", "recursive pthread mutex", …

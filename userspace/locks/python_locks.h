@@ -24,8 +24,8 @@ struct PythonLock {
 	bool operator==(const PythonLock &) const = default;
 };
 
-// Whose lock a futex is. The object is looked for among the registers and the innermost words of the waiting thread's stack, and
-// believed only when it is of a lock's type and its lock is this futex. nullopt: none.
+// Whose lock a futex is. The object is searched for among the registers and the innermost words of the waiting thread's stack,
+// and believed only when it is of a lock's type and its lock is this futex. nullopt: none.
 [[nodiscard]] std::optional<PythonLock> find_python_lock(const process::Memory &memory, std::uint64_t futex_address,
                                                          const RawStack &stack);
 

@@ -19,7 +19,7 @@ std::optional<Holder> thread_by_inner_tid(const process::ProcFs &proc, std::uint
 		       status->state != 'X';
 	};
 	const std::vector<process::ThreadEntry> threads = proc.threads(pid);
-	// Mostly the target shares our PID namespace: one look instead of one a thread.
+	// Mostly the target shares our PID namespace: one question instead of one a thread.
 	const auto same = std::find_if(threads.begin(), threads.end(), [&](const auto &thread) { return thread.tid == inner_tid; });
 	auto found = same != threads.end() && is_it(*same) ? same : std::find_if(threads.begin(), threads.end(), is_it);
 	if (found == threads.end()) {

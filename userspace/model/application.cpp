@@ -38,7 +38,7 @@ struct Path {
 	std::string_view name;         // the last component
 };
 
-Path look_at(std::string_view path) {
+Path parse_path(std::string_view path) {
 	Path found;
 	const bool of_system = path.starts_with("/usr/share/") || path.starts_with("/usr/lib/");
 	std::string_view parent;
@@ -146,8 +146,8 @@ bool is_libc_call(std::string_view function) {
 	return std::find(calls.begin(), calls.end(), function) != calls.end() || begins_with_any(function, {"pthread_", "sem_wait"});
 }
 
-// Libraries that are compiled into the application's own file: told by name where the file is not known. Of a template the name
-// may begin with what it returns.
+// Libraries that are compiled into the application's own file: recognised by name where the file is not known. The name of a
+// template may begin with what it returns.
 bool is_library_function(std::string_view function) {
 	if (begins_with_any(function, {"void ", "bool ", "int ", "auto "})) {
 		function.remove_prefix(function.find(' ') + 1);
@@ -197,7 +197,7 @@ bool is_application_frame(const SourceFrame &frame) {
 	    is_typed_in_frame(frame)) {
 		return false;
 	}
-	const Path path = look_at(file);
+	const Path path = parse_path(file);
 	return !path.package && !path.standard_library && !is_launcher(frame, path);
 }
 
@@ -205,13 +205,15 @@ bool is_application_frame(const NativeFrame &frame) {
 	if (!frame.function || frame.function->empty() || !frame.module || frame.module->empty() || frame.module->front() == '[') {
 		return false;
 	}
-	const Path path = look_at(*frame.module);
+	const Path path = parse_path(*frame.module);
 	const bool library = path.name.find(".so") != std::string_view::npos;
 	return !path.package && !path.standard_library && !(library && in_system_libraries(*frame.module)) &&
 	       !is_runtime_module(path.name) && !is_runtime_function(frame);
 }
 
-bool is_interpreter_frame(const NativeFrame &frame) { return frame.module && is_interpreter_module(look_at(*frame.module).name); }
+bool is_interpreter_frame(const NativeFrame &frame) {
+	return frame.module && is_interpreter_module(parse_path(*frame.module).name);
+}
 
 const SourceFrame *innermost_application_frame(const std::vector<SourceFrame> &frames) {
 	const auto own =

@@ -7,8 +7,8 @@
 
 namespace loopsnoop {
 
-// Which frames are the application's own: the rule of a stall's culprit, and of what the text output sets off. Told from names
-// and paths alone; pure.
+// Which frames are the application's own: the rule of a stall's culprit, and of what the text output sets off. It goes by
+// names and paths alone; pure.
 
 // Python and JavaScript. Not the standard library, not an installed package, not `<frozen …>` or `node:…`, and not the
 // top level of a launcher in a bin directory ("/usr/bin/uvicorn", as pip writes them).

@@ -31,7 +31,7 @@ struct PythonFrameRef {
 	bool operator==(const PythonFrameRef &) const = default;
 };
 
-// A stack before anything was looked up: plain numbers and bytes.
+// A stack before anything was resolved: plain numbers and bytes.
 struct RawStack {
 	LOOPSNOOP_SPECIAL_MEMBERS(RawStack);
 

@@ -14,10 +14,10 @@ std::optional<Cause> cause_named(std::string_view name) {
 
 Cause dominant_cause(const Breakdown &breakdown) {
 	Cause best = Cause::other;
-	std::uint64_t most = 0;
+	std::uint64_t largest = 0;
 	for (std::size_t i = 0; i < cause_count; i++) {
-		if (breakdown.at(i).ns > most) {
-			most = breakdown.at(i).ns;
+		if (breakdown.at(i).ns > largest) {
+			largest = breakdown.at(i).ns;
 			best = static_cast<Cause>(i);
 		}
 	}

@@ -19,7 +19,7 @@ namespace loopsnoop {
 struct SilentUpstream {
 	std::string local;
 	std::string remote;
-	std::optional<Peer> peer; // the process at the other end, where it is on this machine and was looked for
+	std::optional<Peer> peer; // the process at the other end, where it is on this machine and was searched for
 	std::uint64_t waited_ns = 0;
 	bool connecting = false; // nobody has taken the connection yet
 };

@@ -25,14 +25,14 @@ struct LoopInShort {
 	std::vector<TaskGroup> groups; // those that wait, most first, 32 at most
 };
 
-// One look at every thread of a process: `loopsnoop dump`.
+// A snapshot of every thread of a process: `loopsnoop dump`.
 struct Dump {
 	std::uint32_t pid = 0;
 	std::string comm;
 	ProcessName name;
-	std::uint64_t start_ns = 0; // when the look began, CLOCK_MONOTONIC
+	std::uint64_t start_ns = 0; // when the snapshot began, CLOCK_MONOTONIC
 	std::string started_at;     // RFC 3339
-	std::uint64_t look_ns = 0;  // from its first thread to its last: what is told of two threads is that far apart
+	std::uint64_t look_ns = 0;  // from its first thread to its last: two threads were read that far apart
 	std::vector<ThreadView> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;
 	std::vector<LoopInShort> loops;  // where tasks can be read

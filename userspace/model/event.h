@@ -57,7 +57,7 @@ struct WaitTarget {
 	bool sleeps = false; // nothing but time is waited for
 };
 
-// Waits in a row of one stack, ended or (in a look at a running stall) not.
+// Waits in a row of one stack: ended, or still going on (in a snapshot of a running stall).
 struct RawWait {
 	LOOPSNOOP_SPECIAL_MEMBERS(RawWait);
 
@@ -78,13 +78,13 @@ struct RawWait {
 	bool ongoing = false;
 	WaitTarget target;
 	RawStack stack;
-	std::optional<Waker> waker;              // its context is not decided yet: waker_kernel tells
+	std::optional<Waker> waker;              // its context is not decided yet: that follows from waker_kernel
 	std::vector<std::uint64_t> waker_kernel; // kernel addresses, innermost first; empty: not taken
 	std::optional<RawStack> waker_stack;     // its user stack, in its own address space; nullopt: not taken
 	std::vector<SourceFrame> waker_python;   // its Python frames by name, read as soon as they came
 };
 
-// Who ended a wait (the longest so far of those in a row), where it stood in its own code. The wait itself is heard of later.
+// Who ended a wait (the longest so far of those in a row), where it stood in its own code. The wait itself is reported later.
 struct RawWaker {
 	LOOPSNOOP_SPECIAL_MEMBERS(RawWaker);
 
@@ -187,7 +187,7 @@ struct UnfollowedThread {
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
 	std::uint32_t program = 0; // another number of the same process: it has become another program (exec)
-	std::uint64_t born_ns = 0; // CLOCK_BOOTTIME: tells processes with the same pid apart
+	std::uint64_t born_ns = 0; // CLOCK_BOOTTIME: distinguishes processes with the same pid
 	bool copy = false;         // forked, and not exec()ed since: its descriptors may be its parent's
 	std::string thread;        // of a main thread: the process's name
 	enum class In : std::uint8_t { something, poll, epoll } in = In::something;
@@ -251,7 +251,7 @@ struct LoopState {
 	Histogram poll_delays{};
 };
 
-// One thread as a look found it.
+// One thread as a snapshot found it.
 struct ThreadSnapshot {
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
@@ -265,7 +265,7 @@ struct ThreadSnapshot {
 	std::array<std::uint64_t, 6> args{};
 	std::uint64_t thread_pointer = 0; // the register: pthread_self()
 	bool stopped = false;
-	bool adopted = false;  // this look began to follow it
+	bool adopted = false;  // this snapshot began to follow it
 	bool has_loop = false; // it has a place in the table of loops
 	std::optional<DescriptorSnapshot> descriptor;
 	RawStack stack; // registers and kernel frames; no copied bytes

@@ -68,9 +68,9 @@ struct FutexResource {
 	// What it is called: "recursive pthread mutex", "pthread rwlock", "threading.RLock", "logging.Handler.lock", "import lock of
 	// NAME", "threading.Event", …; unset: not known. NAME is the target's: any bytes.
 	std::optional<std::string> type = std::nullopt;
-	std::uint64_t object = 0; // address of CPython's lock object, 0: none, or not known; it is not told
+	std::uint64_t object = 0; // address of CPython's lock object, 0: none, or not known; not part of any record
 	// Nothing but another thread of the same process ends a wait for it: there is no time-out, and it is in no shared memory. Not
-	// told either.
+	// part of any record either.
 	bool within_process = false;
 };
 // The type of what a thread waits for that joins another one, which then is the holder.

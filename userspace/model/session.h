@@ -39,7 +39,7 @@ struct SessionStart {
 	std::uint64_t threshold_ns = 0;
 	std::vector<std::string> argv;
 	std::vector<std::string> missing; // what this machine does not allow, a sentence each; empty when all is there
-	bool discovery = false;           // processes are looked for (--all, --comm, --cgroup): there may be hundreds
+	bool discovery = false;           // processes are searched for (--all, --comm, --cgroup): there may be hundreds
 	std::vector<NotFollowed> not_followed;
 	std::vector<NotFollowed> workers; // of those that were named and serve nobody themselves: followed as with --children
 };
@@ -64,7 +64,7 @@ struct OwnPoll {
 	std::optional<int> fd; // epoll and io_uring only
 };
 
-// Where a process runs, told from its cgroups; empty: not known.
+// Where a process runs, by its cgroups; empty: not known.
 struct Placement {
 	std::string container; // id: 64 hexadecimal digits
 	std::string unit;      // of systemd

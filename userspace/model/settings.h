@@ -32,8 +32,8 @@ struct Settings {
 	static constexpr std::uint32_t max_max_loops = LS_SLOTS_MAX;
 	static constexpr std::uint32_t stack_bytes_unit = LS_PAGE_BYTES;
 	static constexpr std::uint32_t max_stack_bytes = LS_STACK_BYTES_MAX;
-	// Of a whole host, where each of a thousand loops needs them. The interpreter's frames are had apart; of native code the
-	// outermost are cut.
+	// For a whole host, where each of a thousand loops needs them. The interpreter's frames are read apart from them; the
+	// outermost native frames are cut.
 	static constexpr std::uint32_t discovery_max_loops = 1024;
 	static constexpr std::uint32_t discovery_stack_bytes = 16384;
 
@@ -52,7 +52,7 @@ struct Settings {
 	// When to report.
 	std::uint64_t threshold_ns = default_threshold_ns;
 	std::uint64_t hang_after_ns = 1'000'000'000;   // never below threshold_ns
-	std::uint64_t stuck_after_ns = 10'000'000'000; // 0: standstills are not looked for
+	std::uint64_t stuck_after_ns = 10'000'000'000; // 0: standstills are not searched for
 	std::optional<std::uint64_t> duration_ns;
 
 	// Where to.
@@ -66,7 +66,7 @@ struct Settings {
 	std::set<std::string> without; // features of the kernel done without: "tracefs", "file-tracepoints", "cpu-samples"
 	std::vector<std::string> argv; // the command line as typed, for the session record
 
-	// Processes that nobody named are looked for.
+	// Processes that nobody named are searched for.
 	[[nodiscard]] bool discovers() const { return all || !comms.empty() || !cgroups.empty(); }
 };
 

@@ -135,7 +135,7 @@ struct TaskLoop {
 // them.
 [[nodiscard]] std::set<TaskId> parts_of_pool_waits(const TaskLoop &loop);
 
-// One look at all tasks of a process.
+// A snapshot of all tasks of a process.
 struct TaskSnapshot {
 	LOOPSNOOP_SPECIAL_MEMBERS(TaskSnapshot);
 

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t max_links = 24; // of a chain, a line each
 
-// The loop thread is not among the threads of its stall: what is told of it elsewhere.
+// The loop thread is not among the threads of its stall: made of what the stall says of it elsewhere.
 ThreadView own_thread(const Stall &stall) {
 	ThreadView self;
 	self.tid = stall.tid;

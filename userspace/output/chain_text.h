@@ -19,7 +19,7 @@ namespace loopsnoop::output {
 // Of a chain as analysis::WaitGraph has it; empty when its first thread waits for no lock with a known holder.
 [[nodiscard]] std::string chain_lines(const std::vector<const ThreadView *> &links, std::string_view indent);
 
-// Of a stall that was looked at while it ran: what the loop waits for, the processes behind that, and the deadlock, if
+// Of a stall that was inspected while it ran: what the loop waits for, the processes behind that, and the deadlock, if
 // there is one.
 [[nodiscard]] std::string chain_section(const Stall &stall, const StallStyle &style);
 

@@ -9,10 +9,10 @@
 
 namespace loopsnoop::output {
 
-// Threads of a dump that a reader is told of together: alike in everything but their names and the addresses they wait on.
+// Threads of a dump that are shown as one: alike in everything but their names and the addresses they wait on.
 using ThreadGroup = std::vector<const ThreadView *>;
 
-// In the order they are told: the threads of a deadlock, those that hold others up (most held up first), the main thread, those
+// In the order they are shown: the threads of a deadlock, those that hold others up (most held up first), the main thread, those
 // that run or hold the GIL, those that wait for a lock somebody holds, the rest by how few are alike. Only the rest is grouped.
 [[nodiscard]] std::vector<ThreadGroup> in_shown_order(const Dump &dump);
 

@@ -21,7 +21,7 @@ private:
 	static constexpr std::size_t max_names = 256; // kept apart
 	static constexpr std::size_t max_named = 8;   // the others as a number
 
-	std::map<std::string, std::size_t> names_; // not told yet
+	std::map<std::string, std::size_t> names_; // not shown yet
 	std::size_t loops_ = 0;
 	std::uint64_t since_ns_ = 0;
 	bool shown_ = false;

@@ -32,7 +32,7 @@
 //   either(name, flag, if_true, if_false, unknown)  a flag written as one of two words
 //   kind(name, variant)             the word of the alternative; false: a reader does not know it, and drops the object
 //   object_or_null(name, present, members)  an object whose fields members(visitor) lists, of values that lie elsewhere
-// `Visitor::reading` tells them apart where nothing of this fits.
+// `Visitor::reading` says which of the two it is where nothing of this fits.
 namespace loopsnoop::output {
 
 template <typename Visitor, Is<NotFollowed> T> void fields(Visitor &v, T &one) {

@@ -12,8 +12,8 @@
 
 namespace loopsnoop::output {
 
-// Folds stalls that a reader has seen already: the first of a kind is to be shown in full, those after it are counted and told
-// in one line each `every_ns` of session time, those of all processes that people call the same in one. Bounded: the kind seen
+// Folds stalls that a reader has seen already: the first of a kind is to be shown in full, those after it are counted and shown
+// as one line each `every_ns` of session time, those of all processes that people call the same as one. Bounded: the kind seen
 // longest ago is forgotten first, and so shown anew.
 class Repeats {
 public:
@@ -42,7 +42,7 @@ private:
 		std::set<std::uint32_t> pids; // of those counted
 		std::uint64_t seen_ns = 0;
 		std::uint64_t since_ns = 0; // start of the first counted one
-		std::uint64_t count = 0;    // counted and not told yet
+		std::uint64_t count = 0;    // counted and not shown yet
 		std::uint64_t shortest_ns = 0;
 		std::uint64_t longest_ns = 0;
 		std::uint64_t total_ns = 0;

@@ -57,7 +57,7 @@ struct Piece {
 };
 
 // A run of library frames among the application's. Where the run is the innermost, the call that the application made and the
-// innermost frame tell what it is about.
+// innermost frame show what it is about.
 void add_library_run(std::vector<Piece> &pieces, std::size_t begin, std::size_t end) {
 	const std::size_t from = begin == 0 ? 1 : begin;
 	const std::size_t to = begin == 0 ? std::max(from, end - 1) : end;

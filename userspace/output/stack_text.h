@@ -11,7 +11,7 @@ namespace loopsnoop::output {
 
 struct StackStyle {
 	Palette palette;
-	bool every_frame = false; // no folding of library frames, offsets of native and kernel frames told
+	bool every_frame = false; // no folding of library frames; native and kernel frames with offsets
 	std::string_view indent = "    ";
 };
 

@@ -143,9 +143,9 @@ std::string gil_section(const Stall &stall, const StallStyle &style, StacksShown
 	constexpr std::size_t max_shown_holders = 2;
 	for (std::size_t i = 0; i < stall.gil->holders.size() && (style.everything || i < max_shown_holders); i++) {
 		const GilHolding &holder = stall.gil->holders.at(i);
-		out += fmt::format("  GIL held by thread {}(tid {}), {} of {}\n",
+		out += fmt::format("  GIL held by thread {}(tid {}), {}, {}\n",
 		                   holder.thread.empty() ? holder.thread : printable(holder.thread) + ' ', holder.tid,
-		                   summary::plural(holder.samples, "look"), format_duration(holder.ns));
+		                   format_duration(holder.ns), summary::plural(holder.samples, "sample"));
 		out += stacks.lines(holder.stack, StackStyle{style.palette, style.everything, "    "});
 	}
 	return out;

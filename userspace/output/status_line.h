@@ -9,7 +9,7 @@
 
 namespace loopsnoop::output {
 
-// What the status line tells; made by the session, about once a second.
+// What the status line shows; made by the session, about once a second.
 struct Status {
 	std::uint64_t now_ns = 0; // CLOCK_MONOTONIC
 	std::size_t loops = 0;    // 0: no loop yet

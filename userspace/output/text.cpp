@@ -123,7 +123,7 @@ void TextReport::add(const LoopFound &loop) {
 
 void TextReport::add(const Stall &stall) {
 	lines_.set_clock(stall.started_at, stall.start_ns);
-	lines_.advance(stall.start_ns + stall.duration_ns); // repeats are told below, this one counted
+	lines_.advance(stall.start_ns + stall.duration_ns); // repeats are shown below, this one counted
 	if (!stall.ongoing) {
 		tally_.add(stall);
 	}

@@ -40,7 +40,7 @@ public:
 	// A line of somebody else (a warning), put in without disturbing the status line; escaped.
 	void note(std::string_view text);
 
-	// The end, also of a recording that breaks off: repeats not told yet, tables, status line erased. Idempotent.
+	// The end, also of a recording that breaks off: repeats not shown yet, tables, status line erased. Idempotent.
 	void finish();
 
 private:

@@ -17,7 +17,7 @@ struct TextOptions {
 	unsigned columns = 80;    // of the terminal
 	bool wrap = false;        // lines are broken at its width; terminals only
 	Detail detail = Detail::usual;
-	std::uint64_t repeats_every_ns = 5'000'000'000; // repeats of a stall are told this often
+	std::uint64_t repeats_every_ns = 5'000'000'000; // repeats of a stall are shown this often
 };
 
 } // namespace loopsnoop::output

@@ -24,7 +24,7 @@ std::optional<int> digits(std::string_view text, std::size_t at, std::size_t cou
 	return value;
 }
 
-// nullopt: outside what the C library can tell as a local time.
+// nullopt: outside what the C library can give as a local time.
 std::optional<std::tm> local(std::int64_t realtime_ns) {
 	if (realtime_ns < 0) {
 		return std::nullopt;

@@ -214,7 +214,7 @@ void add_unix_customers(std::span<const UnixSocket> sockets, const std::unordere
                         ConnectionMemory &memory, ConnectionsSnapshot &snapshot) {
 	std::unordered_map<std::uint32_t, ConnectionMemory::Unread> unread;
 	std::set<std::string> paths;
-	// Bytes that were read and others that came look the same, unless they are fewer.
+	// When bytes were read and others came, the count looks the same, unless they are fewer.
 	const auto since = [&](const UnixSocket &socket) {
 		const auto before = memory.unread_unix.find(socket.inode);
 		const bool same = before != memory.unread_unix.end() && before->second.count <= socket.unread;

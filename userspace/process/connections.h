@@ -28,7 +28,7 @@ struct ConnectionMemory {
 	std::unordered_map<std::uint64_t, Seen> seen; // by cookie
 	std::set<std::uint16_t> ports;                // that the process has listened on
 	std::unordered_map<std::uint64_t, std::uint64_t> connecting_since_ns;
-	// Unix sockets, of which the kernel tells no times: with bytes, or connections, that were there already.
+	// Unix sockets, of which the kernel has no times: with bytes, or connections, that were there already.
 	struct Unread {
 		std::uint64_t since_ns = 0;
 		std::uint64_t count = 0;
@@ -42,8 +42,8 @@ struct ConnectionMemory {
                                                    const std::unordered_set<std::uint64_t> &own, std::uint64_t now_ns,
                                                    ConnectionMemory &memory);
 
-// Adds the customers at its unix sockets, as far as the kernel tells: those whose bytes it does not read, and those that it does
-// not accept; since they were first seen so. Of one whose request was read the kernel does not know whether it was answered.
+// Adds the customers at its unix sockets, as far as the kernel shows them: those whose bytes the process does not read, and those
+// that it does not accept; since they were first seen so. Whether a request that was read was answered, the kernel does not know.
 void add_unix_customers(std::span<const UnixSocket> sockets, const std::unordered_set<std::uint64_t> &own,
                         ConnectionMemory &memory, ConnectionsSnapshot &snapshot);
 
@@ -54,7 +54,7 @@ class Connections {
 public:
 	explicit Connections(ProcFs procfs) : procfs_(std::move(procfs)) {}
 
-	// nullopt: gone, not allowed, or the kernel does not tell.
+	// nullopt: gone, not allowed, or not shown by this kernel.
 	[[nodiscard]] std::optional<ConnectionsSnapshot> snapshot(std::uint32_t pid, std::uint64_t now_ns);
 	// Whether a child of the process has one of its listening sockets, too: then they accept, not it.
 	[[nodiscard]] bool children_listen(std::uint32_t pid) const;

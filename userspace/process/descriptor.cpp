@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of ProcFs that looks at open descriptors.
+// The part of ProcFs that reads open descriptors.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
@@ -52,8 +52,8 @@ constexpr std::array inet_tables{
     InetTable{"icmp6", "PINGv6", AF_INET6, SOCK_DGRAM, IPPROTO_ICMPV6},
 };
 
-// Tells a socket's family without reading a table of perhaps 100,000 lines, and that of a TCP socket that is in no table as
-// it was never bound. Empty: not told (fixtures, older kernels).
+// Gives a socket's family without reading a table of perhaps 100,000 lines, and that of a TCP socket that is in no table as
+// it was never bound. Empty: not known (fixtures, older kernels).
 std::string socket_protocol_name(std::uint32_t pid, const std::string &path) {
 	return foreign::access().socket_protocol(pid, path);
 }
@@ -144,15 +144,15 @@ bool fill_by_last_column(const std::string &table_path, std::uint16_t family, De
 }
 
 void fill_socket(const ProcFs &procfs, std::uint32_t pid, const std::string &fd_path, DescriptorSnapshot &snapshot) {
-	const std::string told = socket_protocol_name(pid, fd_path);
+	const std::string protocol = socket_protocol_name(pid, fd_path);
 	for (const InetTable &table : inet_tables) {
-		if (!told.empty() && told != table.kernel_name) {
+		if (!protocol.empty() && protocol != table.kernel_name) {
 			continue;
 		}
 		if (fill_inet(procfs.path_of(pid, fmt::format("net/{}", table.name)), table, snapshot)) {
 			return;
 		}
-		if (!told.empty()) { // in no table: neither bound nor connected
+		if (!protocol.empty()) { // in no table: neither bound nor connected
 			snapshot.family = table.family;
 			snapshot.type = table.type;
 			snapshot.protocol = table.protocol;
@@ -160,12 +160,12 @@ void fill_socket(const ProcFs &procfs, std::uint32_t pid, const std::string &fd_
 			return;
 		}
 	}
-	if (told.empty() || told.starts_with("UNIX")) { // "UNIX-STREAM" since Linux 5.15
+	if (protocol.empty() || protocol.starts_with("UNIX")) { // "UNIX-STREAM" since Linux 5.15
 		const bool found = fill_unix(procfs.path_of(pid, "net/unix"), snapshot);
 		if (found && snapshot.state == state_established) {
 			fill_unix_peer(procfs, pid, snapshot);
 		}
-		if (found || !told.empty()) {
+		if (found || !protocol.empty()) {
 			snapshot.family = AF_UNIX;
 			return;
 		}
@@ -173,7 +173,7 @@ void fill_socket(const ProcFs &procfs, std::uint32_t pid, const std::string &fd_
 	// These two list bound sockets only; the name is enough for the family.
 	if (!fill_by_last_column(procfs.path_of(pid, "net/netlink"), AF_NETLINK, snapshot) &&
 	    !fill_by_last_column(procfs.path_of(pid, "net/packet"), AF_PACKET, snapshot)) {
-		snapshot.family = told == "NETLINK" ? AF_NETLINK : told == "PACKET" ? AF_PACKET : AF_UNSPEC;
+		snapshot.family = protocol == "NETLINK" ? AF_NETLINK : protocol == "PACKET" ? AF_PACKET : AF_UNSPEC;
 	}
 }
 

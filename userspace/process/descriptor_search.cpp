@@ -10,9 +10,9 @@ namespace loopsnoop::process {
 std::optional<std::uint32_t> DescriptorSearch::search_process(std::uint32_t pid, const Match &match, SteadyTime deadline) const {
 	const std::string folder = procfs_.path_of(pid, "fd");
 	std::optional<std::uint32_t> found;
-	std::uint32_t looked = 0;
+	std::uint32_t examined = 0;
 	each_number(folder, [&](std::uint32_t fd) {
-		if (++looked % 64 == 0 && std::chrono::steady_clock::now() >= deadline) { // one process may have a million open
+		if (++examined % 64 == 0 && std::chrono::steady_clock::now() >= deadline) { // one process may have a million open
 			return false;
 		}
 		const auto link = read_link(fmt::format("{}/{}", folder, fd));

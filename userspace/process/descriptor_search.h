@@ -25,7 +25,7 @@ public:
 	using Match = std::function<bool(std::uint32_t pid, std::uint32_t fd, const std::string &link)>;
 
 	// The first process, other than `last` where there is one, with a descriptor that matches; of several that share it that
-	// is the one with the lowest pid, most often the one that handed it down. A remembered one is looked at again before it is
+	// is the one with the lowest pid, most often the one that handed it down. A remembered one is read again before it is
 	// given. `key` names what is searched for. nullopt: none, the time is over, or their descriptors may not be read.
 	[[nodiscard]] std::optional<std::uint32_t> find(const std::string &key, std::uint32_t last, const Match &match,
 	                                                SteadyTime deadline);

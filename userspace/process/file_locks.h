@@ -24,7 +24,7 @@ struct FileLockLine {
 [[nodiscard]] std::optional<FileLockLine> parse_file_lock(std::string_view line);
 
 // The process that holds the file lock that a thread of this one waits for now (flock, fcntl); `inode`: of the file, 0 where it
-// is not known, and any file will do then. nullopt: it waits for none, or whose it is cannot be told.
+// is not known, and any file will do then. nullopt: it waits for none, or the holder is not known.
 [[nodiscard]] std::optional<std::uint32_t> file_lock_holder(const ProcFs &proc, std::uint32_t pid, std::uint64_t inode);
 
 } // namespace loopsnoop::process

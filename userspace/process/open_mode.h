@@ -8,7 +8,7 @@
 
 namespace loopsnoop::process {
 
-// How a descriptor is open now, from /proc/PID/fdinfo/FD. nullopt: gone, or not told.
+// How a descriptor is open now, from /proc/PID/fdinfo/FD. nullopt: gone, or not shown by this kernel.
 struct OpenMode {
 	bool reads = false;
 	bool writes = false;

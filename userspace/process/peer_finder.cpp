@@ -129,9 +129,9 @@ std::optional<std::uint32_t> PeerFinder::find_unix(std::uint32_t pid, const Desc
 	if (peer_inode == 0 && snapshot.inode != 0 && snapshot.state != state_listen) {
 		const auto inode = static_cast<std::uint32_t>(snapshot.inode);
 		if (auto diag = unix_diag_of(procfs_, pid)) {
-			const auto told = diag->peer_of(inode);
-			if (told) {
-				peer_inode = *told != 0 ? *told : diag->listener_holding(inode).value_or(0);
+			const auto connected_to = diag->peer_of(inode);
+			if (connected_to) {
+				peer_inode = *connected_to != 0 ? *connected_to : diag->listener_holding(inode).value_or(0);
 			}
 		}
 	}

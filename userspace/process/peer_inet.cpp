@@ -29,7 +29,7 @@ int fitness(const InetEntry &waiting, const SocketAddress &remote) {
 	if (waiting.local.is_v4()) {
 		return remote.is_v4() ? 2 : 0;
 	}
-	return 1; // "::" takes IPv4, too, unless it is IPV6_V6ONLY, which no table tells
+	return 1; // "::" takes IPv4, too, unless it is IPV6_V6ONLY, which no table shows
 }
 
 // States of a connection's end that nobody has accepted yet (or whose other end already sent FIN meanwhile). An end without
@@ -64,7 +64,7 @@ PeerFinder::InetEnd PeerFinder::end_in_namespace(std::uint32_t pid, const Connec
 				best = fits;
 				end.listener = entry.inode;
 			} else if (fits != 0 && fits == best && entry.inode != end.listener) {
-				end.listener = 0; // SO_REUSEPORT: which of them gets it cannot be told
+				end.listener = 0; // SO_REUSEPORT: which of them gets it cannot be known
 			}
 			return true;
 		});
@@ -104,7 +104,7 @@ std::uint64_t PeerFinder::end_in_other_namespaces(std::uint32_t pid, const Conne
 	int listeners = 0;
 	each_number(procfs_.root(), [&](std::uint32_t other) {
 		if (std::chrono::steady_clock::now() >= deadline) {
-			listeners = 0; // not all were seen: which one cannot be told
+			listeners = 0; // not all were seen: which one it is remains unknown
 			return false;
 		}
 		const auto name = read_link(procfs_.path_of(other, "ns/net"));

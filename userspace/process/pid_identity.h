@@ -7,11 +7,11 @@
 
 namespace loopsnoop::process {
 
-// Whose pid it is: of processes whose end nobody reports to us. One for each pid and for what is kept of it; one thread.
+// Whose pid it is, for processes whose end nobody reports to us. One object for each pid, and for what is kept of it; one thread.
 class PidIdentity {
 public:
-	// True: another process has the pid than when that was last asked. The first time it learns which one has it. /proc is read
-	// each 100 ms at most, because stalls and stacks may come by the thousand. Of one that is gone: false.
+	// True: the pid belongs to another process than at the last call; the first call learns whose it is. /proc is read each 100
+	// ms at most, because stalls and stacks may come by the thousand. False, too, when the process is gone.
 	[[nodiscard]] bool is_another(const ProcFs &procfs, std::uint32_t pid);
 	// /proc is read the next time, however soon that is.
 	void expire() { next_ns_ = 0; }

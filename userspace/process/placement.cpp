@@ -117,7 +117,7 @@ bool cgroup_exists(const ProcFs &procfs, const std::string &path) {
 			return true;
 		}
 	}
-	// Its file system may be mounted elsewhere: /proc tells all the same.
+	// Its file system may be mounted elsewhere: /proc shows the cgroup all the same.
 	return std::ranges::any_of(procfs.pids(), [&](std::uint32_t pid) { return is_in_cgroup(procfs.cgroups(pid), path); });
 }
 

@@ -11,7 +11,7 @@
 
 namespace loopsnoop::process {
 
-// Which container and which systemd unit a process belongs to, told from the paths of its cgroups: docker, containerd, cri-o,
+// Which container and which systemd unit a process belongs to, by the paths of its cgroups: docker, containerd, cri-o,
 // podman, with and without Kubernetes, cgroup v1 and v2, innermost first. An id is 64 hexadecimal digits, as all of them make
 // them.
 [[nodiscard]] Placement placement_of(std::span<const Cgroup> cgroups);

@@ -95,7 +95,7 @@ bool is_application(std::string_view word) {
 	       std::ranges::all_of(after, [&](char c) { return is_name(c) || c == '(' || c == ')'; });
 }
 
-// What a launcher was told to run: "uvicorn" is told "shop:app", "manage.py" "runserver", "celery" "-A shop worker".
+// What a launcher was asked to run: "shop:app" of "uvicorn", "runserver" of "manage.py", "-A shop worker" of "celery".
 std::string application_of(std::string_view launcher, Arguments after) {
 	const auto application = std::ranges::find_if(after, [](const std::string &word) { return is_application(word); });
 	if (application != after.end()) {

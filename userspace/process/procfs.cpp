@@ -101,11 +101,11 @@ std::string ProcFs::thread_name(std::uint32_t pid, std::uint32_t tid) const {
 
 std::vector<std::uint32_t> ProcFs::children(std::uint32_t pid) const {
 	std::vector<std::uint32_t> all;
-	bool told = false; // CONFIG_PROC_CHILDREN
+	bool listed = false; // CONFIG_PROC_CHILDREN
 	each_number(path_of(pid, "task"), [&](std::uint32_t tid) {
 		const auto text = read_pseudo_file(path_of(pid, fmt::format("task/{}/children", tid)), maps_bytes);
 		if (text) {
-			told = true;
+			listed = true;
 			Words words(*text);
 			for (std::string_view word = words.next(); !word.empty(); word = words.next()) {
 				if (const auto child = parse_number<std::uint32_t>(word)) {
@@ -115,7 +115,7 @@ std::vector<std::uint32_t> ProcFs::children(std::uint32_t pid) const {
 		}
 		return true;
 	});
-	if (!told) {
+	if (!listed) {
 		for (const std::uint32_t candidate : pids()) {
 			const auto found = status(candidate);
 			if (found && found->ppid == pid) {
@@ -149,7 +149,7 @@ std::optional<Executable> ProcFs::exe(std::uint32_t pid) const {
 std::string ProcFs::known_path(std::uint32_t pid, const Executable &program) const {
 	const std::string name = comm(pid);
 	const std::size_t folder = program.path.rfind('/') + 1;
-	// python3 tells less than python3.11.
+	// python3 says less than python3.11.
 	if (name.empty() || name.find('/') != std::string::npos || std::string_view(program.path).substr(folder).starts_with(name)) {
 		return program.path;
 	}

@@ -61,8 +61,8 @@ public:
 	[[nodiscard]] std::string known_path(std::uint32_t pid, const Executable &program) const;
 	// The arguments, 256 KiB of them at most; empty ones at the end are dropped (programs pad a changed title with NULs).
 	[[nodiscard]] std::vector<std::string> cmdline(std::uint32_t pid) const;
-	// Empty: zombie or kernel thread. Of one that took 20 ms and more to read, as it was five times as long ago at most,
-	// unless the process runs another program since then or maps more or less.
+	// Empty: zombie or kernel thread. A reading that took 20 ms or more is used again for five times as long, unless
+	// the process runs another program since then or maps more or less.
 	[[nodiscard]] Result<std::vector<Mapping>> maps(std::uint32_t pid) const;
 
 	// Files of the target, for foreign::access(): by the target's path, symbolic links resolved inside its root (a relative one
@@ -79,15 +79,15 @@ public:
 
 	// Identity of a namespace ("net" "pid" "mnt" "user" …); nullopt: gone or not allowed.
 	[[nodiscard]] std::optional<std::uint64_t> ns_inode(std::uint32_t pid, std::string_view kind) const;
-	// nullopt when either cannot be told.
+	// nullopt when either is not known.
 	[[nodiscard]] std::optional<bool> same_namespace(std::uint32_t pid, std::uint32_t other, std::string_view kind) const;
 	[[nodiscard]] std::vector<Cgroup> cgroups(std::uint32_t pid) const;
 
-	// Kernel function a sleeping thread waits in; nullopt: running, not allowed, or this kernel does not tell.
+	// Kernel function a sleeping thread waits in; nullopt: running, not allowed, or not shown by this kernel.
 	[[nodiscard]] std::optional<std::string> wait_channel(std::uint32_t pid, std::uint32_t tid) const;
 	[[nodiscard]] std::optional<SyscallState> syscall(std::uint32_t pid, std::uint32_t tid) const;
 
-	// An open descriptor as it is now; sockets are looked up in the tables of the target's network namespace. A unix socket
+	// An open descriptor as it is now; sockets are searched for in the tables of the target's network namespace. A unix socket
 	// without a name of its own gets the name of what it is connected to.
 	// nullopt: not open, or the process is gone. `device` is st_dev as stat(2) gives it, 0 for sockets and pipes.
 	[[nodiscard]] std::optional<DescriptorSnapshot> descriptor(std::uint32_t pid, int fd) const;

@@ -32,9 +32,9 @@ struct OpenFile {
 using OpenFiles = std::map<std::uint64_t, OpenFile>; // by inode
 
 OpenFiles open_files(const ProcFs &proc, std::uint32_t pid) {
-	constexpr int most = 1024;
+	constexpr int max_examined = 1024;
 	OpenFiles files;
-	int looked_at = 0;
+	int examined = 0;
 	const std::string folder = proc.path_of(pid, "fd");
 	each_number(folder, [&](std::uint32_t fd) {
 		const auto path = read_link(folder + "/" + std::to_string(fd));
@@ -43,12 +43,12 @@ OpenFiles open_files(const ProcFs &proc, std::uint32_t pid) {
 				files[file->inode] = {*path, file->device};
 			}
 		}
-		return ++looked_at < most;
+		return ++examined < max_examined;
 	});
 	return files;
 }
 
-// File systems without a device of their own (btrfs) tell stat(2) another one than the lock's.
+// For a file system without a device of its own (btrfs), stat(2) gives another device than the lock has.
 bool same_device(std::uint64_t device, std::uint64_t of_lock) { return device == of_lock || major(device) == 0; }
 
 // What is locked of one database. 0: by nobody.
@@ -108,7 +108,7 @@ std::optional<LockedDatabase> locked_database(const ProcFs &proc, std::uint32_t 
 			by_itself.push_back({path, pid});
 		}
 	}
-	// One that the process writes to itself may be about to be done; which of several it is cannot be told.
+	// One that the process writes to itself may be about to be done; which one of several it is cannot be known.
 	const auto &candidates = by_others.empty() ? by_itself : by_others;
 	return candidates.size() == 1 ? std::optional(candidates.front()) : std::nullopt;
 }

@@ -14,7 +14,7 @@ namespace loopsnoop::process {
 
 namespace {
 
-// Who may not read /proc/PID/exe cannot tell by it. Field 9 of /proc/PID/stat, proc(5); PF_KTHREAD of include/linux/sched.h.
+// Not by /proc/PID/exe, which not everybody may read. Field 9 of /proc/PID/stat, proc(5); PF_KTHREAD of include/linux/sched.h.
 bool is_kernel_thread(const ProcFs &proc, std::uint32_t pid) {
 	constexpr std::size_t longest_stat = 4096;
 	constexpr std::uint32_t kernel_thread_flag = 0x00200000;

@@ -29,7 +29,7 @@ SocketAddress address_of(std::uint8_t family, std::span<const __be32, 4> words, 
 	return address;
 }
 
-// Kernels tell as much of the struct as they know: what is missing stays 0.
+// A kernel fills in as much of the struct as it knows: what is missing stays 0.
 TcpTraffic traffic_of(std::span<const std::byte> value) {
 	tcp_info info{};
 	std::memcpy(&info, value.data(), std::min(value.size(), sizeof info));

@@ -14,13 +14,13 @@
 namespace loopsnoop::process {
 
 // Asks the kernel (NETLINK_SOCK_DIAG, CONFIG_UNIX_DIAG) how the unix sockets of one network namespace are connected, which no
-// file of /proc tells. Answers within 100 ms or not at all. One thread at a time.
+// file of /proc shows. Answers within 100 ms or not at all. One thread at a time.
 class UnixDiag {
 public:
 	// As SockDiag::open.
 	[[nodiscard]] static std::optional<UnixDiag> open(const std::string &namespace_path);
 
-	// Inode of the other end; 0: there is one that no process has yet (not accepted). nullopt: not connected, or not told.
+	// Inode of the other end; 0: there is one that no process has yet (not accepted). nullopt: not connected, or not known.
 	[[nodiscard]] std::optional<std::uint32_t> peer_of(std::uint32_t inode);
 	// The listening socket that has not yet accepted the connection of `inode`.
 	[[nodiscard]] std::optional<std::uint32_t> listener_holding(std::uint32_t inode);
@@ -47,7 +47,7 @@ struct UnixSocket {
 // Every such socket of the namespace that listens or is connected. False: not all could be had.
 bool each_unix_stream(SockDiag &diag, const std::function<void(UnixSocket &&socket)> &on_socket);
 
-// Of the network namespace of a process. nullopt, too, where the namespaces cannot be told: a fixture tree is never asked about.
+// Of the network namespace of a process. nullopt, too, where the namespaces are not known: a fixture tree is never asked about.
 [[nodiscard]] std::optional<UnixDiag> unix_diag_of(const ProcFs &procfs, std::uint32_t pid);
 
 } // namespace loopsnoop::process

@@ -31,7 +31,7 @@ public:
 	// Which of the pending loops are the application's, by their stacks; one that has not slept for --hang-after is. `now_ns` ~0:
 	// all are decided, because there is no later time.
 	void decide_pending(std::uint64_t now_ns);
-	// A thread that computes has no stack to be read: its samples tell whether it does so inside of a loop.
+	// A thread that computes has no stack to be read: its samples show whether it does so inside of a loop.
 	[[nodiscard]] bool computes_in_callback(Loop &loop, const LoopState &state);
 
 private:

@@ -32,7 +32,7 @@ struct Outputs {
 	std::function<bool()> winch;                        // the terminal's size has changed
 	// SIGHUP: opens its files again. A `false`, and an empty one: it has none, SIGHUP is to end the session.
 	std::function<bool()> reopen;
-	// What the processes of the loops had when they were last looked at: after each round of looks. May be empty.
+	// What the processes of the loops had when they were last read: after each round of readings. May be empty.
 	std::function<void(std::vector<ProcessGauges>)> gauges;
 	// Called once everything is attached, with a function that any thread may read them by until the session ends; then with an
 	// empty one. May be empty.

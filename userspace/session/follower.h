@@ -31,7 +31,7 @@ public:
 	// Inspects those that begin() has found: some may have ended unseen.
 	void inspect(const Requests &found);
 	void on(const Candidate &candidate);
-	// It goes on to look for processes.
+	// It goes on to search for processes.
 	[[nodiscard]] bool discovers() const { return discovery_.has_value(); }
 
 private:

@@ -53,7 +53,7 @@ struct WaitNames {
 	std::uint64_t viewed_off_since_ns = 0;              // LoopState::off_since_ns of the last wait whose resource was read
 };
 
-// An iteration in which the thread waits as such threads are meant to: looked at again when it is that old.
+// An iteration in which the thread waits as such threads are meant to: inspected again when it is that old.
 struct PassedOver {
 	std::uint64_t iteration = 0;
 	std::uint64_t next_age_ns = 0; // 0: none is

@@ -28,7 +28,7 @@ void LoopRegistry::on(LoopAppeared &&event) {
 	const bool found = process.found;
 	if (const auto other = process.private_polls.find(event.tid);
 	    other != process.private_polls.end() && !event.provisional && event.poll_fd == other->second) {
-		return; // it was taken for the loop's own before its descriptors were looked at
+		return; // it was taken for the loop's own before its descriptors were read
 	}
 	Loop &loop = take_in(event);
 	if (!wanted(loop) || loop.runtimes_own == true || (found && shares_poll_fd(loop))) {

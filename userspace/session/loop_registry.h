@@ -54,7 +54,7 @@ public:
 	void on(LoopAppeared &&event);
 	// Its stack showed whose loop it is; it was `pending`.
 	void decide(Loop &loop, bool runtimes_own);
-	// It has not polled, but no other thread of the process has, and it takes long: people hear of it.
+	// It has not polled, but no other thread of the process has, and it takes long: it is announced.
 	void announce_starting(Loop &loop) { announce(loop, nullptr); }
 	// It is no loop after all. A stall of it that was reported gets its last record.
 	void ignore(Loop &loop);

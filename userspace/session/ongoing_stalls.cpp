@@ -262,7 +262,7 @@ std::optional<OngoingStall> OngoingStalls::take(Loop &loop, std::uint64_t iterat
 	return std::exchange(loop.ongoing, std::nullopt);
 }
 
-// Looked for twice: the loop may have gone on since its events were handled.
+// Searched for twice: the loop may have gone on since its events were handled.
 void OngoingStalls::find_lost_ends() {
 	constexpr unsigned enough = 2;
 	for (auto &[key, loop] : parts_.loops.all()) {

@@ -19,9 +19,9 @@
 
 namespace loopsnoop::session {
 
-// Stalls that go on. Each is reported once when it is --hang-after old and again at each doubling of its age, and whoever heard
-// of one hears of its end exactly once: from the kernel side, or, where that record was lost or the loop is gone, as the last
-// record once more. One thread. A report takes a snapshot of every thread of the process.
+// Stalls that go on. Each is reported once when it is --hang-after old and again at each doubling of its age, and the end
+// of one that was reported is reported exactly once: from the kernel side, or, where that record was lost or the loop is gone, as
+// the last record once more. One thread. A report takes a snapshot of every thread of the process.
 class OngoingStalls {
 public:
 	// The parts of a session that it works with. They outlive it.

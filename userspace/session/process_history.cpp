@@ -106,7 +106,7 @@ void ProcessHistory::ended(const ProcessExit &exit) {
 	life.signal = exit.signal;
 	read_activity(life);
 	collector_.forget_activity(exit.pid);
-	if (gone_.size() >= most) {
+	if (gone_.size() >= max_lives) {
 		gone_.erase(gone_.begin());
 	}
 	gone_.push_back(std::move(life));

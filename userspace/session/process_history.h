@@ -14,11 +14,11 @@
 
 namespace loopsnoop::session {
 
-// Keeps book of the processes of a session that follows children: how long each lived, whether it came to serve, how it ended.
-// Bounded: of more than `most` processes the oldest that have ended are left out. One thread calls.
+// Records what becomes of the processes of a session that follows children: how long each lived, whether it came to serve, how it
+// ended. Bounded: of more than `max_lives` processes the oldest that have ended are left out. One thread calls.
 class ProcessHistory {
 public:
-	static constexpr std::size_t most = 1000;
+	static constexpr std::size_t max_lives = 1000;
 
 	ProcessHistory(collector::Collector &collector, process::ProcFs proc, bool on)
 	    : collector_(collector), proc_(std::move(proc)), on_(on) {}

@@ -24,7 +24,7 @@ struct Process {
 	bool weak_accepted = false;                 // Collector::accept_weak_loops was called
 	bool from_beginning = false;                // since before its program's first instruction
 	std::map<std::uint32_t, int> private_polls; // by thread: an epoll descriptor that is a callback's, not its loop's
-	bool missed = false;                        // was not there when it was last looked for
+	bool missed = false;                        // was not there when it was last searched for
 	std::set<std::uint32_t> frozen_loops;       // threads that were in the middle of a loop when they were first seen
 };
 
@@ -38,7 +38,7 @@ public:
 
 	Processes(const Context &context, ProcessFacts &facts) : context_(context), facts_(facts) {}
 
-	// Called with the pid of a process that has ended unheard, before its end is recorded: its loops must go. Set once.
+	// Called with the pid of a process that has ended unreported, before its end is recorded: its loops must go. Set once.
 	void before_end(std::function<void(std::uint32_t)> remove_loops) { remove_loops_ = std::move(remove_loops); }
 
 	// The process is about to be followed; `found`: by discovery.
@@ -52,7 +52,7 @@ public:
 	// Does nothing unless it was the last thread, nor for the end of a process whose pid is another's by now.
 	void on(const ThreadExited &event);
 	// Processes whose end was not reported, because its record was lost, or whose pid is another's by now. Without this the
-	// session would wait for them for ever. Looks at a bounded number of processes each time.
+	// session would wait for them for ever. Checks a bounded number of processes each time.
 	void find_lost_ends();
 
 	[[nodiscard]] Process *find(std::uint32_t pid);

@@ -18,9 +18,8 @@ namespace loopsnoop::session {
 // What a session does by the clock: which running iterations grow old, and what must be read while they do. One thread. tick() a
 // few times a second, sooner when next_due_ns() says so; at the end finish(), the last events, end().
 //
-// A tick looks at busy loops only, by Collector::busy_loops(): one that is idle costs nothing. Whoever has something to find out
-// about idle loops does so in a part of its own, called from tick() beside watch_busy_loops() with its own pause between two
-// looks.
+// A tick reads busy loops only, by Collector::busy_loops(): one that is idle costs nothing. Whoever has something to find out
+// about idle loops does so in a part of its own, called from tick() beside watch_busy_loops() with a pause of its own.
 class SessionTick {
 public:
 	// The parts of a session that it calls. They outlive it.
@@ -35,7 +34,7 @@ public:
 	};
 	SessionTick(const Context &context, Parts parts) : context_(context), parts_(parts) {}
 
-	// Tells the kernel side of interpreters, so that captures have their frames; before the session is said to have begun.
+	// Lets the kernel side know of interpreters, so that captures have their frames; before the session is said to have begun.
 	void prepare();
 	enum class Handled : std::uint8_t { all, some }; // of the events that have come
 	void tick(Handled handled);
@@ -43,7 +42,7 @@ public:
 	void finish();
 	// The totals of all loops.
 	[[nodiscard]] std::vector<LoopTotals> end();
-	// When the next running iteration will be old enough to be looked at; ~0: none is running.
+	// When the next running iteration will be old enough to be inspected; ~0: none is running.
 	[[nodiscard]] std::uint64_t next_due_ns() const { return next_due_ns_; }
 
 private:

@@ -24,7 +24,7 @@ public:
 
 	// Who and when; no causes yet.
 	[[nodiscard]] Stall begin(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns);
-	// An iteration that has ended. `ongoing`: what was reported of it while it went on, with what only a snapshot could tell. The
+	// An iteration that has ended. `ongoing`: what was reported of it while it went on, with what only a snapshot could show. The
 	// record has no id yet.
 	[[nodiscard]] Stall ended(const Loop &loop, const IterationEnded &event, std::vector<RawWait> waits,
 	                          const std::vector<RawSample> &samples, std::optional<OngoingStall> ongoing);

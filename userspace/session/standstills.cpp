@@ -191,7 +191,7 @@ void Standstills::examine(Watched &watched, const LoopState &state, bool serves,
 	} else if (watched.ongoing && ++watched.ongoing->missed >= 2) {
 		end(watched, Truncated::no, now_ns);
 	}
-	// A look at ten thousand tasks takes a while.
+	// A snapshot of ten thousand tasks takes a while.
 	constexpr std::uint64_t share = 20;
 	const std::uint64_t pause_ns = std::max(again_ns, (context_.now_ns() - std::min(context_.now_ns(), now_ns)) * share);
 	const bool queued = now.tasks && now.tasks->ready.value_or(0) > 0;
@@ -203,7 +203,7 @@ void Standstills::examine(Watched &watched, const LoopState &state, bool serves,
 		now.tasks.reset(); // nothing to compare with next time: they are read again in a minute
 	}
 	if (first_tasks) {
-		// Two looks at tasks a second apart, once a minute: tasks that wait for each other need no customer. Of more
+		// Two snapshots of tasks a second apart, once a minute: tasks that wait for each other need no customer. Of more
 		// than a thousand tasks these see where each stands, and what the first thousand wait for.
 		watched.due_ns = now_ns + pause_ns;
 	}

@@ -53,7 +53,7 @@ private:
 		std::uint64_t id = 0;
 		std::uint64_t start_ns = 0;
 		std::uint64_t next_age_ns = 0;
-		unsigned missed = 0; // looks in a row that found nothing
+		unsigned missed = 0; // snapshots in a row that found nothing
 		Standstill last;
 	};
 	struct Watched {
@@ -64,7 +64,7 @@ private:
 		analysis::TaskAges ages;
 		std::uint64_t deadlock_since_ns = 0;
 		unsigned again = 0; // snapshots in a row after which another was wanted before it is said what is wrong
-		std::map<int, std::uint64_t> ready_since_ns; // descriptors that look ready all the time
+		std::map<int, std::uint64_t> ready_since_ns; // descriptors that seem ready all the time
 		std::optional<Ongoing> ongoing;
 	};
 

@@ -29,7 +29,8 @@ struct CodeLocation {
 };
 
 // The code of one process as it is mapped. Read again when an address is not known (dlopen), at most each 100 ms, and when the
-// last reading is older than a second. What was read stays when the process is gone, so that its last stacks can still be told.
+// last reading is older than a second. What was read stays when the process is gone, so that its last stacks can still be
+// resolved.
 class AddressSpace {
 public:
 	AddressSpace(const process::ProcFs &procfs, ModuleCache &modules, std::uint32_t pid)

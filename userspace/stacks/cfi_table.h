@@ -17,7 +17,7 @@ namespace loopsnoop::stacks {
 // The call frame information of one file: .eh_frame, found through the sorted table of .eh_frame_hdr or, without one, by
 // reading it once from end to end; then .debug_frame.
 // elfutils' dwarf_cfi_addrframe would do the same, but keeps whole sections in memory (or maps them: SIGBUS) and takes a
-// register's number from the file as the size of an array. Here a look-up reads some hundred bytes, and there are 17 registers.
+// register's number from the file as the size of an array. Here a lookup reads some hundred bytes, and there are 17 registers.
 class CfiTable {
 public:
 	explicit CfiTable(std::shared_ptr<const elf::Image> image);

@@ -163,7 +163,7 @@ std::vector<DebugEntry> InlinedCalls::inlined_in(const DwarfUnit &unit, const De
 		if (!entry->has_children) {
 			continue;
 		}
-		// What is inlined lies in blocks and in other inlined functions; a block without a place of its own is looked through.
+		// What is inlined lies in blocks and in other inlined functions; a block without a place of its own is searched.
 		const bool enter = counts && (inside || (entry->tag == DW_TAG_lexical_block && !has_place));
 		if (!enter && entry->sibling != 0) {
 			at = entry->sibling;

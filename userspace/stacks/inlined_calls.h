@@ -31,7 +31,7 @@ struct InlinedStack {
 	std::vector<InlinedCall> calls; // innermost first; empty: nothing is inlined there
 };
 
-// Which functions an instruction belongs to, from .debug_info (DWARF 2 to 5). Opening it reads the head of each unit; a look-up
+// Which functions an instruction belongs to, from .debug_info (DWARF 2 to 5). Opening it reads the head of each unit; a lookup
 // reads the function that holds the address, and the first one in a unit makes an index of its functions. libdw would do it, but
 // version 0.188 reads past the end of broken sections (see SourceLines). Split units (.dwo) and dwz's supplementary files are not
 // read: nothing is known there. One thread at a time.

@@ -32,7 +32,7 @@ public:
 
 	// Calls `row` for each row until it returns false.
 	void run(const std::function<bool(const LineRow &)> &row) const;
-	// The path of a file by its number in rows, without "." and ".." (symbolic links are not looked at); empty: there is none.
+	// The path of a file by its number in rows, without "." and ".." (symbolic links are not followed); empty: there is none.
 	[[nodiscard]] std::string file_path(std::uint64_t number, const StringAt &string_at) const;
 
 private:

@@ -24,14 +24,14 @@ struct Place {
 	std::optional<int> line;
 };
 
-// Where to look for the separate debug file: only the first look-up in a module asks.
+// Where to search for the separate debug file: only the first lookup in a module asks.
 struct DebugSearch {
 	std::string path; // of the module, as the target sees it
 	OpenInTarget open;
 };
 
 // One ELF file, shared by all processes that map it: its call-frame rules and its names, each read when first asked for and
-// kept per address, so that a stack seen before costs hash look-ups only. The caches are emptied when they are full.
+// kept per address, so that a stack seen before costs hash lookups only. The caches are emptied when they are full.
 //
 // When the elf::WorkLimit in force is used up, there are no names and no rules, and nothing of that is remembered: the next stack
 // tries again. A file that three times took half of what a stack may cost is not asked for lines any more, then not for symbols

@@ -10,7 +10,7 @@
 
 namespace loopsnoop::stacks {
 
-// The modules of all processes, one a file. A file is told by device, inode, time of change and size.
+// The modules of all processes, one a file. A file is known by device, inode, time of change and size.
 class ModuleCache {
 public:
 	static constexpr std::size_t max_modules = 96;                      // each keeps one or two descriptors open
@@ -24,7 +24,7 @@ public:
 
 	// Marks a module as used by the stack in hand.
 	void touch(Module &module) const { module.used(stack_number_); }
-	// To be called after each look into a module: one stack may go through many files with large tables. Drops the tables of
+	// To be called after each use of a module: one stack may go through many files with large tables. Drops the tables of
 	// others, once there is too much of them.
 	void bound(const Module &in_hand);
 	// To be called when a stack is done: drops what is beyond the bounds, that of the longest unused modules first.

@@ -18,7 +18,7 @@ struct SourceLine {
 };
 
 // Line numbers of one file, from .debug_line alone (DWARF 2 to 5): that section knows all addresses itself, so the larger
-// .debug_info is never touched. Opening it reads each line program once for an index, 24 bytes a run of addresses; a look-up then
+// .debug_info is never touched. Opening it reads each line program once for an index, 24 bytes a run of addresses; a lookup then
 // runs one program. libdw is not used: version 0.188 reads past the end of string sections that do not end in NUL
 // (AddressSanitizer, a few broken copies of a .so), and holds every .debug_ section in memory.
 class SourceLines {

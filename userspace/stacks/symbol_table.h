@@ -20,7 +20,7 @@ struct FoundSymbol {
 // The functions of one .symtab or .dynsym, sorted: 16 bytes each. The names stay in the file until one is asked for.
 class SymbolTable {
 public:
-	// `section`: SHT_SYMTAB or SHT_DYNSYM. A broken table is an empty one; entries past a million are not looked at.
+	// `section`: SHT_SYMTAB or SHT_DYNSYM. A broken table is an empty one; entries past a million are not read.
 	[[nodiscard]] static SymbolTable read(std::shared_ptr<const elf::Image> image, const elf::Section &section);
 
 	// The innermost function whose bytes hold the address; of several names for it the one that people know: global before

@@ -20,7 +20,7 @@ namespace {
 
 enum class Runtime : std::uint8_t { asyncio, node };
 
-// What a row looks for in the stack, below the application's own line: what that line called.
+// What a row searches for in the stack, below the application's own line: what that line called.
 enum class In : std::uint8_t {
 	python_file,     // a part of the path of a Python frame
 	native_module,   // a part of the path of a native frame's module

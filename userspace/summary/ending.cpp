@@ -9,7 +9,7 @@ namespace loopsnoop::summary {
 
 std::string_view format_truncation(Truncated truncated) {
 	switch (truncated) {
-	case Truncated::before_attach: return "began before loopsnoop looked: the times are lower bounds";
+	case Truncated::before_attach: return "began before loopsnoop attached: the times are lower bounds";
 	case Truncated::session_end: return "not over when loopsnoop stopped";
 	case Truncated::target_exit: return "ended with the process";
 	case Truncated::end_lost: return "the record of its end was lost: the times are lower bounds";

@@ -41,7 +41,7 @@ SourceFrame line_of(const Stack &stack) {
 	           : SourceFrame{*named->function, named->file.value_or(named->module.value_or("")), named->line};
 }
 
-// Threads of a pool are one: "ThreadPoolExecutor-0_3" and "…_4" are told apart by nobody.
+// Threads of a pool count as one: nobody distinguishes "ThreadPoolExecutor-0_3" from "…_4".
 std::string without_number(std::string name) {
 	const std::size_t end = name.find_last_not_of("0123456789");
 	if (end != std::string::npos && end + 1 < name.size()) {

@@ -18,7 +18,7 @@ namespace loopsnoop::summary {
 // the greater part of it, and left out otherwise. Bounded.
 class LineAccount {
 public:
-	static constexpr std::size_t max_lines = 1000; // told apart; what comes after them is left out
+	static constexpr std::size_t max_lines = 1000; // counted each by itself; what comes after them is left out
 	static constexpr std::size_t max_shown = 20;
 
 	// A stall that has ended.

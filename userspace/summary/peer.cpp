@@ -54,11 +54,11 @@ std::string activity(const PeerSnapshot &peer, const Resource &resource) {
 	if (runs(thread)) {
 		return {};
 	}
-	// In a poll call it waits for work, as far as can be told.
-	constexpr std::array telling{Cause::socket, Cause::pipe,  Cause::file_io, Cause::futex,
-	                             Cause::sleep,  Cause::child, Cause::stopped};
+	// In a poll call it waits for work, as far as can be seen.
+	constexpr std::array worth_saying{Cause::socket, Cause::pipe,  Cause::file_io, Cause::futex,
+	                                  Cause::sleep,  Cause::child, Cause::stopped};
 	const bool stopped = thread.state == ThreadView::State::stopped;
-	if (!stopped && (!thread.cause || std::ranges::find(telling, *thread.cause) == telling.end())) {
+	if (!stopped && (!thread.cause || std::ranges::find(worth_saying, *thread.cause) == worth_saying.end())) {
 		return {};
 	}
 	const auto *socket = std::get_if<SocketResource>(&resource.is);
@@ -103,11 +103,11 @@ std::vector<PeerLink> peer_chain(const Stall &stall) {
 	return links;
 }
 
-std::string format_peer_activity(const Stall &stall, std::size_t most) {
+std::string format_peer_activity(const Stall &stall, std::size_t links_said) {
 	std::string text;
 	std::size_t said = 0;
 	for (const PeerLink &link : peer_chain(stall)) {
-		if (!link.activity.empty() && said++ == most) {
+		if (!link.activity.empty() && said++ == links_said) {
 			return text + ", …";
 		}
 		text += link.inferred ? fmt::format("; that is probably held up by {}{}", link.who, link.activity) : link.activity;

@@ -22,8 +22,9 @@ struct PeerLink {
 [[nodiscard]] std::vector<PeerLink> peer_chain(const Stall &stall);
 
 // ", which itself waits for an answer from this process at other.py:12", and so on down the chain of processes; empty: it is
-// idle, or not known. Of more than `most` processes the others are ", …".
-[[nodiscard]] std::string format_peer_activity(const Stall &stall, std::size_t most = std::numeric_limits<std::size_t>::max());
+// idle, or not known. Of more than `links_said` processes the others are ", …".
+[[nodiscard]] std::string format_peer_activity(const Stall &stall,
+                                               std::size_t links_said = std::numeric_limits<std::size_t>::max());
 
 // What a backend of PostgreSQL says in its title that it does: "UPDATE waiting", "idle in transaction"; empty: it is none.
 [[nodiscard]] std::string_view activity_in_title(std::string_view title);

@@ -109,7 +109,7 @@ std::string throttled(const Stall &stall) {
 }
 
 // Who holds the lock that is waited for, and what that thread waits for in turn, down to the last link; empty when that is not
-// known. The other threads were looked at while the stall ran: the chain is said only of a wait that went on then.
+// known. The other threads were inspected while the stall ran: the chain is said only of a wait that went on then.
 std::string held_up_by(const Stall &stall, std::size_t links_said) {
 	const Wait *wait = analysis::main_wait(stall);
 	if (wait == nullptr || wait->cause != stall.cause || !wait->ongoing || !stall.threads) {
@@ -231,7 +231,7 @@ std::string sentence(const Stall &stall, const Said &said) {
 	return printable(text, text.size());
 }
 
-// What the lines below a headline tell, too, goes first; the loop's own line stays. False: nothing more can go.
+// What the lines below a headline show, too, goes first; the loop's own line stays. False: nothing more can go.
 bool say_less(Said &said) {
 	constexpr std::size_t some = 3; // longer chains than that never fit
 	if (said.numbered_task) {

@@ -63,7 +63,7 @@ bool stands_there(const TaskGroup &group, const TaskHolder &holder) {
 	        holder.culprit->line == group.culprit->line);
 }
 
-// Of a socket that could not be told (uvloop's transports are written in C): the only upstream that is silent, if there is one.
+// Of a socket that is not known (uvloop's transports are written in C): the only upstream that is silent, if there is one.
 std::string format_likely_upstream(const Standstill &standstill, const WaitsFor &what) {
 	const auto &silent = standstill.upstream;
 	const bool one =
@@ -344,10 +344,10 @@ std::optional<StuckPool> find_stuck_pool(const std::vector<ThreadView> &threads)
 		if (!thread.stack || thread.state != ThreadView::State::sleeping) {
 			continue;
 		}
-		const bool looks_up = std::ranges::any_of(thread.stack->native, [](const NativeFrame &frame) {
+		const bool resolves_name = std::ranges::any_of(thread.stack->native, [](const NativeFrame &frame) {
 			return frame.function && is_pool_call(*frame.function, "getaddrinfo");
 		});
-		if (!looks_up || std::ranges::none_of(thread.stack->native, is_of_libuv)) {
+		if (!resolves_name || std::ranges::none_of(thread.stack->native, is_of_libuv)) {
 			continue;
 		}
 		pool.threads++;
@@ -362,7 +362,7 @@ std::optional<StuckPool> find_stuck_pool(const std::vector<ThreadView> &threads)
 			pool.remote = socket->protocol + " " + format_other_end(*socket);
 		}
 	}
-	// Half of the pool may do what is slow, which looking up names is to it (libuv, src/threadpool.c,
+	// Half of the pool may do what is slow, which resolving names is to it (libuv, src/threadpool.c,
 	// slow_work_thread_threshold).
 	const std::uint64_t slots = ((size != 0 ? size : usual_size) + 1) / 2;
 	return pool.threads >= slots ? std::optional(pool) : std::nullopt;

@@ -26,7 +26,7 @@ namespace loopsnoop::summary {
 // The line that the record is about: where most of the tasks stand that have to do with it.
 [[nodiscard]] std::optional<SourceFrame> culprit_of(const Standstill &standstill);
 
-// Threads of libuv's pool that look up names, known by their native stacks: as many as may at once, so that nobody else can.
+// Threads of libuv's pool that resolve names, known by their native stacks: as many as may at once, so that nobody else can.
 struct StuckPool {
 	std::uint64_t threads = 0;
 	std::string call;   // "getaddrinfo"

@@ -55,7 +55,7 @@ std::string format_activity(const ThreadView &thread) {
 	return "is " + format_wait(wait);
 }
 
-std::string format_wait_chain(const std::vector<const ThreadView *> &links, std::size_t most) {
+std::string format_wait_chain(const std::vector<const ThreadView *> &links, std::size_t links_said) {
 	if (links.empty() || analysis::held_lock(*links.front()) == nullptr) {
 		return {};
 	}
@@ -65,7 +65,7 @@ std::string format_wait_chain(const std::vector<const ThreadView *> &links, std:
 	std::string text;
 	const std::size_t cut = links.size() > max_links ? links.size() - max_links : 0;
 	for (std::size_t i = 0; i < links.size(); i++) {
-		if (i == most) {
+		if (i == links_said) {
 			return text + ", …";
 		}
 		constexpr std::size_t shown_first = max_links / 2;

@@ -26,9 +26,9 @@ inline constexpr std::string_view no_thread_here = ", which is no thread of this
 [[nodiscard]] std::string format_activity(const ThreadView &thread);
 
 // Of a chain as analysis::WaitGraph has it, its first thread being the subject of the sentence: "waits for a mutex held by worker
-// (tid 12) at app.py:30, which is in write() to …". Long chains are cut in the middle, and those of more than `most` links after
-// that many: ", …". Empty when the first one waits for no held lock.
+// (tid 12) at app.py:30, which is in write() to …". Long chains are cut in the middle, and those of more than `links_said` links
+// after that many: ", …". Empty when the first one waits for no held lock.
 [[nodiscard]] std::string format_wait_chain(const std::vector<const ThreadView *> &links,
-                                            std::size_t most = std::numeric_limits<std::size_t>::max());
+                                            std::size_t links_said = std::numeric_limits<std::size_t>::max());
 
 } // namespace loopsnoop::summary

@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 // Latencies are counted by microsecond; what takes longer than the last one counts as that.
-enum { EVENTS = 64, MESSAGE = 64, BUCKETS = 2000000, MOST_CONNECTIONS = 1000, GRACE_MS = 1000 };
+enum { EVENTS = 64, MESSAGE = 64, BUCKETS = 2000000, MAX_CONNECTIONS = 1000, GRACE_MS = 1000 };
 
-static int64_t sent_ns[MOST_CONNECTIONS];
-static int partial[MOST_CONNECTIONS];
-static int fds[MOST_CONNECTIONS];
+static int64_t sent_ns[MAX_CONNECTIONS];
+static int partial[MAX_CONNECTIONS];
+static int fds[MAX_CONNECTIONS];
 static uint32_t *buckets;
 
 static void die(const char *what) {
@@ -72,8 +72,8 @@ int main(int argc, char **argv) {
 	double seconds = argc == 4 ? atof(argv[3]) : 0;
 	int queue = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event events[EVENTS];
-	if (connections < 1 || connections > MOST_CONNECTIONS || seconds <= 0) {
-		(void)fprintf(stderr, "usage: echo_load PORT CONNECTIONS(1-%d) SECONDS\n", MOST_CONNECTIONS);
+	if (connections < 1 || connections > MAX_CONNECTIONS || seconds <= 0) {
+		(void)fprintf(stderr, "usage: echo_load PORT CONNECTIONS(1-%d) SECONDS\n", MAX_CONNECTIONS);
 		return 2;
 	}
 	buckets = calloc(BUCKETS, sizeof *buckets);

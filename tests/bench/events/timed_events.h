@@ -13,7 +13,7 @@
 namespace loopsnoop::bench {
 
 struct Measured {
-	std::map<std::string, double> ns; // an event, by event, at the clock rate that the gauge tells
+	std::map<std::string, double> ns; // an event, by event, at the clock rate that the gauge shows
 	std::vector<std::string> strayed; // events of which no chunk met the core at its own speed: of all chunks, for want of better
 	double gauge_ns = 0;              // pace/gauge.h, when it was quickest
 };
@@ -30,7 +30,7 @@ public:
 	TimedEvents &operator=(TimedEvents &&) = delete;
 
 	// Neighbours on the host slow a virtual CPU down by a third or a half for some milliseconds or for minutes. A gauge before
-	// and after each chunk tells which were alone, and the lower decile of those is the figure, in turns of the gauge, as the
+	// and after each chunk shows which were alone, and the lower decile of those is the figure, in turns of the gauge, as the
 	// clock rate strays as well; the kinds of events take turns chunk by chunk, for each to meet the same of it all.
 	[[nodiscard]] Measured measure();
 	// All kinds, one after the other; `after` is called when one is through, with its name.

@@ -6,7 +6,7 @@
 // each time, until COUNTED ends or SIGTERM comes: time since the start, ns · CPU time of SERVER, ns · the same after the gauge ·
 // bytes written by COUNTED · gauge, ns.
 //
-// To be started on the server's core. How far the server is tell the bytes that COUNTED has given to write(2) and its like, since
+// To be started on the server's core. The bytes that COUNTED has given to write(2) and its like show how far the server is, since
 // each request has as many; so COUNTED is the load generator or the server, whichever of them uses those calls and not send(2).
 #include <fcntl.h>
 #include <signal.h>

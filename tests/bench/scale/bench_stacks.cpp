@@ -74,13 +74,13 @@ int main(int argc, char *argv[]) {
 		warm_us.push_back(us_of([&] { stack = resolver.stack(raw); }));
 	}
 	std::sort(warm_us.begin(), warm_us.end());
-	const nlohmann::json told{{"first_us", first_us},
-	                          {"warm_us", warm_us[warm_us.size() / 2]},
-	                          {"warm_p99_us", warm_us[warm_us.size() * 99 / 100]},
-	                          {"native_frames", stack.native.size()},
-	                          {"native_truncated", stack.native_truncated},
-	                          {"python_frames", stack.python.size()},
-	                          {"kernel_frames", stack.kernel.size()}};
-	fmt::print("{}\n", told.dump());
+	const nlohmann::json measured{{"first_us", first_us},
+	                              {"warm_us", warm_us[warm_us.size() / 2]},
+	                              {"warm_p99_us", warm_us[warm_us.size() * 99 / 100]},
+	                              {"native_frames", stack.native.size()},
+	                              {"native_truncated", stack.native_truncated},
+	                              {"python_frames", stack.python.size()},
+	                              {"kernel_frames", stack.kernel.size()}};
+	fmt::print("{}\n", measured.dump());
 	return 0;
 }

@@ -14,7 +14,7 @@ EMULATED = os.environ.get("LOOPSNOOP_EMULATED") == "1"
 
 
 def run(item, nextitem):
-    """What fails is run once more, and the closing lines of the run tell of it and why: who looks at them sees what is not always
+    """What fails is run once more, and the closing lines of the run say so and why: they show what is not always
     right. What fails twice has failed. A measurement says nothing when it fails while the hypervisor took CPUs away from this machine,
     or hid switches to the very thread from tracing (then times are only as near as README says), and neither does one in an emulated
     machine, which shares a CPU with what it measures: such a case may fail twice."""
@@ -36,14 +36,14 @@ def run(item, nextitem):
     return True
 
 
-def tell(terminalreporter):
+def print_cases(terminalreporter):
     if LINES:
         terminalreporter.section(TITLE)
         for line in LINES:
             terminalreporter.write_line(line)
 
 
-def told_by(output):
+def cases_in(output):
     """What another pytest says of it, that of an emulated machine."""
     section = re.search(rf"^=+ {TITLE} =+\r?$\n(.*?)^(?:=|\d+ )", output, re.MULTILINE | re.DOTALL)
     return [line.strip() for line in section.group(1).splitlines() if line.strip()] if section else []

@@ -19,7 +19,7 @@ def freeze(target):
 
 
 def check(about, stall, python):
-    """The stall tells what the target wrote down."""
+    """The stall says what the target wrote down."""
     assert stall["tid"] == about["tid"]
     assert stall["cause"] in about["cause"].split("|"), stall["breakdown"]
     assert stall["culprit"] is not None, stall

@@ -15,7 +15,7 @@ MS = 1_000_000
 SLOWER = 20 if os.environ.get("LOOPSNOOP_EMULATED") == "1" else 1
 TOLERANCE_NS = MS * SLOWER
 WAKE_LATENCY_NS = 100_000  # of an idle CPU in a virtual machine, generously
-STEAL_RESOLUTION_NS = 10 * MS  # stolen time is told in ticks of each CPU
+STEAL_RESOLUTION_NS = 10 * MS  # stolen time is counted in ticks of each CPU
 # Between two clock reads of a target and the poll calls around them: Python code, one line of truth.
 AROUND_NS = 5 * MS * SLOWER
 THREAD_ENDS = ("_start", "clone", "clone3", "__clone", "__clone3", "thread_start", "start_thread", "__libc_start_call_main")
@@ -276,7 +276,7 @@ def check_kernel_stacks(waits, untraced):
 
 
 def hold(events, recording, expected=None):
-    """Every event over the threshold is found and rightly told, and nothing else is."""
+    """Every event over the threshold is found and rightly reported, and nothing else is."""
     expected = dataclasses.replace(
         expected or Expectation(), untraced=recording.lost().get("switch_untraced", 0), stolen_ns=recording.stolen_ns
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mounted file system that stops answering when it is told to: targets/python/silent_disk.py."""
+"""A mounted file system that stops answering when it is asked to: targets/python/silent_disk.py."""
 
 import contextlib
 import os

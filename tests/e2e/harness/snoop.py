@@ -17,7 +17,7 @@ hidden_switches = 0
 
 
 class Recording:
-    """The records of one session; `stolen_ns` is what the hypervisor took from all CPUs meanwhile, as far as that was looked at."""
+    """The records of one session; `stolen_ns` is what the hypervisor took from all CPUs meanwhile, as far as that was measured."""
 
     def __init__(self, records, stolen_ns=0):
         self.records = records
@@ -123,7 +123,7 @@ class Snoop:
         return waiting.delay_ns(pid, *os.listdir(f"/proc/{pid}/task")) - self._stolen_ns
 
     def text(self):
-        """What it told people."""
+        """What it showed people."""
         return self.errors_path.read_text(errors="replace")
 
     def wait_for(self, wanted, what, patience=waiting.PATIENCE_S):

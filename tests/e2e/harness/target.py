@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A target process: starts it, tells it to go, reads its truth."""
+"""A target process: starts it, lets it go, reads its truth."""
 
 import json
 import os

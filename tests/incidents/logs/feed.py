@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A price feed: a thread takes prices from its source and puts them into an asyncio.Queue; the loop tells them to whoever is
+"""A price feed: a thread takes prices from its source and puts them into an asyncio.Queue; the loop sends them to whoever is
 connected. VARIANT=broken: the thread calls put_nowait() itself, which asyncio does not allow: nobody wakes the loop.
 
 Usage: feed.py PORT broken|mended
@@ -22,7 +22,7 @@ def source(loop, mended):
             prices.put_nowait(number)  # <- cause: put
 
 
-async def tell():
+async def publish():
     while True:
         price = await prices.get()  # <- cause: get
         for writer in listeners:
@@ -34,11 +34,11 @@ async def serve(_reader, writer):
 
 
 async def main():
-    telling = asyncio.create_task(tell())
+    publishing = asyncio.create_task(publish())
     loop = asyncio.get_running_loop()
     threading.Thread(target=source, args=(loop, sys.argv[2] == "mended"), name="source", daemon=True).start()
     server = await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]))
-    await asyncio.gather(telling, server.serve_forever())
+    await asyncio.gather(publishing, server.serve_forever())
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def causes(folder, variant):
 
 @dataclasses.dataclass
 class Scene:
-    """An incident that is going on. `follow`: loopsnoop's arguments that say what to look at."""
+    """An incident that is going on. `follow`: loopsnoop's arguments that say what to follow."""
 
     follow: list
     causes: dict
@@ -52,7 +52,7 @@ class Scene:
     peers: dict = dataclasses.field(default_factory=dict)  # by name, pid
     environment: dict = dataclasses.field(default_factory=dict)  # of a command that loopsnoop starts
     folder: pathlib.Path = None  # the command's working directory
-    begin: object = lambda: None  # what makes the trouble, once somebody looks
+    begin: object = lambda: None  # what makes the trouble, once somebody watches
 
 
 def environment(**more):

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// hostile_target MODE …: epoll loops that stall, in processes made to cost whoever looks at them.
+// hostile_target MODE …: epoll loops that stall, in processes made to cost whoever inspects them.
 //   frames MS EACH FILE…     sleeps under a forged chain of frames, EACH of them in the second page of each FILE
 //   stack FILE               its stack runs on into pages that are mapped from FILE: who copies it reads that file
 //   threads N                among N sleeping threads whose names are control characters

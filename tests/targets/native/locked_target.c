@@ -116,7 +116,7 @@ static void *churner(void *argument) {
 			pthread_mutex_t *mutex = &mutexes[(i + number) % 2];
 
 			pthread_mutex_lock(mutex);
-			usleep(1000U << (round + 2 * number) % 5); // shorter and longer than it takes to look at both
+			usleep(1000U << (round + 2 * number) % 5); // shorter and longer than it takes to read both
 			pthread_mutex_unlock(mutex);
 		}
 	}

@@ -46,7 +46,7 @@ BLOCKS static void block_in_poll_on_nothing(struct wait *wait) {
 	__asm__ volatile("" ::: "memory");
 }
 
-// No wait at all: what is to be told from one.
+// No wait at all: what must not be taken for one.
 BLOCKS static void block_in_compute(struct wait *wait) {
 	int64_t end_ns = monotonic_ns() + wait->ms * 1000000LL;
 	while (monotonic_ns() < end_ns) {

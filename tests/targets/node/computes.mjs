@@ -71,7 +71,7 @@ const kinds = {
 	über,
 };
 
-busy(50); // is compiled and inlined before anybody looks
+busy(50); // is compiled and inlined before anybody watches
 for await (const word of readline.createInterface({ input: process.stdin })) {
 	await new Promise((resolve) => setTimeout(resolve, 60));
 	await kinds[word]();

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-MOST_BYTES_OF_A_MUTEX = 64
+MAX_BYTES_OF_A_MUTEX = 64
 both_hold = threading.Barrier(2)
 tids = {}
 
@@ -19,7 +19,7 @@ class Mutex:
     libc = ctypes.CDLL(None)
 
     def __init__(self):
-        self.memory = ctypes.create_string_buffer(MOST_BYTES_OF_A_MUTEX)
+        self.memory = ctypes.create_string_buffer(MAX_BYTES_OF_A_MUTEX)
         self.libc.pthread_mutex_init(self.memory, None)
 
     def acquire(self):

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-LEAST_MS, MOST_MS, LOOPS = (int(word) for word in sys.argv[1:])
+LEAST_MS, MAX_MS, LOOPS = (int(word) for word in sys.argv[1:])
 turning = threading.Barrier(LOOPS + 1)
 
 
@@ -17,7 +17,7 @@ async def serve():
     turning.wait()
     while True:
         await asyncio.sleep(0.01)
-        time.sleep(random.uniform(LEAST_MS, MOST_MS) / 1000)
+        time.sleep(random.uniform(LEAST_MS, MAX_MS) / 1000)
 
 
 for _ in range(LOOPS):

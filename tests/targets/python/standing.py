@@ -79,19 +79,24 @@ def silent_peer():
 # What is wrong.
 
 
-@mode
-async def lock():
-    lock, peer = asyncio.Lock(), silent_peer()
+async def serve_behind(lock, waits, holders):
+    """Who gets the lock, `holders` at a time, waits for a silent peer with it."""
+    peer = silent_peer()
 
-    async def token(*_):
+    async def ask(*_):
         async with lock:
             reader, writer = await asyncio.open_connection("127.0.0.1", peer)
             writer.write(b"token\n")
             await reader.readline()
 
-    at, holder = line_of(token, "async with lock"), line_of(token, "reader.readline")
-    await serve(token, kind="no_answer", at=at, holder=holder, holders=1, waits="lock", peer=peer)
+    at, holder = line_of(ask, "async with lock"), line_of(ask, "reader.readline")
+    await serve(ask, kind="no_answer", at=at, holder=holder, holders=holders, waits=waits, peer=peer)
     await forever()
+
+
+@mode
+async def lock():
+    await serve_behind(asyncio.Lock(), "lock", 1)
 
 
 @mode
@@ -116,18 +121,7 @@ async def executor():
 
 @mode
 async def semaphore():
-    free = asyncio.Semaphore(2)
-    slow = silent_peer()
-
-    async def work(*_):
-        async with free:
-            reader, writer = await asyncio.open_connection("127.0.0.1", slow)
-            writer.write(b"x\n")
-            await reader.readline()
-
-    at, holder = line_of(work, "async with free"), line_of(work, "reader.readline")
-    await serve(work, kind="no_answer", at=at, holder=holder, holders=2, waits="semaphore", peer=slow)
-    await forever()
+    await serve_behind(asyncio.Semaphore(2), "semaphore", 2)
 
 
 @mode

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A loop and a thread that computes share the GIL of a subinterpreter (3.13 and newer). Says "hog" and its tid; ends when told to."""
+"""A loop and a thread that computes share the GIL of a subinterpreter (3.13 and newer). Says "hog" and its tid; ends when asked to."""
 
 import _interpreters
 import os

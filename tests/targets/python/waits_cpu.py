@@ -16,7 +16,7 @@ from wait import Wait
 
 
 def cost_s(call):
-    """CPU time of the cheapest of a few calls: other processes shall not make the work look dear."""
+    """CPU time of the cheapest of a few calls: other processes shall not make the work seem dear."""
 
     def once():
         begin = time.thread_time()

@@ -209,7 +209,7 @@ TEST_CASE("a worker of a pool may compute as long as its job takes") {
 	CHECK_FALSE(designed(stall, server));
 }
 
-TEST_CASE("a process that ends is told by its interpreter, its C library or the kernel") {
+TEST_CASE("a process that ends is recognised by its interpreter, its C library or the kernel") {
 	Stack stack;
 	CHECK_FALSE(is_ending(stack));
 	stack.python = {in("_shutdown", "threading.py")};

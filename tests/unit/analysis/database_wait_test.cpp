@@ -33,7 +33,7 @@ Stack sleeping_in(std::vector<NativeFrame> callers) {
 
 } // namespace
 
-TEST_CASE("SQLite is told by its library, or by its names within a program") {
+TEST_CASE("SQLite is recognised by its library, or by its names within a program") {
 	CHECK(sleeps_in_sqlite(sleeping_in({frame("", "/usr/lib/x86_64-linux-gnu/libsqlite3.so.0.8.6")})));
 	CHECK(sleeps_in_sqlite(sleeping_in({frame("", "/opt/python/_sqlite3.cpython-312-x86_64-linux-gnu.so")})));
 	CHECK(
@@ -46,7 +46,7 @@ TEST_CASE("SQLite is told by its library, or by its names within a program") {
 	CHECK_FALSE(sleeps_in_sqlite(sleeping_in({own, own, own, frame("sqlite3_step", "/usr/lib/libsqlite3.so.0")})));
 }
 
-TEST_CASE("a wait for a database's lock is told as one") {
+TEST_CASE("a wait for a database's lock is shown as one") {
 	Wait wait;
 	wait.cause = Cause::sleep;
 	wait.syscall = "clock_nanosleep";

@@ -46,7 +46,7 @@ TEST_CASE("standstill: a lost wake-up is proven by two snapshots of a loop that 
 	CHECK_FALSE(judge(situation, limits));
 }
 
-TEST_CASE("standstill: what only the second snapshot shows is looked at again before an answer that does not come is reported") {
+TEST_CASE("standstill: what only the second snapshot shows is read again before an answer that does not come is reported") {
 	TaskLoop loop = loop_of({task(1, WaitsForKind::future)});
 	LoopSituation situation = asleep(customers({}));
 	CHECK_FALSE(may_prove_worse(situation));

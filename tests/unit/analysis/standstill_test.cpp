@@ -33,11 +33,11 @@ TEST_CASE("standstill: a log shipper is owed no answer") {
 	CHECK_FALSE(judge_sockets(customers({shipper})));
 }
 
-TEST_CASE("standstill: one message on one connection that was answered before, without tasks to look at") {
+TEST_CASE("standstill: one message on one connection that was answered before, without tasks to inspect") {
 	CHECK_FALSE(judge_sockets(customers({client(60, Asked::watched)})));
 }
 
-TEST_CASE("standstill: long polls while others are answered, without tasks to look at") {
+TEST_CASE("standstill: long polls while others are answered, without tasks to inspect") {
 	CHECK_FALSE(judge_sockets(customers({client(25), client(20)}, 3)));
 }
 

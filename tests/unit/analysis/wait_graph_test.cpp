@@ -58,7 +58,7 @@ TEST_CASE("one more thread is part of the graph") {
 	CHECK(WaitGraph(threads, &self).deadlock(everyone, 1) == Tids{1, 2});
 }
 
-TEST_CASE("two and three threads that wait for each other are a deadlock, told from where it is asked") {
+TEST_CASE("two and three threads that wait for each other are a deadlock, listed from where it is asked") {
 	const std::vector<ThreadView> two{waits_for(1, "a", 2), waits_for(2, "b", 1), idle(3, "c")};
 	CHECK(WaitGraph(two).deadlock(everyone, std::nullopt) == Tids{1, 2});
 	CHECK(WaitGraph(two).deadlock(everyone, 2) == Tids{2, 1});
@@ -103,7 +103,7 @@ TEST_CASE("a holder that is inferred makes a chain, but no deadlock") {
 	CHECK_FALSE(WaitGraph(itself).deadlock(everyone, 1).has_value());
 }
 
-TEST_CASE("threads hold still when nothing of them differs between two looks") {
+TEST_CASE("threads hold still when nothing of them differs between two snapshots") {
 	const std::vector<ThreadSnapshot> before{asleep(1, 7), asleep(2, 7), asleep(3, 7), asleep(4, 7), asleep(5, 7), asleep(6, 7)};
 	std::vector<ThreadSnapshot> after{asleep(1, 7), asleep(2, 8), asleep(3, 7), asleep(4, 7), asleep(5, 7), asleep(8, 7)};
 	after[2].args[0] = 0x8000;

@@ -90,7 +90,7 @@ TEST_CASE("samples of one stack are one part, the longest first") {
 	CHECK(parts[0].stack.python.front().line == 2);
 }
 
-TEST_CASE("what interrupts did on the thread's time is left out, and most of a line's time tells where it was") {
+TEST_CASE("what interrupts did on the thread's time is left out, and a line is where most of its time was") {
 	const auto sample = [](std::uint64_t ns, std::vector<KernelFrame> kernel) {
 		Stack stack;
 		stack.python = {application(1)};

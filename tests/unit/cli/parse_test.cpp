@@ -103,7 +103,7 @@ TEST_CASE("every option is taken, short and long") {
 	CHECK(follow("-p 1 --stuck-after 1m").stuck_after_ns == 60'000'000'000);
 }
 
-TEST_CASE("what to look for on the host") {
+TEST_CASE("what to search for on the host") {
 	const Settings all = follow("--all");
 	CHECK(all.all);
 	CHECK(all.discovers());

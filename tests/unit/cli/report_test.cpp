@@ -118,7 +118,7 @@ TEST_CASE("a last line without a newline, CRLF and blank lines are read; newer r
 	CHECK(ran.out.find("no stall") != std::string::npos);
 }
 
-TEST_CASE("malformed lines are counted and told at the end") {
+TEST_CASE("malformed lines are counted and reported at the end") {
 	const Folder folder;
 	const Ran ran =
 	    report(folder, folder.write("a.jsonl", std::string(session) + "{\"type\":\"fork\"}\nrubbish\x1b[2J\n" + summary_line));

@@ -19,7 +19,7 @@ using namespace loopsnoop::collector;
 
 namespace {
 
-// A look at this very process, as if one of its threads slept in that call: memory and descriptors are real.
+// A snapshot of this very process, as if one of its threads slept in that call: memory and descriptors are real.
 LiveCall call(long number, std::array<std::uint64_t, 6> args) {
 	ThreadSnapshot snapshot;
 	snapshot.pid = static_cast<std::uint32_t>(getpid());
@@ -61,7 +61,7 @@ TEST_CASE("select's sets are read") {
 	CHECK(one.target.descriptors[0].fd == a.get());
 }
 
-TEST_CASE("sleeps tell what was asked for, where the time is relative") {
+TEST_CASE("sleeps show what was asked for, where the time is relative") {
 	timespec time{1, 500'000'000};
 	CHECK(call(SYS_nanosleep, {address(&time)}).target.requested_ns == 1'500'000'000U);
 	CHECK(call(SYS_clock_nanosleep, {CLOCK_MONOTONIC, 0, address(&time)}).target.requested_ns == 1'500'000'000U);

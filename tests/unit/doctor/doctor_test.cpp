@@ -105,7 +105,7 @@ TEST_CASE("a machine where all is well") {
 	CHECK(says(find(checks, "kernel")->found, "kernel 6.1.0-18-amd64 (x86_64), BTF present"));
 }
 
-TEST_CASE("each thing that is wrong is told") {
+TEST_CASE("each thing that is wrong is reported") {
 	GoodMachine good;
 	SECTION("an old kernel") {
 		good.machine.release = "5.10.0-28-amd64";
@@ -200,7 +200,7 @@ TEST_CASE("a process without a runtime: ourselves") {
 	CHECK(find(files, "symbols")->health == Health::ok); // the tests are not stripped
 }
 
-TEST_CASE("a stopped process is told, with what to do") {
+TEST_CASE("a stopped process is reported, with what to do") {
 	process::ProcessStatus status;
 	status.comm = "x";
 	status.state = 'T';

@@ -119,7 +119,7 @@ TEST_CASE("a table of 8 GiB takes little memory and little time") {
 	CHECK_MEMORY(resident_kib() - before < 8 * 1024L);
 }
 
-TEST_CASE("a table made of nothing but the names that are looked for") {
+TEST_CASE("a table made of nothing but the names that are searched for") {
 	std::string names(1, '\0');
 	while (names.size() < 1'000'000) {
 		names.append("x", 2);

@@ -19,7 +19,7 @@
 using namespace loopsnoop;
 using elf::Image;
 
-// What the test looks for in its own file.
+// What the test searches for in its own file.
 extern "C" {
 extern const int loopsnoop_test_marker;
 const int loopsnoop_test_marker = 42;
@@ -43,7 +43,7 @@ std::string bytes_of(const char *path) {
 	return {std::istreambuf_iterator<char>(file), {}};
 }
 
-void look_at_everything(std::shared_ptr<const foreign::File> file) {
+void read_everything(std::shared_ptr<const foreign::File> file) {
 	const auto image = Image::open(std::move(file));
 	if (!image) {
 		return;
@@ -116,7 +116,7 @@ TEST_CASE("files that are no ELF files, or were") {
 	std::mt19937_64 random(1); // NOLINT(cert-msc32-c,cert-msc51-cpp): the same files each time
 	for (const std::size_t size :
 	     {std::size_t{16}, std::size_t{64}, std::size_t{200}, std::size_t{4096}, whole.size() / 2, whole.size() - 1}) {
-		look_at_everything(file_of(whole.substr(0, size)));
+		read_everything(file_of(whole.substr(0, size)));
 	}
 	// Numbers in the ELF header and the tables that mean something else.
 	for (int round = 0; round < 20; ++round) {
@@ -126,10 +126,10 @@ TEST_CASE("files that are no ELF files, or were") {
 			bytes[bytes.size() - 1 - random() % 2048] = static_cast<char>(random());
 			bytes[64 + random() % 1024] = static_cast<char>(random());
 		}
-		look_at_everything(file_of(bytes));
+		read_everything(file_of(bytes));
 		bytes[4] = 2; // again as a 64-bit file, to get further
 		bytes[18] = 62;
 		bytes[19] = 0;
-		look_at_everything(file_of(bytes));
+		read_everything(file_of(bytes));
 	}
 }

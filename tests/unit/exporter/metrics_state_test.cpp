@@ -308,17 +308,17 @@ TEST_CASE("every kind of loss is there from the start") {
 	}
 }
 
-TEST_CASE("where a loop is stuck is told from the first look at the stall to its end") {
+TEST_CASE("where a loop is stuck is shown from the first record of the stall to its end") {
 	MetricsState metrics("0.1.0", 100 * ms, s);
 	metrics.write(found(7));
 	const std::string name = "loopsnoop_stall_ongoing_culprit_seconds";
 	auto now = metrics.families(9 * s, {blocked(7, Cause::socket, 8 * s)}, {});
 	CHECK(metric(now, name) == nullptr);
 
-	Stall look = stall(7, Cause::socket, s, SourceFrame{"commit", "/srv/app.py", 57});
-	look.ongoing = true;
-	look.start_ns = 8 * s;
-	metrics.write(look);
+	Stall ongoing = stall(7, Cause::socket, s, SourceFrame{"commit", "/srv/app.py", 57});
+	ongoing.ongoing = true;
+	ongoing.start_ns = 8 * s;
+	metrics.write(ongoing);
 	now = metrics.families(10 * s, {blocked(7, Cause::socket, 8 * s)}, {});
 	CHECK(value(now, name, {{"function", "commit"}, {"file", "/srv/app.py"}, {"line", "57"}, {"cause", "socket"}}) == Approx(2));
 	// The loop is in its next iteration already, stuck again, and the record of the first one's end has not come yet.
@@ -334,10 +334,10 @@ TEST_CASE("where a loop is stuck is told from the first look at the stall to its
 TEST_CASE("a stuck loop whose line is not known has its cause, and no made-up line") {
 	MetricsState metrics("0.1.0", 100 * ms, s);
 	metrics.write(found(7));
-	Stall look = stall(7, Cause::futex, s);
-	look.ongoing = true;
-	look.start_ns = 8 * s;
-	metrics.write(look);
+	Stall ongoing = stall(7, Cause::futex, s);
+	ongoing.ongoing = true;
+	ongoing.start_ns = 8 * s;
+	metrics.write(ongoing);
 	const auto now = metrics.families(10 * s, {blocked(7, Cause::futex, 8 * s)}, {});
 	CHECK(value(now, "loopsnoop_stall_ongoing_culprit_seconds", {{"function", ""}, {"line", ""}, {"cause", "futex"}}) ==
 	      Approx(2));
@@ -363,10 +363,10 @@ TEST_CASE("the overview: stuck loops first, recent stalls latest first and bound
 	for (std::uint64_t i = 1; i <= MetricsState::max_recent + 3; i++) {
 		metrics.write(stall(7, Cause::sleep, i * s, SourceFrame{"f", "/a.py", 1}));
 	}
-	Stall look = stall(9, Cause::socket, s, SourceFrame{"commit", "/srv/app.py", 57});
-	look.ongoing = true;
-	look.start_ns = 8 * s;
-	metrics.write(look);
+	Stall ongoing = stall(9, Cause::socket, s, SourceFrame{"commit", "/srv/app.py", 57});
+	ongoing.ongoing = true;
+	ongoing.start_ns = 8 * s;
+	metrics.write(ongoing);
 	LoopState unknown = idle(10);
 	LossCounts lost{};
 	lost.at(1) = 2;

@@ -100,11 +100,11 @@ TEST_CASE("a stuck loop stands first, with cause and line, or with what is not k
 	    "class=dim><bdi>/srv/app.py:57</bdi></code>";
 	CHECK(has(text, row));
 	CHECK(has(text, "<span class=bad>300 ms</span>"));
-	CHECK(has(text, "not looked at yet"));
+	CHECK(has(text, "not inspected yet"));
 	CHECK(text.find("Stuck now") < text.find("Recent stalls"));
 }
 
-TEST_CASE("recent stalls, causes and losses are told") {
+TEST_CASE("recent stalls, causes and losses are shown") {
 	Overview now = quiet();
 	now.loops = {loop(7, "python3")};
 	now.recent = {{"2026-11-24T05:09:27.123456Z", 250 * ms, 7, 7, "python3", {"f", "/a.py", "3", Cause::sleep}},

@@ -97,7 +97,7 @@ TEST_CASE("memory that does not answer is not asked for again, other memory is")
 	CHECK(access.unanswered().at(0).sentence() == "memory of process " + std::to_string(self) + " at 0x1000 does not answer");
 }
 
-TEST_CASE("many pieces of memory in one look: those that cannot be read leave out themselves alone") {
+TEST_CASE("many pieces of memory in one question: those that cannot be read leave out themselves alone") {
 	auto helpers = Helpers::start();
 	REQUIRE(helpers);
 	Access direct, through(std::move(*helpers));

@@ -80,7 +80,7 @@ TEST_CASE("a stall is of the task that most of it was a step of") {
 	}
 }
 
-TEST_CASE("an iteration of many callbacks is told by the queue that grows shorter") {
+TEST_CASE("an iteration of many callbacks is recognised by the queue that grows shorter") {
 	PythonSamples samples;
 	add(samples, 50 * ms, "a", 2900);
 	add(samples, 250 * ms, "b", std::nullopt);

@@ -63,7 +63,7 @@ TEST_CASE("of stalls that hardly waited for a CPU the counter is not read for ea
 	CHECK(machine.watch.since(7, 10 * s + ms, 10 * s + 61 * ms, 20 * ms) == 20 * ms);
 }
 
-TEST_CASE("throttling that cannot be told is not told") {
+TEST_CASE("throttling that is not known is not reported") {
 	Machine machine;
 	CHECK_FALSE(machine.watch.since(7, 1 * s, 2 * s, any)); // no cpu.stat
 	machine.throttled(5000);

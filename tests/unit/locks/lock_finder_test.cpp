@@ -78,7 +78,7 @@ constexpr std::uint64_t lock_pi = 128 | 6;
 
 } // namespace
 
-TEST_CASE("the frames tell a mutex from what else sleeps in futex()") {
+TEST_CASE("the frames distinguish a mutex from what else sleeps in futex()") {
 	const auto of = [](std::initializer_list<const char *> functions) { return library_lock(named(functions).native); };
 	CHECK(of({"__lll_lock_wait", "___pthread_mutex_lock", "work"}) == LibraryLock::mutex);
 	CHECK(of({nullptr, nullptr, "pthread_mutex_lock"}) == LibraryLock::mutex);

@@ -22,7 +22,7 @@ bool own_native(const char *module, const char *function = "work") {
 
 } // namespace
 
-TEST_CASE("source files of the application are told from libraries") {
+TEST_CASE("source files of the application are distinguished from libraries") {
 	for (const char *own : {"/srv/app/gateway/audit.py", "app.py", "./app.py", "/home/u/lib/python/tool.py",
 	                        "/srv/python3.11/app.py", "/home/u/.venv/src/app.py", "/srv/app/routes.js", "file:///srv/app/x.mjs",
 	                        "/usr/local/bin/server.py", "/app.pyz/__main__.py", "//srv//app.py"}) {
@@ -49,7 +49,7 @@ TEST_CASE("a launcher's top level is not the application, a script's is") {
 	CHECK(own_source("/srv/app/run", "<module>"));
 }
 
-TEST_CASE("native code of the application is told from libraries and interpreters") {
+TEST_CASE("native code of the application is distinguished from libraries and interpreters") {
 	for (const char *own :
 	     {"/usr/bin/redis-server", "/srv/app/server", "/srv/app/lib/libbilling.so.1", "/usr/lib/postgresql/15/bin/postgres",
 	      "/srv/pythonic", "/srv/nodes/worker", "/srv/app/libcache.so"}) {

@@ -27,7 +27,7 @@ std::vector<std::vector<std::uint32_t>> tids_of(const std::vector<ThreadGroup> &
 
 } // namespace
 
-TEST_CASE("the threads that tell most come first, and those that are alike are one group") {
+TEST_CASE("the threads that matter most come first, and those that are alike are one group") {
 	CHECK(tids_of(in_shown_order(dump())) == std::vector<std::vector<std::uint32_t>>{
 	                                             {4712}, {4713}, {4716}, {4711}, {4718}, {4730}, {4720, 4721, 4722, 4723, 4724}});
 	Dump no_deadlock = dump();
@@ -36,7 +36,7 @@ TEST_CASE("the threads that tell most come first, and those that are alike are o
 	CHECK(in_shown_order(Dump{}).empty());
 }
 
-TEST_CASE("threads that differ in their state or their stack are told apart") {
+TEST_CASE("threads that differ in their state or their stack are shown apart") {
 	Dump two;
 	two.pid = 1;
 	ThreadView thread;
@@ -77,7 +77,7 @@ TEST_CASE("a dump in words") {
 	          "4718 busy: running, holds the GIL\n"
 	          "    no stack: it was not asleep\n"
 	          "\n"
-	          "4730 alone: sleeping in clock_nanosleep(), requested 5.00 s, ran on while it was looked at\n"
+	          "4730 alone: sleeping in clock_nanosleep(), requested 5.00 s, ran on while it was inspected\n"
 	          "\n"
 	          "5 threads like this (4720 pool_0, 4721 pool_1, 4722 pool_2, 4723 pool_3, …): sleeping in futex() on queue.Queue "
 	          "0x9000\n"

@@ -29,7 +29,7 @@ TEST_CASE("session, loop and life records are written as the contract has them")
 	CHECK(to_json_line(ProcessFork{5, 9, 6}) == R"({"type":"fork","pid":5,"start_ns":9,"child":6})");
 }
 
-TEST_CASE("the summary tells every kind of loss, zeros included") {
+TEST_CASE("the summary has every kind of loss, zeros included") {
 	SessionSummary end;
 	end.duration_ns = 60 * s;
 	LoopTotals totals{1, 2, 3, 4, 5, 6, 7, 8, {}};

@@ -8,7 +8,7 @@ using namespace loopsnoop;
 using namespace loopsnoop::output;
 using namespace loopsnoop::output::examples;
 
-TEST_CASE("the first of a kind is shown, those after it are counted and told in time") {
+TEST_CASE("the first of a kind is shown, those after it are counted and shown in time") {
 	Repeats repeats(5 * s);
 	CHECK(repeats.first_of_kind(database_stall(1, begin, 320 * ms), begin));
 	CHECK_FALSE(repeats.first_of_kind(database_stall(2, begin + s, 120 * ms), begin + s));
@@ -58,7 +58,7 @@ TEST_CASE("without a culprit the stack makes the kind") {
 	CHECK_FALSE(repeats.first_of_kind(stall, begin));
 }
 
-TEST_CASE("kinds are bounded, and what was counted of a forgotten one is told") {
+TEST_CASE("kinds are bounded, and what was counted of a forgotten one is shown") {
 	Repeats repeats(5 * s);
 	CHECK(repeats.first_of_kind(database_stall(1, begin, 320 * ms), begin));
 	CHECK_FALSE(repeats.first_of_kind(database_stall(2, begin, 320 * ms), begin));

@@ -33,7 +33,7 @@ TextOptions terminal(unsigned columns = 100) {
 
 } // namespace
 
-TEST_CASE("the status line tells rate, busy share, stalls and what is stuck") {
+TEST_CASE("the status line has rate, busy share, stalls and what is stuck") {
 	Written out(terminal());
 	out.report.status(busy());
 	CHECK(out.text() == "pid 4711 python3 · 1,234 it/s · busy 37 % · stalls 12 (3.40 s) · stuck now 4.20 s");
@@ -82,7 +82,7 @@ TEST_CASE("the status line is drawn again after other output, and cut to the ter
 	CHECK(screen(out.text()).back().empty());
 }
 
-TEST_CASE("time that passes without records tells repeats, too") {
+TEST_CASE("repeats are shown as time passes without records, too") {
 	Written out;
 	out.report.write(session());
 	out.report.write(database_stall(1, begin, 120 * ms));

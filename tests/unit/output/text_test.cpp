@@ -152,7 +152,7 @@ TEST_CASE("a quiet session says plainly that there was nothing") {
 	                        "  loop pid 4711 tid 4711: 12,345 iterations, 25 % busy, 75 % idle, longest 320 ms\n");
 }
 
-TEST_CASE("what of a process that was named is not followed is told first") {
+TEST_CASE("what of a process that was named is not followed is shown first") {
 	Written out;
 	SessionStart start = session();
 	start.not_followed = {{4711, "gunicorn", {4712}}, {812, "nginx", {813, 814, 815, 816}}};
@@ -176,7 +176,7 @@ TEST_CASE("who serves for a master that was named is said, and followed") {
 	      "  nginx (pid 812) has its work done by 2 processes below it (pid 813, 814): followed, too, as with --children\n");
 }
 
-TEST_CASE("losses that are not zero are told in words, and a process without a loop is") {
+TEST_CASE("losses that are not zero are put into words, and so is a process without a loop") {
 	Written out;
 	out.report.write(session());
 	SessionSummary end;
@@ -262,7 +262,7 @@ TEST_CASE("how a stall ended otherwise is said") {
 	begun_before.truncated = Truncated::before_attach;
 	begun_before.culprit->line = 1;
 	out.report.write(begun_before);
-	CHECK(times(out.text(), "  began before loopsnoop looked: the times are lower bounds\n") == 1);
+	CHECK(times(out.text(), "  began before loopsnoop attached: the times are lower bounds\n") == 1);
 }
 
 TEST_CASE("repeats are folded, flushed in time and at the end, and all are in the tables") {
@@ -280,7 +280,7 @@ TEST_CASE("repeats are folded, flushed in time and at the end, and all are in th
 	CHECK(times(text, "39 stalls of 100 ms or more in 60 s: 8.38 s blocked, longest 310 ms") == 1);
 }
 
-TEST_CASE("several loops are told apart") {
+TEST_CASE("several loops are shown apart") {
 	Written out;
 	LoopFound second = loop();
 	second.tid = 4720;

@@ -71,7 +71,7 @@ TEST_CASE("the other end of a TCP connection") {
 	CHECK(peer->pid == 20);
 	CHECK(peer->comm == "process20");
 	CHECK(pid_of(peers.find(10, connection(client_end, server_end))) == 20); // remembered
-	// The remembered answer is looked at again: the descriptor went to another process.
+	// The remembered answer is checked again: the descriptor went to another process.
 	std::filesystem::remove(tree.path("20/fd/8"));
 	tree.descriptor(21, 8, "socket:[400]");
 	CHECK(pid_of(peers.find(10, connection(client_end, server_end))) == 21);
@@ -107,7 +107,7 @@ TEST_CASE("a connection that is not answered belongs to the listener of a local 
 	tree.file("10/net/tcp",
 	          line("00000000:1538", "00000000:0000", "0A", 400) + line("0100007F:1538", "00000000:0000", "0A", 500));
 	CHECK(pid_of(finder(tree).find(10, connection(client_end, server_end, 2))) == 21);
-	// Two that would do as well: not told.
+	// Two that would do as well: neither is named.
 	tree.file("10/net/tcp",
 	          line("00000000:1538", "00000000:0000", "0A", 400) + line("00000000:1538", "00000000:0000", "0A", 500));
 	CHECK_FALSE(finder(tree).find(10, connection(client_end, server_end, 2)));
@@ -157,7 +157,7 @@ TEST_CASE("unix sockets by inode, credentials, path") {
 	snapshot.unix_peer_pid = 20; // who listened, not who has the connection
 	snapshot.unix_peer_inode = 400;
 	CHECK(pid_of(finder(tree).find(10, snapshot)) == 21);
-	snapshot.unix_peer_inode = 12345; // of a process that we may not look into
+	snapshot.unix_peer_inode = 12345; // of a process that we may not read
 	CHECK(pid_of(finder(tree).find(10, snapshot)) == 20);
 	snapshot.unix_peer_pid = 10; // the target made the pair itself: says nothing
 	CHECK_FALSE(finder(tree).find(10, snapshot));

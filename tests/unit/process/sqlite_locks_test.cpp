@@ -103,7 +103,7 @@ TEST_CASE("locks that are not SQLite's, or nobody's, say nothing") {
 	CHECK_FALSE(locked_database(ProcFs(empty.root()), 10));
 }
 
-TEST_CASE("of several databases that one is told which others hold, and none where that may be more") {
+TEST_CASE("of several databases the one that others hold is named, and none where that may be more") {
 	const Opened plain(false);
 	const auto held = plain.with({"WRITE 10 stock.db 1073741825", "WRITE 20 shop.db 1073741825"});
 	REQUIRE(held);

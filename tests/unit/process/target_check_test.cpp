@@ -21,7 +21,7 @@ bool says(const std::string &text, std::string_view part) { return text.find(par
 
 } // namespace
 
-TEST_CASE("what cannot be followed is told apart") {
+TEST_CASE("what cannot be followed is recognised, each kind by itself") {
 	const FixtureTree tree;
 	tree.process(10, "odd) name)", 10, 'S', 0);
 	tree.link("10/exe", "/bin/true");
@@ -33,7 +33,7 @@ TEST_CASE("what cannot be followed is told apart") {
 	tree.process(12, "odd) name)", 12, 'Z', 0);
 	CHECK(says(reason(tree, 12), "ended already"));
 	tree.process(13, "odd) name)", 13, 'S', 0x00200000);
-	tree.link("13/exe", "/bin/true"); // as if it could not be told by that
+	tree.link("13/exe", "/bin/true"); // as if that link did not show it
 	CHECK(says(reason(tree, 13), "kernel thread"));
 }
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <set>
+#include <string>
 
 #include "catch.h"
 #include "process/procfs.h"
@@ -24,8 +26,6 @@ using test::Target;
 namespace fs = std::filesystem;
 
 namespace {
-
-const std::vector<std::string> suites{"bullseye", "bookworm", "trixie", "sid", "sid:3.15"};
 
 std::vector<std::string> functions_of(const std::vector<SourceFrame> &frames) {
 	std::vector<std::string> functions;
@@ -47,16 +47,21 @@ template <typename Check> bool becomes_true(Check check) {
 	return false;
 }
 
+// Runs `body` with each interpreter that is there, in a suite's root, and a folder of the scripts in it.
+void each_python(const std::function<void(const std::string &suite, const test::Python &python, const Scripts &folder)> &body) {
+	for (const char *suite : {"bullseye", "bookworm", "trixie", "sid", "sid:3.15"}) {
+		if (const auto python = python_of(suite)) {
+			INFO(suite);
+			body(suite, *python, Scripts(python->root));
+		}
+	}
+}
+
 } // namespace
 
 TEST_CASE("the innermost 128 frames of a deep stack") {
-	for (const std::string &suite : suites) {
-		const auto python = python_of(suite);
-		if (!python) {
-			continue;
-		}
-		const Scripts folder(python->root);
-		Target target({python->program, "-B", folder.inside("deep.py"), "300"}, {python->root, false});
+	each_python([&](const std::string &, const test::Python &python, const Scripts &folder) {
+		Target target({python.program, "-B", folder.inside("deep.py"), "300"}, {python.root, false});
 		REQUIRE(target.lines_until("ready"));
 		auto interpreter = Interpreter::find(process::ProcFs{}, target.pid());
 		REQUIRE(interpreter);
@@ -66,19 +71,13 @@ TEST_CASE("the innermost 128 frames of a deep stack") {
 		REQUIRE(frames.size() == 128);
 		CHECK(std::ranges::all_of(frames, [](const SourceFrame &frame) { return frame.function == "dive"; }));
 		CHECK(std::ranges::all_of(frames.begin() + 1, frames.end(), [](const SourceFrame &frame) { return frame.line == 11; }));
-	}
+	});
 }
 
 TEST_CASE("a thread that waits for the GIL waits in the GIL's range, and the holder is another") {
 	const process::ProcFs proc;
-	for (const std::string &suite : suites) {
-		const auto python = python_of(suite);
-		if (!python) {
-			continue;
-		}
-		INFO(suite);
-		const Scripts folder(python->root);
-		Target target({python->program, "-B", folder.inside("busy.py"), "2"}, {python->root, false});
+	each_python([&](const std::string &, const test::Python &python, const Scripts &folder) {
+		Target target({python.program, "-B", folder.inside("busy.py"), "2"}, {python.root, false});
 		REQUIRE(target.lines_until("ready"));
 		auto interpreter = Interpreter::find(proc, target.pid());
 		REQUIRE(interpreter);
@@ -106,7 +105,7 @@ TEST_CASE("a thread that waits for the GIL waits in the GIL's range, and the hol
 			return holders.size() == 2;
 		}));
 		CHECK_FALSE(holders.contains(target.pid()));
-	}
+	});
 }
 
 TEST_CASE("nobody holds the GIL of a process that sleeps") {
@@ -124,14 +123,8 @@ TEST_CASE("nobody holds the GIL of a process that sleeps") {
 
 TEST_CASE("a target in another PID namespace") {
 	const process::ProcFs proc;
-	for (const std::string &suite : suites) {
-		const auto python = python_of(suite);
-		if (!python) {
-			continue;
-		}
-		INFO(suite);
-		const Scripts folder(python->root);
-		Target target({python->program, "-B", folder.inside("busy.py"), "1"}, {python->root, true});
+	each_python([&](const std::string &, const test::Python &python, const Scripts &folder) {
+		Target target({python.program, "-B", folder.inside("busy.py"), "1"}, {python.root, true});
 		REQUIRE(target.lines_until("ready"));
 		auto interpreter = Interpreter::find(proc, target.pid());
 		REQUIRE(interpreter);
@@ -145,19 +138,13 @@ TEST_CASE("a target in another PID namespace") {
 			const auto holder = interpreter->gil_holder();
 			return holder && holder->tid == tasks.back().tid;
 		}));
-	}
+	});
 }
 
 TEST_CASE("code objects made anew where others were have their own names and lines") {
 	const process::ProcFs proc;
-	for (const std::string &suite : suites) {
-		const auto python = python_of(suite);
-		if (!python) {
-			continue;
-		}
-		INFO(suite);
-		const Scripts folder(python->root);
-		Target target({python->program, "-B", folder.inside("churn.py")}, {python->root, false});
+	each_python([&](const std::string &, const test::Python &python, const Scripts &folder) {
+		Target target({python.program, "-B", folder.inside("churn.py")}, {python.root, false});
 		std::optional<Interpreter> interpreter;
 		std::set<std::uint64_t> addresses;
 		for (int i = 0; i < 200; ++i) {
@@ -180,18 +167,12 @@ TEST_CASE("code objects made anew where others were have their own names and lin
 			target.send("\n");
 		}
 		CHECK(addresses.size() < 200); // otherwise this tested nothing
-	}
+	});
 }
 
 TEST_CASE("sub-interpreters") {
-	for (const std::string &suite : suites) {
-		const auto python = python_of(suite);
-		if (!python) {
-			continue;
-		}
-		INFO(suite);
-		const Scripts folder(python->root);
-		Target target({python->program, "-B", folder.inside("subinterpreter.py")}, {python->root, false});
+	each_python([&](const std::string &suite, const test::Python &python, const Scripts &folder) {
+		Target target({python.program, "-B", folder.inside("subinterpreter.py")}, {python.root, false});
 		REQUIRE(target.lines_until("ready"));
 		auto interpreter = Interpreter::find(process::ProcFs{}, target.pid());
 		REQUIRE(interpreter);
@@ -209,7 +190,7 @@ TEST_CASE("sub-interpreters") {
 		CHECK(interpreter->gil_ranges().size() == (own_gil ? 2 : 1));
 		const auto &ranges = interpreter->gil_ranges();
 		CHECK(ranges.back().begin == interpreter->layout().gil_begin);
-	}
+	});
 }
 
 TEST_CASE("libpython in a program of another name") {
@@ -262,14 +243,8 @@ TEST_CASE("an interpreter whose file was replaced while it runs") {
 }
 
 TEST_CASE("an interpreter that is just starting is found by asking again") {
-	for (const std::string &suite : suites) {
-		const auto python = python_of(suite);
-		if (!python) {
-			continue;
-		}
-		INFO(suite);
-		const Scripts folder(python->root);
-		Target target({python->program, "-B", folder.inside("deep.py"), "3"}, {python->root, false});
+	each_python([&](const std::string &, const test::Python &python, const Scripts &folder) {
+		Target target({python.program, "-B", folder.inside("deep.py"), "3"}, {python.root, false});
 		std::optional<Interpreter> interpreter;
 		runtimes::FilesWithout without;
 		CHECK(becomes_true([&] {
@@ -282,7 +257,7 @@ TEST_CASE("an interpreter that is just starting is found by asking again") {
 		REQUIRE((interpreter && again));
 		CHECK(interpreter->layout().gil_begin == again->layout().gil_begin);
 		CHECK(interpreter->thread_state(target.pid(), 0) == again->thread_state(target.pid(), 0));
-	}
+	});
 }
 
 TEST_CASE("processes that are no CPython") {

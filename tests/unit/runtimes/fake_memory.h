@@ -47,7 +47,7 @@ private:
 	std::map<std::uint64_t, std::array<std::byte, page_size>> pages_;
 };
 
-// A target whose memory is noise, another at each read: what a process looks like that changes while it is read. Many of the
+// A target whose memory is noise, another at each read: as of a process that changes while it is read. Many of the
 // words are small numbers or lead back to where reading works, so that walks go on for long.
 class NoiseMemory final : public process::Memory {
 public:

@@ -53,7 +53,7 @@ TEST_CASE("an interpreter is believed when its threads look like threads") {
 	}
 }
 
-TEST_CASE("without the fs base a thread is told by its id") {
+TEST_CASE("without the fs base a thread is known by its id") {
 	const auto python = found(image(11), 11);
 	REQUIRE(python);
 	CHECK(python->thread_state(self, 0) == thread_2);

@@ -33,7 +33,7 @@ std::set<std::uint64_t> inside(const test::FakeMemory &memory, const Offsets &of
 
 } // namespace
 
-TEST_CASE("up to 3.13 the bound __exit__ on a frame's stack tells who is in a with block") {
+TEST_CASE("up to 3.13 the bound __exit__ on a frame's stack shows who is in a with block") {
 	const auto offsets = offsets_of({3, 11, 2, {}});
 	REQUIRE(offsets);
 	test::FakeMemory memory;

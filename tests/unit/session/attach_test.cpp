@@ -66,7 +66,7 @@ TEST_CASE("a thread that runs, or sleeps in another call, is not adopted") {
 	CHECK(fake.collector.forced.empty());
 }
 
-TEST_CASE("a process that nobody follows is not looked at") {
+TEST_CASE("a process that nobody follows is not inspected") {
 	FakeSession fake;
 	fake.parts.attach.probe_sleeping_poll(server);
 	fake.parts.attach.inspect(server);

@@ -13,7 +13,7 @@ using session::Processes;
 namespace {
 
 // Twice, because the record of the end may be on its way the first time.
-void look_for_lost_ends(FakeSession &fake) {
+void find_lost_ends(FakeSession &fake) {
 	fake.parts.processes.find_lost_ends();
 	fake.parts.processes.find_lost_ends();
 }
@@ -118,13 +118,13 @@ TEST_CASE("a process whose end was lost ends when it was missed twice, with its 
 	CHECK(fake.parts.loops.all().empty());
 }
 
-TEST_CASE("a process that is there at the second look has not ended") {
+TEST_CASE("a process that is there the second time has not ended") {
 	FakeSession fake;
 	fake.parts.processes.expect(server, Processes::Asked::by_name);
 	fake.process_gone(server);
 	fake.parts.processes.find_lost_ends();
 	fake.process(server, "server");
-	look_for_lost_ends(fake);
+	find_lost_ends(fake);
 	CHECK(fake.parts.processes.contains(server));
 	CHECK(fake.all<ProcessExit>().empty());
 }
@@ -135,8 +135,8 @@ TEST_CASE("another process under the same pid is another process") {
 	fake.appears(server, server);
 	fake.process_gone(server);
 	fake.process(server, "other", 900);
-	SECTION("found while the session looks for lost ends") {
-		look_for_lost_ends(fake);
+	SECTION("found while the session searches for lost ends") {
+		find_lost_ends(fake);
 		CHECK_FALSE(fake.parts.processes.contains(server));
 	}
 	SECTION("found when it is followed itself") {
@@ -161,7 +161,7 @@ TEST_CASE("a process that is heard of first by what it does is known by its star
 	CHECK(fake.parts.processes.find(server)->start_ticks == 100);
 	fake.process_gone(server);
 	fake.process(server, "other", 900);
-	look_for_lost_ends(fake);
+	find_lost_ends(fake);
 	CHECK_FALSE(fake.parts.processes.contains(server));
 	CHECK(fake.all<ProcessExit>().size() == 1);
 }
@@ -197,7 +197,7 @@ TEST_CASE("a process that ended before it could be followed leaves no trace") {
 	CHECK(fake.parts.facts.history.all(fake.now).empty());
 }
 
-TEST_CASE("of many processes some are looked at each time, and all of them in the end") {
+TEST_CASE("of many processes some are checked each time, and all of them in the end") {
 	FakeSession fake;
 	constexpr std::uint32_t count = 200;
 	for (std::uint32_t i = 0; i < count; i++) {

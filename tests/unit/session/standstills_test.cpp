@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Loops that sleep while somebody waits, and what fills up in their processes. The customers are real: unix sockets of this
-// program, which the made-up /proc says are the server's. The kernel tells no times of those, so all of them are the fake
+// program, which the made-up /proc says are the server's. The kernel has no times of those, so all of them are the fake
 // clock's.
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -223,7 +223,7 @@ TEST_CASE("without --stuck-after nothing is reported, and gauges go on") {
 	CHECK(fake.parts.standstills.waited_for().empty());
 }
 
-TEST_CASE("what a loop's process has is read as it is looked at, its files once a minute") {
+TEST_CASE("what a loop's process has is read with each round, its files once a minute") {
 	Server fake;
 	const std::string folder = std::to_string(server);
 	fake.tree.file(folder + "/statm", "5000 25 10 1 0 100 0\n");

@@ -50,7 +50,7 @@ Stack stack_of(std::uint32_t pid, std::uint32_t tid = 0, std::size_t bytes = 163
 	return stack_of(symbolizer, pid, tid, bytes);
 }
 
-// The function of each frame as eu-stack tells it, "-" for those without; empty when eu-stack is not installed.
+// The function of each frame as eu-stack shows it, "-" for those without; empty when eu-stack is not installed.
 std::vector<std::string> oracle(std::uint32_t pid) {
 	std::vector<std::string> functions;
 	FILE *const pipe =
@@ -84,7 +84,7 @@ std::string bare(std::string_view name) {
 void check_against_oracle(const Stack &stack, std::uint32_t pid) {
 	const auto theirs = oracle(pid);
 	if (theirs.empty()) {
-		WARN("eu-stack (package elfutils) is not there or may not look: not compared");
+		WARN("eu-stack (package elfutils) is not there or may not read the process: not compared");
 		return;
 	}
 	REQUIRE(stack.native.size() == theirs.size());
@@ -300,7 +300,7 @@ TEST_CASE("a thread inside the vdso") {
 		const Stack stack = stack_of(symbolizer, child.pid());
 		check_complete(stack, "_start");
 		seen = stack.native.front().module == "[vdso]" && stack.native.front().function.value_or("").ends_with("clock_gettime");
-		usleep(1000); // to let it run on: each look stops it
+		usleep(1000); // to let it run on: each snapshot stops it
 	}
 	CHECK(seen);
 }

@@ -27,7 +27,7 @@ std::string innermost(stacks::Symbolizer &symbolizer) {
 
 } // namespace
 
-TEST_CASE("who has the pid of a process whose stacks were told is another one") {
+TEST_CASE("who has the pid of a process whose stacks were resolved is another one") {
 	const FixtureTree tree;
 	tree.process(pid, "node", pid);
 	tree.file("10/maps", "");
@@ -36,7 +36,7 @@ TEST_CASE("who has the pid of a process whose stacks were told is another one") 
 	stacks::Symbolizer symbolizer{process::ProcFs(tree.root())};
 	CHECK(innermost(symbolizer) == "JS:~before /srv/app.js:10:3");
 	std::filesystem::remove(tree.path("inside/tmp/perf-10.map"));
-	usleep(120'000); // the start, and the file, are looked at again after 100 ms
+	usleep(120'000); // the start, and the file, are read again after 100 ms
 	CHECK(innermost(symbolizer) == "JS:~before /srv/app.js:10:3");
 	tree.process(pid, "cron", pid, 'S', 0, 200);
 	usleep(120'000);

@@ -142,7 +142,7 @@ TEST_CASE("the process at the other end that waits for us") {
 	stall.peer->thread.state = ThreadView::State::running;
 	CHECK(format_peer_activity(stall).empty());
 	stall.peer->thread.state = ThreadView::State::sleeping;
-	stall.peer->thread.cause = Cause::poll; // idle, as far as can be told
+	stall.peer->thread.cause = Cause::poll; // idle, as far as can be seen
 	CHECK(format_peer_activity(stall).empty());
 	stall.waits.back().ongoing = false;
 	CHECK(last_peer(stall) == nullptr);

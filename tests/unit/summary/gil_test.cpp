@@ -40,7 +40,7 @@ std::optional<Holder> holder_of(const Stall &stall) { return std::get<FutexResou
 
 } // namespace
 
-TEST_CASE("looks at the GIL's holder add up by thread and place, of one iteration") {
+TEST_CASE("samples of the GIL's holder add up by thread and place, of one iteration") {
 	GilHolders holders;
 	holders.add(sample(1, 71, 16));
 	holders.add(sample(2, 71, 17));
@@ -100,7 +100,7 @@ TEST_CASE("several holders: the waits name none, the summary says mostly") {
 	CHECK(format_gil_holder(stall) == "held mostly by thread worker (tid 71) in crunch (/srv/app/report.py:17)");
 }
 
-TEST_CASE("without a look the thread that ended the wait is the holder, an interrupt is not") {
+TEST_CASE("without a sample the thread that ended the wait is the holder, an interrupt is not") {
 	Stall stall = gil_stall();
 	stall.waits.front().waker = Waker{70, 71, "python3", "worker", false, std::nullopt};
 	account_gil(stall, {});
@@ -127,7 +127,7 @@ TEST_CASE("a stall that never waited for the GIL says nothing of it") {
 	CHECK_FALSE(stall.gil);
 }
 
-TEST_CASE("a share of GIL waits beside a larger cause is told, too") {
+TEST_CASE("a share of GIL waits beside a larger cause is shown, too") {
 	GilHolders holders;
 	holders.add(sample(1, 71, 17));
 	Stall stall = gil_stall();

@@ -80,7 +80,7 @@ TEST_CASE("other conditions are no pools") {
 	CHECK_FALSE(find_pool_wait(stall).has_value());
 }
 
-TEST_CASE("of a stall whose threads nobody looked at the pool is named, no more") {
+TEST_CASE("of a stall whose threads were not inspected the pool is named, no more") {
 	Stall stall = pool_stall();
 	stall.threads.reset();
 	CHECK_FALSE(find_pool_wait(stall).has_value());

@@ -13,7 +13,7 @@ using namespace loopsnoop::summary;
 using namespace loopsnoop::output;
 using namespace loopsnoop::output::examples;
 
-TEST_CASE("resources are told in words") {
+TEST_CASE("resources are put into words") {
 	const auto words = [](auto resource) { return format_resource(Resource{std::move(resource)}); };
 	CHECK(words(FileResource{3, "/var/log/app.log"}) == "/var/log/app.log");
 	CHECK(words(FileResource{3, {}}) == "fd 3");
@@ -67,12 +67,12 @@ TEST_CASE("numbers are written for people") {
 	CHECK(format_range(185 * s, 245 * s) == "3 min 05 s–4 min 05 s");
 }
 
-TEST_CASE("the breakdown is told with most time first") {
+TEST_CASE("the breakdown is shown with most time first") {
 	CHECK(format_breakdown(database_stall(1, begin, 320 * ms).breakdown) == "socket 301 ms ×3, cpu 15 ms, runqueue 4.0 ms");
 	CHECK(format_breakdown(Breakdown{}).empty());
 }
 
-TEST_CASE("a headline tells duration, cause, resource and line") {
+TEST_CASE("a headline has duration, cause, resource and line") {
 	Stall stall = database_stall(1, begin, 320 * ms);
 	const std::string made = "blocked 320 ms waiting on a socket: tcp 127.0.0.1:5432 of postgres (pid 812), in audit_middleware "
 	                         "(/srv/app/gateway/audit.py:57)";

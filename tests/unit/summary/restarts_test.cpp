@@ -44,7 +44,7 @@ ProcessLife worker(std::uint32_t pid, std::uint64_t start_ns, std::uint64_t live
 
 } // namespace
 
-TEST_CASE("workers that are begun again and again are told as one") {
+TEST_CASE("workers that are begun again and again are shown as one") {
 	std::vector<ProcessLife> lives{reloader(), worker(11, 2 * s, s), worker(12, 4 * s, 2 * s), worker(13, 8 * s, s)};
 	ProcessLife tracker = worker(14, 2 * s, 50 * s);
 	tracker.command = "python3 -c from multiprocessing.resource_tracker import main";
@@ -54,16 +54,16 @@ TEST_CASE("workers that are begun again and again are told as one") {
 	lives.push_back(running);
 	const auto all = find_restarts(lives);
 	REQUIRE(all.size() == 1);
-	const Restarts &told = all.front();
-	CHECK(told.parent == 10);
-	CHECK(told.workers == std::vector<std::uint32_t>{11, 12, 13});
-	CHECK(told.shortest_ns == s);
-	CHECK(told.longest_ns == 2 * s);
-	CHECK(told.served.empty());
-	CHECK(told.file == "/srv/build_info.py");
-	CHECK(told.file_by_worker);
-	CHECK(told.file_before_ns == s / 4);
-	const auto words = format_restarts(told);
+	const Restarts &restarts = all.front();
+	CHECK(restarts.parent == 10);
+	CHECK(restarts.workers == std::vector<std::uint32_t>{11, 12, 13});
+	CHECK(restarts.shortest_ns == s);
+	CHECK(restarts.longest_ns == 2 * s);
+	CHECK(restarts.served.empty());
+	CHECK(restarts.file == "/srv/build_info.py");
+	CHECK(restarts.file_by_worker);
+	CHECK(restarts.file_before_ns == s / 4);
+	const auto words = format_restarts(restarts);
 	REQUIRE(words.size() == 3);
 	CHECK(words[0] == "3 workers of uvicorn (pid 10) lived 1.00 s to 2.00 s; none of them served: none came to an event loop or "
 	                  "accepted a connection");
@@ -113,7 +113,7 @@ TEST_CASE("what is not known is not said: no hooks, no signal, no stack") {
 	CHECK(words.front() == "2 workers of uvicorn (pid 10) lived 1.00 s; none came to an event loop");
 }
 
-TEST_CASE("a line that was read of one worker is told, though of most nobody could read it in time") {
+TEST_CASE("a line that was read of one worker is shown, though of most nobody could read it in time") {
 	std::vector<ProcessLife> lives{reloader(), worker(11, 2 * s, s), worker(12, 4 * s, s), worker(13, 6 * s, s),
 	                               worker(14, 8 * s, s)};
 	lives[1].culprit.reset();

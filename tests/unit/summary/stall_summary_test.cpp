@@ -39,7 +39,7 @@ TEST_CASE("a socket wait names both the end and its process, and the line") {
 	CHECK_FALSE(stall.advice.has_value());
 }
 
-TEST_CASE("hundreds of page faults are told as such, whatever each of them waited for") {
+TEST_CASE("hundreds of page faults are shown as such, whatever each of them waited for") {
 	Wait fault = wait(Cause::page_fault, "", 1, 200'000'000, {application(14)});
 	fault.resource = Resource{FileResource{std::nullopt, "/srv/weights"}};
 	Stall stall = stall_with(std::move(fault));
@@ -132,7 +132,7 @@ TEST_CASE("a page fault names the mapped file where that is known") {
 	CHECK(stall.summary.find("waiting for a mapped part of /srv/index.bin to be loaded (page fault)") != std::string::npos);
 }
 
-TEST_CASE("a CPU limit is told where it is a good part of the stall") {
+TEST_CASE("a CPU limit is named where it is a good part of the stall") {
 	Stall stall;
 	stall.duration_ns = 300'000'000;
 	part_of(stall.breakdown, Cause::runqueue) = {200'000'000, 3};

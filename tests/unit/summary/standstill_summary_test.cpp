@@ -132,7 +132,7 @@ TEST_CASE("summary: libuv's pool is in getaddrinfo") {
 	          .ends_with("; 2 threads of libuv's pool are in getaddrinfo() on udp 127.0.0.1:53, as many as may be: every other "
 	                     "look-up of a name waits behind them"));
 	CHECK_FALSE(find_stuck_pool({other}));
-	CHECK_FALSE(find_stuck_pool({worker, other})); // another one can look up names
+	CHECK_FALSE(find_stuck_pool({worker, other})); // another one can resolve names
 	worker.thread = other.thread = "libuv-worker";
 	CHECK(find_stuck_pool({worker, other})); // of two threads one may
 	CHECK_FALSE(find_stuck_pool({worker, other, other}));

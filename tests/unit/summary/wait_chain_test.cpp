@@ -104,7 +104,7 @@ TEST_CASE("what a line for many stalls keeps of one with many callbacks") {
 	CHECK(format_finding(stall) == ", in 2,600 or more callbacks of one iteration");
 }
 
-TEST_CASE("a deadlock is told as one, each thread with its line") {
+TEST_CASE("a deadlock is shown as one, each thread with its line") {
 	Stall stall = stuck({at(waits_for(2, "B", 1), "/srv/app/app.py", 12)});
 	stall.deadlock = std::vector<std::uint32_t>{1, 2};
 	judge_and_summarize(stall);
@@ -122,7 +122,7 @@ TEST_CASE("a deadlock is told as one, each thread with its line") {
 	CHECK(elsewhere.summary.find("deadlock") == std::string::npos);
 }
 
-TEST_CASE("a guess is called one, and a holder that is no thread of the process is told as that") {
+TEST_CASE("a guess is called one, and a holder that is no thread of the process is shown as that") {
 	const std::vector<ThreadView> guess{waits_for(1, "a", 2, true), idle(2, "b")};
 	CHECK(format_wait_chain(WaitGraph(guess).chain(1)) ==
 	      "waits for a mutex probably held by t2 (tid 2), which is waiting in the kernel");
@@ -133,7 +133,7 @@ TEST_CASE("a guess is called one, and a holder that is no thread of the process 
 	CHECK(format_wait_chain(WaitGraph(none).chain(1)).empty());
 }
 
-TEST_CASE("what the last one does is told by its state") {
+TEST_CASE("the state of the last one says what it does") {
 	ThreadView last = idle(2, "b");
 	last.state = ThreadView::State::running;
 	CHECK(format_activity(last) == "is running");
@@ -143,14 +143,14 @@ TEST_CASE("what the last one does is told by its state") {
 	CHECK(format_activity(last) == "is stopped by a signal, a debugger or the freezer");
 	last.state = ThreadView::State::sleeping;
 	last.moved = true;
-	CHECK(format_activity(last) == "ran on while it was looked at");
+	CHECK(format_activity(last) == "ran on while it was inspected");
 	last.moved = false;
 	last.cause = Cause::sleep;
 	last.resource = Resource{TimerResource{5'000'000'000}};
 	CHECK(format_activity(last) == "is sleeping (5.00 s asked for)");
 }
 
-TEST_CASE("a long chain is cut in its middle, and its end is told") {
+TEST_CASE("a long chain is cut in its middle, and its end is shown") {
 	std::vector<ThreadView> threads;
 	for (std::uint32_t tid = 1; tid < 20; tid++) {
 		threads.push_back(waits_for(tid, "t", tid + 1));
@@ -163,7 +163,7 @@ TEST_CASE("a long chain is cut in its middle, and its end is told") {
 	CHECK(text.size() < 500);
 }
 
-TEST_CASE("a wait that is over is not told with what the others do now") {
+TEST_CASE("a wait that is over is not shown with what the others do now") {
 	Stall stall = stuck({writes_to_full_pipe(2, "t2")});
 	stall.ongoing = false;
 	stall.waits.front().ongoing = false;

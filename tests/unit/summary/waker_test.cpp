@@ -33,7 +33,7 @@ Stall woken(LockKind kind, std::optional<std::string> type) {
 	return stall;
 }
 
-std::string told(Stall stall) {
+std::string summary_of(Stall stall) {
 	judge_and_summarize(stall);
 	return stall.summary;
 }
@@ -53,9 +53,10 @@ TEST_CASE("who released a lock is taken for its holder, as inferred") {
 		CHECK(lock_of(stall).holder->thread == "worker_3");
 		CHECK(lock_of(stall).holder->inferred);
 	}
-	CHECK(told(woken(LockKind::python_lock, "threading.Lock")) == "blocked 210 ms: waiting for a threading.Lock probably held by "
-	                                                              "thread worker_3 (tid 12), released at jobs.py:12; in handler "
-	                                                              "(/srv/app/main.py:30)");
+	CHECK(summary_of(woken(LockKind::python_lock, "threading.Lock")) ==
+	      "blocked 210 ms: waiting for a threading.Lock probably held by "
+	      "thread worker_3 (tid 12), released at jobs.py:12; in handler "
+	      "(/srv/app/main.py:30)");
 }
 
 TEST_CASE("who notifies is no holder, but is named") {
@@ -64,7 +65,7 @@ TEST_CASE("who notifies is no holder, but is named") {
 		infer_holders(stall);
 		CHECK_FALSE(lock_of(stall).holder);
 	}
-	CHECK(told(woken(LockKind::unknown, std::nullopt)) ==
+	CHECK(summary_of(woken(LockKind::unknown, std::nullopt)) ==
 	      "blocked 210 ms: waiting for a lock (futex 0x7f10), woken by worker_3 (tid 12) at jobs.py:12; in handler "
 	      "(/srv/app/main.py:30)");
 }

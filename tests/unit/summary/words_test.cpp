@@ -30,7 +30,7 @@ TEST_CASE("what a thread does, in a line") {
 	thread.resource = Resource{PipeResource{1, std::nullopt, std::nullopt}};
 	thread.holds_gil = true;
 	thread.moved = true;
-	CHECK(format_state(thread) == "sleeping for 1.00 s in write() on pipe fd 1, holds the GIL, ran on while it was looked at");
+	CHECK(format_state(thread) == "sleeping for 1.00 s in write() on pipe fd 1, holds the GIL, ran on while it was inspected");
 }
 
 TEST_CASE("who has a lock, in a sentence and in a list") {

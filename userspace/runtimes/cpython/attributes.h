@@ -12,7 +12,7 @@
 namespace loopsnoop::runtimes::cpython {
 
 // What an instance of a class written in Python has under a name in its __dict__, where CPython keeps that: the address of the
-// object. Slots, properties and attributes of the class are not looked at. nullopt: there is none, or it could not be read (the
+// object. Slots, properties and attributes of the class are not read. nullopt: there is none, or it could not be read (the
 // target runs on: tables move).
 [[nodiscard]] std::optional<std::uint64_t> read_attribute(const process::Memory &memory, const Offsets &offsets,
                                                           std::uint64_t object, std::string_view name);

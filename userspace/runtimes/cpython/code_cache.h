@@ -33,10 +33,10 @@ public:
 	static constexpr std::size_t max_bytes = std::size_t{8} << 20;
 	static constexpr std::size_t max_bytes_of_all = std::size_t{24} << 20;
 
-	// `code_type`: address of PyCode_Type, 0 when not known; tells garbage from code objects.
+	// `code_type`: address of PyCode_Type, 0 when not known; distinguishes code objects from garbage.
 	CodeCache(const Offsets &offsets, std::uint64_t code_type) : offsets_(offsets), code_type_(code_type) {}
 
-	// Always a frame: function "?" when the code object cannot be read (any more), line null when it cannot be told.
+	// Always a frame: function "?" when the code object cannot be read (any more), line null when it is not known.
 	[[nodiscard]] SourceFrame resolve(const process::Memory &memory, const PythonFrameRef &frame);
 
 	// Reads what `resolve` will ask for, of all these, in two questions or so.

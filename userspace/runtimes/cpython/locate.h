@@ -12,7 +12,7 @@
 
 namespace loopsnoop::runtimes::cpython {
 
-// How the version was told, surest first.
+// How the version was found, surest first.
 enum class VersionFrom : std::uint8_t {
 	runtime,   // _Py_DebugOffsets in the process (>= 3.13)
 	symbol,    // Py_Version (>= 3.11)
@@ -31,7 +31,7 @@ struct Location {
 // A file name like "libpython3.11.so.1.0".
 [[nodiscard]] bool is_libpython(std::string_view path);
 
-// Looks at the executable and at each mapped libpython3*.so. Opens files of the target, reads symbol tables: some milliseconds.
+// Examines the executable and each mapped libpython3*.so. Opens files of the target, reads symbol tables: some milliseconds.
 // nullopt: not CPython, older than 3.7 (no _PyRuntime), stripped of its dynamic symbols, or not ours to read. Who asks again
 // hands in `without`, so that a large file is not searched each time for what is not in it.
 [[nodiscard]] std::optional<Location> locate(const process::ProcFs &proc, std::uint32_t pid, const process::Memory &memory,

@@ -21,9 +21,9 @@ inline constexpr std::uint64_t after_head = 16;
 // Read of one process. CPython's own reader of asyncio's lists stops there, too (2^16 steps).
 inline constexpr std::size_t max_tasks = 65'536;
 
-// Objects of Python as a program would see them: by type, by attribute, item by item. For the time of one look: what it learns of
-// types it keeps. Everything is checked before it is believed: an address leads to an object only where its type is one. All
-// reads are bounded; a wrong address gives nothing, not something else. One thread; `memory` and `offsets` must outlive it.
+// Objects of Python as a program would see them: by type, by attribute, item by item. Lives for one snapshot, because it keeps
+// what it learns of types. Everything is checked before it is believed: an address leads to an object only where its type is one.
+// All reads are bounded; a wrong address gives nothing, not something else. One thread; `memory` and `offsets` must outlive it.
 class ObjectReader {
 public:
 	ObjectReader(const process::Memory &memory, const Offsets &offsets) : memory_(memory), offsets_(offsets) {}

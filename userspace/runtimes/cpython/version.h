@@ -10,7 +10,7 @@ namespace loopsnoop::runtimes::cpython {
 struct Version {
 	std::uint8_t major = 3;
 	std::uint8_t minor = 0;
-	std::optional<std::uint8_t> micro; // nullopt: only major and minor could be told
+	std::optional<std::uint8_t> micro; // nullopt: only major and minor are known
 	std::string suffix;                // "a1", "b2", "rc1"; empty for releases
 
 	[[nodiscard]] std::string text() const {

@@ -29,7 +29,7 @@ struct Scope {
 
 // V8's src/objects/scope-info.tq: flags, numbers, names and infos of the locals, then, each only where there is one: a Smi of a
 // class, the function's name and the slot of its variable, the inferred name, start and end in the source, the outer scope.
-// Which are there the flags say, in bits that move from version to version; the order and the types tell, too.
+// The flags say which are there, in bits that move from version to version; so do the order and the types.
 std::optional<Scope> read_scope(const Heap &heap, const Layout &layout, std::uint64_t scope) {
 	constexpr std::int32_t word_bytes = 8;
 	constexpr std::int32_t after_map = word_bytes;

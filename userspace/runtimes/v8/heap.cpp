@@ -110,12 +110,12 @@ std::optional<Heap::Flat> Heap::flat(std::uint64_t string) const {
 	return std::nullopt;
 }
 
-std::optional<std::string> Heap::text(std::uint64_t string, std::uint32_t most) const {
+std::optional<std::string> Heap::text(std::uint64_t string, std::uint32_t max_units) const {
 	const auto found = flat(string);
 	if (!found) {
 		return std::nullopt;
 	}
-	const std::uint32_t length = std::min(found->length, most);
+	const std::uint32_t length = std::min(found->length, max_units);
 	std::vector<std::uint16_t> units(length);
 	if (found->one_byte) {
 		std::vector<std::uint8_t> latin(length);

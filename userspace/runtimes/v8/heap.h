@@ -26,8 +26,8 @@ public:
 	[[nodiscard]] std::optional<std::uint16_t> type(std::uint64_t object) const;
 	[[nodiscard]] bool is(std::uint64_t object, std::int32_t wanted) const;
 	[[nodiscard]] bool is_string(std::uint64_t object) const;
-	// UTF-8, of `most` units of UTF-16 at most; surrogates that stand alone become U+FFFD.
-	[[nodiscard]] std::optional<std::string> text(std::uint64_t string, std::uint32_t most) const;
+	// UTF-8, of `max_units` units of UTF-16 at most; surrogates that stand alone become U+FFFD.
+	[[nodiscard]] std::optional<std::string> text(std::uint64_t string, std::uint32_t max_units) const;
 	// Ends of lines in the first `position` units of a string. nullopt: they cannot be read, or are too many to.
 	[[nodiscard]] std::optional<int> lines_before(std::uint64_t string, std::uint32_t position) const;
 

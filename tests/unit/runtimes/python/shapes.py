@@ -3,7 +3,7 @@
 
 Runs on CPython 3.9 and later. Output, once all threads stand still: for each thread a line "thread TID NAME", then for each of
 its frames, innermost first, "frame LINE\tFUNCTION\tFILE" (LINE "-" when there is none; text as UTF-8), then "ready".
-Lines marked "# at: NAME" are where the thread NAME is known to stand: the test looks them up in this file.
+Lines marked "# at: NAME" are where the thread NAME is known to stand: the test finds them in this file.
 """
 import contextlib
 import functools
