@@ -105,10 +105,58 @@ static __always_inline int went_away(struct task_struct *task, u32 state)
 	return loop_away(task, slot, loop, state);
 }
 
-static __always_inline int came_back(struct task_struct *task)
+static __noinline int name_task(struct ls_waker *name, struct task_struct *task)
+{
+	if (!name || !task)
+		return 0;
+	name->tid = pid_of(task);
+	name->pid = process_of(task);
+	bpf_core_read_str(name->comm, LS_COMM_BYTES, &task->comm);
+	bpf_core_read_str(name->process_comm, LS_COMM_BYTES, &task->group_leader->comm);
+	return 0;
+}
+
+/* A wait for a CPU that is worth asking who had it, and what that one must have run of it: kernel threads come and go in between. */
+#define LS_RUNNER_WAIT_NS 2000000ULL
+#define LS_RUNNER_NS 1000000ULL
+
+/* How long a thread that comes back at `now` has waited for a CPU. */
+static __always_inline u64 waited_for_cpu(struct ls_loop *loop, u64 now)
+{
+	u64 ready = loop->off_since_ns;
+
+	if (!ready || (loop->off_cause != LS_CAUSE_runqueue && !loop->woken_at_ns))
+		return 0;
+	if (loop->off_cause != LS_CAUSE_runqueue && loop->woken_at_ns > ready)
+		ready = loop->woken_at_ns;
+	return now > ready ? now - ready : 0;
+}
+
+/* `prev` ran on the CPU that the loop's thread has now. Since when is in the clock of the run queues, as is the time at which that
+ * thread began to wait for it (kernel/sched/stats.h). */
+static __noinline int note_runner(struct task_struct *task, struct task_struct *prev, struct ls_loop *loop, u64 waited)
+{
+	u64 queued, arrived, ran;
+
+	if (!task || !prev || !loop || !loop->iteration_start_ns || !pid_of(prev)) /* nobody did: a limit held it back */
+		return 0;
+	queued = queued_since(task);
+	arrived = running_since(prev);
+	if (!queued || !arrived || queued + waited <= arrived)
+		return 0;
+	ran = arrived > queued ? queued + waited - arrived : waited;
+	if (ran < LS_RUNNER_NS || (loop->runner_iteration == loop->iteration && ran <= loop->runner_ns))
+		return 0;
+	loop->runner_iteration = loop->iteration;
+	loop->runner_ns = ran;
+	return name_task(&loop->runner, prev);
+}
+
+static __always_inline int came_back(struct task_struct *task, struct task_struct *prev)
 {
 	struct ls_thread *thread;
 	struct ls_loop *loop;
+	u64 now, waited;
 	s32 slot;
 
 	if (!task)
@@ -119,7 +167,10 @@ static __always_inline int came_back(struct task_struct *task)
 			thread->off_since_ns = thread->woken_at_ns = 0;
 		return 0;
 	}
-	return loop_back(task, slot, loop, bpf_ktime_get_ns());
+	now = bpf_ktime_get_ns();
+	waited = waited_for_cpu(loop, now);
+	loop_back(task, slot, loop, now);
+	return waited >= LS_RUNNER_WAIT_NS ? note_runner(task, prev, loop, waited) : 0;
 }
 
 SEC("tp_btf/sched_switch")
@@ -131,7 +182,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (away)
 		went_away(prev, preempt ? TASK_RUNNING : task_state(prev));
 	if (back)
-		came_back(next);
+		came_back(next, prev);
 	return 0;
 }
 
@@ -215,10 +266,7 @@ static __always_inline int woken(void *ctx, struct task_struct *task)
 	if (!wait || !may_be_longest(loop, wait))
 		return 0;
 	current = bpf_get_current_task_btf();
-	loop->waker.tid = pid_of(current);
-	loop->waker.pid = process_of(current);
-	bpf_core_read_str(loop->waker.comm, LS_COMM_BYTES, &current->comm);
-	bpf_core_read_str(loop->waker.process_comm, LS_COMM_BYTES, &current->group_leader->comm);
+	name_task(&loop->waker, current);
 	/* The sleeper cannot touch its capture now, nor its tokens. Its waker's stacks are dear, so only for waits worth it, and of
 	 * those in a row only for the longest so far. */
 	if (!loop->open_run || !loop->off_since_ns || loop->woken_at_ns - loop->off_since_ns < knobs.floor_ns)

@@ -121,6 +121,8 @@ struct ls_iteration {
 	__u32 flags;    /* enum ls_loop_flags as they were */
 	__u32 ended_by; /* enum ls_ended_by */
 	struct ls_part account[LS_CAUSES];
+	struct ls_waker runner; /* of those that ran on its CPU until it got that back, the one that did so longest */
+	__u64 runner_ns;        /* for how long while the loop waited; 0: nobody worth noting */
 };
 
 struct ls_life { /* LS_RECORD_FORK, _EXEC, _EXIT; slot is 0xffff when the thread has none */

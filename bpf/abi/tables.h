@@ -79,6 +79,10 @@ struct ls_loop {
 	__u32 candidate_poll_count;
 	__u32 kernel_pid; /* the thread's number as the kernel has it */
 	struct ls_waker waker;
+	/* As struct ls_iteration has it, of the iteration of that number: nothing has to be cleared as one begins. */
+	struct ls_waker runner;
+	__u64 runner_ns;
+	__u64 runner_iteration;
 	/* Totals since it is followed. */
 	__u64 iterations;
 	__u64 busy_ns;

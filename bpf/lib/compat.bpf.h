@@ -50,6 +50,22 @@ static __always_inline bool runs_user_code(struct task_struct *task)
 	return BPF_CORE_READ(task, mm) && !(BPF_CORE_READ(task, flags) & (PF_IO_WORKER | PF_USER_WORKER | PF_KTHREAD));
 }
 
+/* In the clock of the run queues: since when the task has waited for a CPU, and since when it has had the one it runs on; 0: it does
+ * not, or the kernel does not keep it. */
+static __always_inline u64 queued_since(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->sched_info))
+		return task->sched_info.last_queued;
+	return 0;
+}
+
+static __always_inline u64 running_since(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->sched_info))
+		return task->sched_info.last_arrival;
+	return 0;
+}
+
 /* Time the task has waited on run queues in all; 0 in kernels that do not keep it. */
 static __always_inline u64 run_queue_time(struct task_struct *task)
 {

@@ -193,6 +193,8 @@ LS_FUNCTION int end_iteration(s32 slot, struct ls_loop *loop, u64 now, u32 ended
 			record->flags = loop->flags;
 			record->ended_by = ended_by;
 			fill_account(record, loop, now);
+			record->runner = loop->runner;
+			record->runner_ns = loop->runner_iteration == loop->iteration ? loop->runner_ns : 0;
 			bpf_ringbuf_submit(record, wake_flags());
 		} else {
 			count_loss(LS_LOSS_ringbuf_full);

@@ -197,6 +197,8 @@ struct bpf_local_storage;
 
 struct sched_info { /* with CONFIG_SCHED_INFO, that is schedstats or delay accounting */
 	unsigned long long run_delay;
+	unsigned long long last_arrival;
+	unsigned long long last_queued;
 };
 
 struct task_struct {

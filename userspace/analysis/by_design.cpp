@@ -203,8 +203,16 @@ bool waits_for_turn(const Stack &stack) {
 	return false;
 }
 
+bool polls_own_pipe(const Wait &wait, std::uint32_t pid) {
+	const auto *pipe = wait.resource ? std::get_if<PipeResource>(&wait.resource->is) : nullptr;
+	return wait.syscall && is_set_poll_call(*wait.syscall) && pipe != nullptr && pipe->peer && pipe->peer->pid == pid;
+}
+
 // A thread that has polled as a loop does.
-bool is_schedulers(const Wait &wait, const ProcessShape &shape) {
+bool is_schedulers(const Wait &wait, const ProcessShape &shape, std::uint32_t pid) {
+	if (shape.has_workers && polls_own_pipe(wait, pid)) {
+		return true; // a master's own poll call, taken for another one: gunicorn's, on the pipe that its signals write to
+	}
 	if (wait.cause == Cause::stopped || wait.cause == Cause::page_fault || !wait.stack) {
 		return false;
 	}
@@ -253,7 +261,7 @@ bool waits_by_design(const Stall &stall, const ProcessShape &shape, std::uint64_
 	std::uint64_t designed_ns = 0;
 	bool waited = false;
 	for (const Wait &wait : stall.waits) {
-		if (is_schedulers(wait, shape)) {
+		if (is_schedulers(wait, shape, stall.pid)) {
 			designed_ns += wait.duration_ns;
 		} else {
 			waited = waited || wait.duration_ns >= threshold_ns;

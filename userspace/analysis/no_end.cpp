@@ -2,7 +2,9 @@
 #include "analysis/no_end.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -32,6 +34,59 @@ bool is_idle_worker(const std::vector<SourceFrame> &frames) {
 		}
 	}
 	return false;
+}
+
+// Threads that do a runtime's chores and never run the application's code: HotSpot's (src/hotspot/share/runtime, gc/shared), V8's and
+// Node's (src/node_platform.cc, src/inspector_agent.cc), by what is in their stacks, and one of Java's library by its name.
+bool does_chores(const ThreadView &thread) {
+	static constexpr std::array<std::string_view, 12> chores{
+	    "WatcherThread::run",
+	    "VMThread::run",
+	    "MonitorDeflationThread::",
+	    "ServiceThread::",
+	    "CompileBroker::compiler_thread_loop",
+	    "ConcurrentGCThread::run",
+	    "GangWorker::",
+	    "WorkerThread::run()",
+	    "node::WorkerThreadsTaskRunner::",
+	    "v8::platform::",
+	    "node::inspector::(anonymous namespace)::StartIoThreadMain",
+	    "os::signal_wait",
+	};
+	return thread.thread == "Common-Cleaner" ||
+	       (thread.stack && std::ranges::any_of(thread.stack->native, [](const NativeFrame &frame) {
+		       return frame.function && std::ranges::any_of(chores, [&](std::string_view one) {
+			              return std::string_view(*frame.function).starts_with(one);
+		              });
+	       }));
+}
+
+// Nobody outside the process writes to it.
+bool is_own(const Resource &resource, std::uint32_t pid) {
+	if (const auto *file = std::get_if<FileResource>(&resource.is)) {
+		return file->path == "anon_inode:[eventfd]";
+	}
+	if (const auto *pipe = std::get_if<PipeResource>(&resource.is)) {
+		return pipe->peer && pipe->peer->pid == pid;
+	}
+	const auto *socket = std::get_if<SocketResource>(&resource.is);
+	return socket != nullptr && socket->protocol == "unix" && socket->peer && socket->peer->pid == pid;
+}
+
+// Whether a thread that waits for work may get it from outside the process, or from a timer: then it may end the wait of another one.
+bool may_get_work(const ThreadView &thread, std::uint32_t pid) {
+	if (thread.stack && !thread.stack->python.empty()) {
+		return false; // a worker of an executor
+	}
+	if (!thread.endless || thread.cause == Cause::futex) {
+		return !thread.endless;
+	}
+	const auto *polled = thread.resource ? std::get_if<FdsResource>(&thread.resource->is) : nullptr;
+	if (polled == nullptr) {
+		return !thread.resource || !is_own(*thread.resource, pid);
+	}
+	return polled->total > polled->fds.size() ||
+	       !std::ranges::all_of(polled->fds, [&](const Resource &one) { return is_own(one, pid); });
 }
 
 const FutexResource *lock_of(const std::optional<Resource> &resource) {
@@ -95,7 +150,7 @@ std::optional<NoEnd> find_no_end(const Stall &stall, bool forked) {
 	bool any_other = false;
 	for (const ThreadView &thread : *stall.threads) {
 		const bool is_link = std::ranges::any_of(links, [&](const ThreadView *link) { return link->tid == thread.tid; });
-		if (!is_link && !waits_for_work(thread)) {
+		if (!is_link && !does_chores(thread) && (!waits_for_work(thread) || may_get_work(thread, stall.pid))) {
 			return std::nullopt;
 		}
 		any_other = any_other || !is_link;

@@ -96,6 +96,7 @@ std::optional<Event> decode_iteration(std::span<const std::byte> record) {
 	ended.provisional = (wire->flags & LS_LOOP_PROVISIONAL) != 0;
 	ended.by = static_cast<IterationEnded::By>(std::min<std::uint32_t>(wire->ended_by, 2));
 	ended.breakdown = decode_account(wire->account);
+	ended.runner = decode_runner(wire->runner, wire->runner_ns);
 	return ended;
 }
 

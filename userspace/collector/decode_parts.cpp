@@ -85,6 +85,13 @@ WaitTarget decode_target(const ls_wait &wait) {
 	return target;
 }
 
+std::optional<Runner> decode_runner(const ls_waker &wire, std::uint64_t ran_ns) {
+	if (ran_ns == 0 || wire.pid == 0) {
+		return std::nullopt;
+	}
+	return Runner{wire.pid, wire.tid, comm(wire.process_comm), comm(wire.comm), ran_ns};
+}
+
 Breakdown decode_account(const ls_part (&account)[LS_CAUSES]) {
 	Breakdown breakdown{};
 	for (std::size_t i = 0; i < cause_count; i++) {

@@ -23,6 +23,8 @@ inline LoopKey key_of(const ls_header &header) { return {header.slot, header.gen
 // `bytes`: the copied user stack, from the stack pointer on.
 [[nodiscard]] RawStack decode_stack(const ls_wait &wait, std::span<const std::byte> bytes);
 [[nodiscard]] WaitTarget decode_target(const ls_wait &wait);
+// nullopt: there was none.
+[[nodiscard]] std::optional<Runner> decode_runner(const ls_waker &wire, std::uint64_t ran_ns);
 [[nodiscard]] Breakdown decode_account(const ls_part (&account)[LS_CAUSES]);
 
 } // namespace loopsnoop::collector

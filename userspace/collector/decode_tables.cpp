@@ -68,6 +68,7 @@ LoopState decode_loop(const ls_loop &loop, std::uint32_t slot) {
 	state.idle_total_ns = loop.idle_total_ns;
 	state.longest_ns = loop.longest_ns;
 	state.account = decode_account(loop.account);
+	state.runner = loop.runner_iteration == loop.iteration ? decode_runner(loop.runner, loop.runner_ns) : std::nullopt;
 	state.total = decode_account(loop.total);
 	state.poll_delay_ns = loop.poll_delay_ns;
 	static_assert(std::tuple_size_v<Histogram> == LS_HISTOGRAM);

@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "analysis/wait_graph.h"
+#include "model/poll_calls.h"
 
 namespace loopsnoop::inspect {
 
@@ -105,6 +106,12 @@ std::optional<std::vector<std::uint32_t>> complete_views(Inspector &inspector, P
 	infer_by_with(programs, pid, threads);
 	for (ThreadView &view : threads) {
 		rename(view.resource, threads);
+	}
+	for (const ThreadSnapshot &snapshot : snapshots) {
+		const auto view = std::ranges::find(threads, snapshot.tid, &ThreadView::tid);
+		if (view != threads.end() && view->syscall) {
+			view->endless = has_no_timeout(*view->syscall, snapshot.args);
+		}
 	}
 	const auto still = analysis::held_still(snapshots, inspector.snapshot(pid));
 	bool gil_moved = false;

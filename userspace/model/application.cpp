@@ -91,23 +91,6 @@ bool is_interpreter_module(std::string_view name) {
 	       name == "deno";
 }
 
-// Interpreters whose frames are not read: their own functions (Perl_pp_flock, rb_vm_exec) are nobody's code here. "perl5.36.0",
-// "php8.2", "ruby3.1", "php-fpm8.2".
-bool is_foreign_interpreter(std::string_view name) {
-	for (const std::string_view interpreter :
-	     {"perl", "ruby", "php-fpm", "php-cgi", "php", "lua", "luajit", "R", "guile", "erl"}) {
-		if (name.starts_with(interpreter)) {
-			const std::string_view rest = name.substr(interpreter.size());
-			if (rest.empty() || is_version(rest)) {
-				return true;
-			}
-		}
-	}
-	static constexpr std::array<std::string_view, 6> libraries{"libperl", "libruby", "libphp", "liblua", "libjvm", "libjli"};
-	return name == "java" || name == "beam.smp" || name == "mono" || name == "dotnet" || name.starts_with("libruby-") ||
-	       name.starts_with("liblua5") || name.starts_with("libphp") ||
-	       std::any_of(libraries.begin(), libraries.end(), [&](std::string_view stem) { return is_library(name, stem); });
-}
 
 // Runtimes, wherever they lie: containers and self-built interpreters keep them outside the system's directories.
 bool is_runtime_module(std::string_view name) {
@@ -115,7 +98,7 @@ bool is_runtime_module(std::string_view name) {
 	    "libc", "libpthread", "libm", "libdl", "librt", "libgcc_s", "libstdc++", "libc++", "libuv", "libev",
 	};
 	return is_interpreter_module(name) || name.starts_with("ld-linux") || name.starts_with("ld-musl") ||
-	       name.starts_with("libc.musl") || name.starts_with("ld-2.") || is_foreign_interpreter(name) ||
+	       name.starts_with("libc.musl") || name.starts_with("ld-2.") || !language_of_module(name).empty() ||
 	       std::any_of(libraries.begin(), libraries.end(), [&](std::string_view stem) { return is_library(name, stem); });
 }
 
@@ -184,6 +167,66 @@ bool is_runtime_function(const NativeFrame &frame) {
 }
 
 } // namespace
+
+std::string_view language_of_module(std::string_view name) {
+	struct Interpreter {
+		std::string_view name; // "perl5.36.0", "php8.2", "ruby3.1", "php-fpm8.2" are of those, too
+		std::string_view language;
+	};
+	static constexpr std::array<Interpreter, 16> programs{{
+	    {"perl", "Perl"},
+	    {"ruby", "Ruby"},
+	    {"php-fpm", "PHP"},
+	    {"php-cgi", "PHP"},
+	    {"php", "PHP"},
+	    {"lua", "Lua"},
+	    {"luajit", "Lua"},
+	    {"R", "R"},
+	    {"guile", "Guile"},
+	    {"erl", "Erlang"},
+	    {"beam.smp", "Erlang"},
+	    {"java", "Java"},
+	    {"mono", ".NET"},
+	    {"dotnet", ".NET"},
+	    {"bun", "Bun"},
+	    {"deno", "Deno"},
+	}};
+	for (const Interpreter &one : programs) {
+		if (name.starts_with(one.name)) {
+			const std::string_view rest = name.substr(one.name.size());
+			if (rest.empty() || is_version(rest)) {
+				return one.language;
+			}
+		}
+	}
+	static constexpr std::array<Interpreter, 8> libraries{{
+	    {"libperl", "Perl"},
+	    {"libruby", "Ruby"},
+	    {"libphp", "PHP"},
+	    {"liblua", "Lua"},
+	    {"libluajit", "Lua"},
+	    {"libjvm", "Java"},
+	    {"libjli", "Java"},
+	    {"libcoreclr", ".NET"},
+	}};
+	for (const Interpreter &one : libraries) { // "libruby-3.1.so.3.1", "liblua5.4.so.0", "libphp8.2.so"
+		if (is_library(name, one.name) || (name.starts_with(one.name) && name.size() > one.name.size() &&
+		                                   is_digit(name[one.name.size()]) && name.find(".so") != std::string_view::npos)) {
+			return one.language;
+		}
+	}
+	return {};
+}
+
+std::string_view language_not_read(const std::vector<NativeFrame> &frames) {
+	for (const NativeFrame &frame : frames) {
+		if (const std::string_view language = frame.module ? language_of_module(parse_path(*frame.module).name) : "";
+		    !language.empty()) {
+			return language;
+		}
+	}
+	return {};
+}
 
 bool is_typed_in_frame(const SourceFrame &frame) {
 	const std::string_view file = frame.file;

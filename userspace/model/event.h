@@ -121,6 +121,7 @@ struct IterationEnded {
 	bool provisional = false;
 	enum class By : std::uint8_t { poll, exit, exec } by = By::poll;
 	Breakdown breakdown{};
+	std::optional<Runner> runner; // without `name`
 };
 
 struct RawSample {
@@ -244,7 +245,8 @@ struct LoopState {
 	std::uint64_t busy_ns = 0;
 	std::uint64_t idle_total_ns = 0;
 	std::uint64_t longest_ns = 0;
-	Breakdown account{}; // of the running iteration: waits that have ended
+	Breakdown account{};          // of the running iteration: waits that have ended
+	std::optional<Runner> runner; // of the running iteration, without `name`
 	Breakdown total{};
 	std::uint64_t poll_delay_ns = 0; // from woken out of the poll call to running, all iterations
 	Histogram iteration_times{};

@@ -57,7 +57,11 @@ enum class RuntimeKind : std::uint8_t { native, cpython, node };
 struct Runtime {
 	RuntimeKind kind = RuntimeKind::native;
 	std::optional<std::string> version;
+	// Of a native program: the language of what it runs, where that is known and its own frames are not read ("Perl", "Java"), or
+	// where its threads are no loops ("Go"). Empty: neither.
+	std::string language = {};
 };
+inline constexpr std::string_view go_language = "Go";
 
 struct OwnPoll {
 	std::string syscall;

@@ -26,6 +26,16 @@ struct Waker {
 	std::optional<Stack> stack;
 };
 
+// Who ran on the loop's CPU until the loop got that back; of several times the longest.
+struct Runner {
+	std::uint32_t pid = 0;
+	std::uint32_t tid = 0;
+	std::string comm;   // process name
+	std::string thread; // thread name
+	std::uint64_t ran_ns = 0; // while the loop waited for it
+	std::string name = {};    // as of a Peer
+};
+
 // One entry of a stall's `waits`: waits in a row with the same cause and stack are one.
 struct Wait {
 	LOOPSNOOP_SPECIAL_MEMBERS(Wait);
@@ -81,6 +91,7 @@ struct ThreadView {
 	std::optional<Stack> stack;
 	std::uint64_t frames_left_out = 0; // of `stack`, the outermost: the names of all threads together took too much memory
 	bool moved = false; // it slept when it was looked at and has run since: what is told of it may be of several moments
+	bool endless = false; // its system call was given no time-out, so that only what it waits for ends it; not part of any record
 };
 
 [[nodiscard]] constexpr std::string_view name_of(ThreadView::State state) {
@@ -210,6 +221,7 @@ struct Stall {
 	std::vector<PeerSnapshot> beyond;          // what that one waits for in turn, and so on
 	std::optional<NoEnd> no_end;               // of a stall that goes on: nothing that is there can end it
 	std::optional<CgroupLimit> limit;          // of the cgroup that held it back
+	std::optional<Runner> runner;              // where it waited for a CPU for a good part of its time; unset: not known
 	std::optional<StallTask> task;             // that ran; unset: none did, or it is not known. Read while the stall went on
 	std::optional<std::uint64_t> callbacks;    // that it came to, at least; unset: one was most of it, or it is not known
 	std::optional<GcPart> gc;                  // unset: none was seen

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,14 +28,23 @@ public:
 	// What people call a process that has a loop.
 	[[nodiscard]] std::optional<std::string> of_process(std::uint32_t pid) const;
 
-	// Of a Stall or a Standstill: "shop (pid 812) "; empty where there is one loop.
+	// Of a Stall or a Standstill: "shop (pid 812) ", of one process's loops "thread worker-1 (tid 820) "; empty where there is one
+	// loop. A thread that is called as its process goes by its number.
 	template <typename Of> [[nodiscard]] std::string whose(const Of &of) const {
 		if (loops_.size() < 2 && !whole_host_) {
 			return {};
 		}
-		const std::string thread =
-		    of.tid != of.pid ? fmt::format(", thread {} tid {}", printable(of.thread), of.tid) : std::string();
-		return fmt::format("{} (pid {}{}) ", summary::format_process(of.name, of.comm), of.pid, thread);
+		const std::string name = summary::format_process(of.name, of.comm);
+		const bool named = of.thread != of.comm && of.thread != name;
+		if (loops_.begin()->first.first == std::prev(loops_.end())->first.first && !whole_host_) {
+			return of.tid == of.pid ? "main thread "
+			       : named          ? fmt::format("thread {} (tid {}) ", printable(of.thread), of.tid)
+			                        : fmt::format("thread {} ", of.tid);
+		}
+		const std::string thread = of.tid == of.pid ? ""
+		                           : named          ? fmt::format(", thread {} tid {}", printable(of.thread), of.tid)
+		                                            : fmt::format(", tid {}", of.tid);
+		return fmt::format("{} (pid {}{}) ", name, of.pid, thread);
 	}
 
 private:

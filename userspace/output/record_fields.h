@@ -60,6 +60,7 @@ template <typename Visitor, Is<SessionStart> T> void fields(Visitor &v, T &sessi
 template <typename Visitor, Is<Runtime> T> void fields(Visitor &v, T &runtime) {
 	v.field("name", runtime.kind);
 	v.field("version", runtime.version);
+	v.optional("language", runtime.language);
 }
 
 template <typename Visitor, Is<OwnPoll> T> void fields(Visitor &v, T &poll) {

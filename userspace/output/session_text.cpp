@@ -30,6 +30,17 @@ std::string some_pids(const NotFollowed &one) {
 
 } // namespace
 
+namespace {
+
+std::string format_native(const std::string &language) {
+	if (language == go_language) {
+		return "Go, whose threads are no loops: those in calls that block are reported, goroutines that wait are not seen";
+	}
+	return language.empty() ? "native code" : printable(language) + ", whose own lines cannot be read";
+}
+
+} // namespace
+
 std::string format_loop(const LoopFound &loop) {
 	std::string text = fmt::format("following {} (pid {})", summary::format_process(loop.name, loop.comm), loop.pid);
 	if (loop.tid != loop.pid) {
@@ -38,7 +49,7 @@ std::string format_loop(const LoopFound &loop) {
 	switch (loop.runtime.kind) {
 	case RuntimeKind::cpython: text += ": CPython"; break;
 	case RuntimeKind::node: text += ": Node.js"; break;
-	case RuntimeKind::native: text += ": native code"; break;
+	case RuntimeKind::native: text += ": " + format_native(loop.runtime.language); break;
 	}
 	if (loop.runtime.version) {
 		text += ' ' + printable(*loop.runtime.version);

@@ -162,6 +162,15 @@ template <typename Visitor, Is<Clients> T> void fields(Visitor &v, T &clients) {
 	v.field("connections", clients.connections);
 }
 
+template <typename Visitor, Is<Runner> T> void fields(Visitor &v, T &runner) {
+	v.field("pid", runner.pid);
+	v.field("tid", runner.tid);
+	v.field("comm", runner.comm);
+	v.field("thread", runner.thread);
+	v.field("ran_ns", runner.ran_ns);
+	v.optional("name", runner.name);
+}
+
 template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.required("id", stall.id);
 	v.either("phase", stall.ongoing, "ongoing", "ended", Unknown::is_error);
@@ -192,6 +201,7 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.optional("beyond", stall.beyond);
 	v.optional("no_end", stall.no_end);
 	v.optional("limit", stall.limit);
+	v.optional("runner", stall.runner);
 	v.optional("task", stall.task);
 	v.optional("callbacks", stall.callbacks);
 	v.optional("gc", stall.gc);

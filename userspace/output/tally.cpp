@@ -127,6 +127,9 @@ void Tally::name(const LoopFound &loop) {
 	if (names_.size() < max_names || names_.contains({loop.pid, loop.tid})) {
 		names_[{loop.pid, loop.tid}] = summary::format_process(loop.name, loop.comm);
 	}
+	if (loop.runtime.language == go_language && go_.size() < max_names) {
+		go_.insert(loop.pid);
+	}
 }
 
 // Of many loops those that were stalled longest.
@@ -134,7 +137,9 @@ std::string Tally::loop_lines(const SessionSummary &summary) const {
 	std::vector<const LoopTotals *> order;
 	order.reserve(summary.loops.size());
 	for (const LoopTotals &loop : summary.loops) {
-		order.push_back(&loop);
+		if (!go_.contains(loop.pid)) {
+			order.push_back(&loop);
+		}
 	}
 	if (order.size() > max_rows) {
 		std::stable_sort(order.begin(), order.end(),
@@ -241,14 +246,17 @@ std::string Tally::verdict(const SessionSummary &summary, std::uint64_t threshol
 std::string Tally::tables(const SessionSummary &summary, std::uint64_t threshold_ns, const Palette &palette,
                           std::size_t columns) const {
 	std::uint64_t loop_ns = 0;
+	std::size_t loops = 0;
 	for (const LoopTotals &loop : summary.loops) {
-		loop_ns += loop.busy_ns + loop.idle_ns;
+		const bool counts = !go_.contains(loop.pid);
+		loop_ns += counts ? loop.busy_ns + loop.idle_ns : 0;
+		loops += counts ? 1 : 0;
 	}
 	if (loop_ns == 0) {
 		loop_ns = summary.duration_ns;
 	}
 	// What one of several loops did has a smaller share of the time of all.
-	const std::string of_what = summary.loops.size() > 1 ? "of all loops' time" : "of the time";
+	const std::string of_what = loops > 1 ? "of all loops' time" : "of the time";
 	std::string out = verdict(summary, threshold_ns, palette) + '\n';
 	if (all_.count > 0) {
 		out += '\n' + cause_table(loop_ns, of_what, palette) + '\n' + line_table(loop_ns, of_what, palette, columns) + '\n';

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -16,7 +17,7 @@ namespace loopsnoop::output {
 // Adds up a session's stalls for the tables at its end. Bounded.
 class Tally {
 public:
-	// Whose loop that is, for the lines about loops.
+	// Whose loop that is, for the lines about loops. Threads of Go have none: they are no loops.
 	void name(const LoopFound &loop);
 	// Once a stall: its last record.
 	void add(const Stall &stall);
@@ -53,6 +54,7 @@ private:
 	std::array<Sum, cause_count> by_cause_{};
 	summary::LineAccount lines_;
 	std::map<std::pair<std::uint32_t, std::uint32_t>, std::string> names_; // by pid and tid; bounded
+	std::set<std::uint32_t> go_;                                           // pids; bounded
 };
 
 // Losses that are not zero, in words; empty when there are none.

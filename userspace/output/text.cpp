@@ -118,7 +118,10 @@ void TextReport::add(const LoopFound &loop) {
 		newcomers_.add(loop);
 		return;
 	}
-	lines_.line(format_loop(loop));
+	const bool shown = loop.runtime.language == go_language && !shown_go_.insert(loop.pid).second;
+	if (!shown || lines_.everything()) { // the threads of a Go program are no loops: its line stands for all
+		lines_.line(format_loop(loop));
+	}
 }
 
 void TextReport::add(const Stall &stall) {

@@ -70,6 +70,7 @@ private:
 	Newcomers newcomers_;
 	bool finished_ = false;
 	std::set<std::string> troubles_;      // that were shown
+	std::set<std::uint32_t> shown_go_;    // pids of programs of Go
 	std::set<std::uint64_t> standstills_; // ids of those that go on and were shown; bounded
 	std::optional<SessionStart> session_;
 	std::optional<SessionSummary> summary_;

@@ -9,9 +9,11 @@
 
 #include "elf/find_symbols.h"
 #include "elf/work_limit.h"
+#include "model/application.h"
 #include "process/memory.h"
 #include "runtimes/cpython/locate.h"
 #include "runtimes/cpython/offsets.h"
+#include "runtimes/go_program.h"
 #include "runtimes/mapped_file.h"
 
 namespace loopsnoop::runtimes {
@@ -71,6 +73,21 @@ Runtime of_cpython(const process::ProcFs &proc, std::uint32_t pid, const process
 	return {RuntimeKind::cpython, location ? std::optional(location->version.text()) : std::nullopt};
 }
 
+// By the program's name, or by a library that is the whole runtime: others (libperl) may be there for a plug-in.
+std::string language_of(const process::ProcFs &proc, std::uint32_t pid, std::string_view exe,
+                        const std::vector<process::Mapping> &maps) {
+	if (const std::string_view language = language_of_module(file_name(exe)); !language.empty()) {
+		return std::string(language);
+	}
+	for (const process::Mapping &mapping : maps) {
+		const std::string_view name = mapping.has_file() ? file_name(mapping.path) : std::string_view();
+		if (name == "libjvm.so" || name == "libcoreclr.so") {
+			return std::string(language_of_module(name));
+		}
+	}
+	return is_go_program(proc, pid) ? std::string(go_language) : std::string();
+}
+
 } // namespace
 
 Runtime detect(const process::ProcFs &proc, std::uint32_t pid) {
@@ -106,7 +123,7 @@ Runtime detect(const process::ProcFs &proc, std::uint32_t pid) {
 			return {RuntimeKind::node, node_version(mapped->image, mapped->bias, memory)};
 		}
 	}
-	return {};
+	return {RuntimeKind::native, std::nullopt, language_of(proc, pid, exe->path, *maps)};
 }
 
 std::optional<std::string> why_unreadable(const process::ProcFs &proc, std::uint32_t pid) {

@@ -109,6 +109,7 @@ Stall OngoingStalls::begin(const Loop &loop, Reading &reading) {
 		parts_.gil.sample_holder(loop.key, loop.totals.pid, loop.totals.tid, state.iteration,
 		                         std::max(state.off_since_ns, reading.start_ns));
 	}
+	parts_.builder.add_runner(stall, state.runner);
 	stall.truncated = state.before_attach ? Truncated::before_attach : Truncated::no;
 	stall.no_loop_yet = state.provisional && loop.status != LoopStatus::in_callback;
 	return stall;

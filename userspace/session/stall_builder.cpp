@@ -57,8 +57,21 @@ Stall StallBuilder::ended(const Loop &loop, const IterationEnded &event, std::ve
 		stall.beyond = std::move(ongoing->last_reported.beyond);
 		stall.clients = std::move(ongoing->last_reported.clients);
 	}
+	add_runner(stall, event.runner);
 	fill(loop, stall, event.iteration, waits, samples);
 	return stall;
+}
+
+void StallBuilder::add_runner(Stall &stall, const std::optional<Runner> &runner) {
+	constexpr std::uint64_t matters = 4; // a quarter of it
+	if (!runner || part_of(stall.breakdown, Cause::runqueue).ns * matters < stall.duration_ns) {
+		return;
+	}
+	stall.runner = runner;
+	const Peer known = facts_.programs.peer(runner->pid);
+	if (known.comm == runner->comm) { // else it is another one by now
+		stall.runner->name = known.name;
+	}
 }
 
 void StallBuilder::add_waits(const Loop &loop, Stall &stall, const std::vector<RawWait> &waits) {

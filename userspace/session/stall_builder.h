@@ -32,6 +32,9 @@ public:
 	void fill(const Loop &loop, Stall &stall, std::uint64_t iteration, const std::vector<RawWait> &waits,
 	          const std::vector<RawSample> &samples);
 
+	// Who had the CPU, where waiting for it was a good part of the stall so far.
+	void add_runner(Stall &stall, const std::optional<Runner> &runner);
+
 	// See analysis::cut_to_iteration().
 	[[nodiscard]] std::uint64_t waits_cut() const { return waits_cut_; }
 

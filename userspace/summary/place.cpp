@@ -112,6 +112,9 @@ std::string format_where(const Stall &stall) {
 		}
 	}
 	const NativeFrame *native = innermost_application_frame(stack->native);
+	if (const std::string_view language = language_not_read(stack->native); native == nullptr && !language.empty()) {
+		return fmt::format("{} code, which is not read", language);
+	}
 	if (native == nullptr) {
 		native = most_meaningful(stack->native);
 	}

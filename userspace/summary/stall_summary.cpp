@@ -28,6 +28,7 @@
 #include "summary/peer.h"
 #include "summary/place.h"
 #include "summary/pool.h"
+#include "summary/process.h"
 #include "summary/resource.h"
 #include "summary/standstill_summary.h"
 #include "summary/wait.h"
@@ -140,6 +141,22 @@ std::string held_up_by(const Stall &stall, std::size_t links_said) {
 	return (leads_there ? "held up by a deadlock: " : "") + chain;
 }
 
+// Who had the CPU meanwhile; nothing where a limit held the loop back: then nobody had to.
+std::string had_by(const Stall &stall) {
+	if (!stall.runner || !throttled(stall).empty()) {
+		return {};
+	}
+	const Runner &runner = *stall.runner;
+	constexpr std::size_t longest_name = 64;
+	const std::string thread = printable(runner.thread, longest_name);
+	if (runner.pid == stall.pid) {
+		return fmt::format(" (its own thread {} (tid {}) had it)", thread, runner.tid);
+	}
+	const std::string name = format_process({{}, runner.name}, runner.comm);
+	return runner.tid == runner.pid ? fmt::format(" ({} (pid {}) had it)", name, runner.pid)
+	                                : fmt::format(" ({} (pid {}, thread {}) had it)", name, runner.pid, thread);
+}
+
 // It is the kernel that computes when most of the samples are in one system call.
 std::string computing(const Stall &stall) {
 	std::uint64_t all = 0;
@@ -183,7 +200,7 @@ std::string what(const Stall &stall) {
 		return computing(stall);
 	}
 	if (stall.cause == Cause::runqueue) {
-		return "ready to run, but given no CPU" + throttled(stall);
+		return "ready to run, but given no CPU" + throttled(stall) + had_by(stall);
 	}
 	const Wait *wait = analysis::main_wait(stall);
 	if (wait == nullptr || wait->cause != stall.cause) {

@@ -222,3 +222,14 @@ TEST_CASE("a process that ends is recognised by its interpreter, its C library o
 	stack.kernel = {{"do_group_exit", 1}};
 	CHECK(is_ending(stack));
 }
+
+TEST_CASE("a master that polls a pipe of its own waits for signals, also where that is taken for another poll call") {
+	Wait polls = of(Cause::pipe, "pselect6", {frame("sleep", "/usr/lib/python3/dist-packages/gunicorn/arbiter.py", 357)});
+	polls.resource = Resource{PipeResource{3, std::nullopt, Peer{5, "gunicorn", {}}}};
+	Stall stall = asleep(polls);
+	stall.no_loop_yet = false;
+	CHECK(designed(stall, master));
+	CHECK_FALSE(designed(stall, server)); // it serves itself
+	stall.waits.front().resource = Resource{PipeResource{3, std::nullopt, Peer{6, "git", {}}}};
+	CHECK_FALSE(designed(stall, master)); // somebody else writes to it
+}

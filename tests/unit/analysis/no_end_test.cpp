@@ -77,6 +77,51 @@ TEST_CASE("workers of a runtime are known by their native stacks, the applicatio
 	CHECK_FALSE(waits_for_work(view)); // nobody knows
 }
 
+TEST_CASE("a thread that waits for work may get it from outside, or from its timer") {
+	Stall stall = waiting(lock("concurrent.futures.Future"));
+	ThreadView view = thread(6, {});
+	view.stack->native = {{"pthread_cond_wait", "/usr/lib/x86_64-linux-gnu/libc.so.6", 1, {}, {}}};
+	stall.threads->push_back(view);
+	CHECK_FALSE(find_no_end(stall, false)); // it has a time-out
+	stall.threads->back().endless = true;
+	CHECK(find_no_end(stall, false) == NoEnd::others_idle);
+	ThreadView polls = view;
+	polls.cause = Cause::poll;
+	polls.syscall = "epoll_wait";
+	polls.endless = true;
+	FdsResource own;
+	own.fds.emplace_back(FileResource{7, "anon_inode:[eventfd]"});
+	own.fds.emplace_back(PipeResource{8, std::nullopt, Peer{5, "node", {}}});
+	polls.resource = Resource{own};
+	stall.threads->push_back(polls);
+	CHECK(find_no_end(stall, false) == NoEnd::others_idle);
+	stall.threads->back().endless = false; // a timer may be due
+	CHECK_FALSE(find_no_end(stall, false));
+	stall.threads->back() = polls;
+	own.fds.emplace_back(SocketResource{9, "tcp", "127.0.0.1:80", std::nullopt, std::nullopt, "LISTEN", std::nullopt});
+	stall.threads->back().resource = Resource{own}; // a customer may come
+	CHECK_FALSE(find_no_end(stall, false));
+	own.fds.pop_back();
+	own.total = 5; // of three nobody knows what they are
+	stall.threads->back().resource = Resource{own};
+	CHECK_FALSE(find_no_end(stall, false));
+}
+
+TEST_CASE("threads that do a runtime's chores end nothing, whatever they do") {
+	Stall stall = waiting(lock("concurrent.futures.Future"));
+	ThreadView view = thread(6, {});
+	view.state = ThreadView::State::running;
+	for (const char *function : {"WatcherThread::run()", "VMThread::run()", "v8::platform::DefaultJobWorker::Run()"}) {
+		view.stack->native = {{"pthread_cond_timedwait", "/lib/libc.so.6", 1, {}, {}}, {function, "/lib/libjvm.so", 2, {}, {}}};
+		stall.threads = {view};
+		INFO(function);
+		CHECK(find_no_end(stall, false) == NoEnd::others_idle);
+	}
+	view.stack->native.back().function = "Worker::run()";
+	stall.threads = {view};
+	CHECK_FALSE(find_no_end(stall, false));
+}
+
 TEST_CASE("a lock that was taken before the process was forked") {
 	CHECK(find_no_end(waiting(lock("threading.Lock")), true) == NoEnd::before_fork);
 	CHECK(find_no_end(waiting(lock("threading.Lock")), false) == NoEnd::only_thread);

@@ -126,6 +126,20 @@ TEST_CASE("interpreters' own functions are nobody's own code") {
 	CHECK(own_native("/srv/rubyist/server", "run"));
 }
 
+TEST_CASE("languages whose own lines are not read are known by the program or library that runs them") {
+	for (const auto &[module, language] : {std::pair("perl", "Perl"), std::pair("perl5.36.0", "Perl"), std::pair("php-fpm8.2", "PHP"),
+	                                       std::pair("libruby-3.1.so.3.1", "Ruby"), std::pair("liblua5.4.so.0", "Lua"),
+	                                       std::pair("libjvm.so", "Java"), std::pair("bun", "Bun"), std::pair("redis-server", ""),
+	                                       std::pair("libluafs.so", ""), std::pair("rsyslogd", "")}) {
+		INFO(module);
+		CHECK(language_of_module(module) == language);
+	}
+	std::vector<NativeFrame> frames{{"flock", "/lib/x86_64-linux-gnu/libc.so.6", 1, {}, {}}};
+	CHECK(language_not_read(frames).empty());
+	frames.push_back({"Perl_pp_flock", "/usr/bin/perl", 2, {}, {}});
+	CHECK(language_not_read(frames) == "Perl");
+}
+
 TEST_CASE("the culprit is the innermost frame of the application; typed-in code only where there is nothing else") {
 	const SourceFrame library{"recv", "/usr/lib/python3.11/socket.py", 3};
 	const SourceFrame typed{"__init__", "<string>", 2};

@@ -295,7 +295,39 @@ TEST_CASE("several loops are shown apart") {
 	out.report.write(stall);
 	CHECK(out.text().find("following uvicorn (pid 4711), thread worker-1 (tid 4720): native code, not seen polling yet\n") !=
 	      std::string::npos);
-	CHECK(out.text().find("  uvicorn (pid 4711, thread worker-1 tid 4720) blocked 320 ms") != std::string::npos);
+	CHECK(out.text().find("  thread worker-1 (tid 4720) blocked 320 ms") != std::string::npos);
+	LoopFound another = loop();
+	another.pid = another.tid = 4800;
+	out.report.write(another);
+	stall.id = 2;
+	stall.duration_ns = 700 * ms;
+	stall.culprit->line = 99;
+	out.report.write(stall);
+	CHECK(out.text().find("  uvicorn (pid 4711, thread worker-1 tid 4720) blocked ") != std::string::npos);
+}
+
+TEST_CASE("a program whose lines cannot be read says so, and one of Go once, for all its threads") {
+	Written out;
+	out.report.write(session());
+	LoopFound perl = loop();
+	perl.runtime = {RuntimeKind::native, {}, "Perl"};
+	out.report.write(perl);
+	CHECK(times(out.text(), "following uvicorn (pid 4711): Perl, whose own lines cannot be read, loop on ") == 1);
+	LoopFound go = loop();
+	go.pid = 5000;
+	go.runtime = {RuntimeKind::native, {}, std::string(go_language)};
+	for (const std::uint32_t tid : {5000U, 5003U, 5004U}) {
+		go.tid = tid;
+		out.report.write(go);
+	}
+	CHECK(times(out.text(), "Go, whose threads are no loops") == 1);
+	SessionSummary summary;
+	summary.duration_ns = 60 * s;
+	summary.loops = {LoopTotals{4711, 4711, 5, 1, 1}, LoopTotals{5000, 5003, 5, 1, 1}};
+	out.report.write(summary);
+	out.report.finish();
+	CHECK(times(out.text(), "  loop of uvicorn pid 4711") == 1);
+	CHECK(times(out.text(), "pid 5000 tid") == 0);
 }
 
 TEST_CASE("life of processes is a line each") {
