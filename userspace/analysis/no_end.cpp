@@ -39,11 +39,12 @@ bool is_idle_worker(const std::vector<SourceFrame> &frames) {
 // Threads that do a runtime's chores and never run the application's code: HotSpot's (src/hotspot/share/runtime, gc/shared), V8's and
 // Node's (src/node_platform.cc, src/inspector_agent.cc), by what is in their stacks, and one of Java's library by its name.
 bool does_chores(const ThreadView &thread) {
-	static constexpr std::array<std::string_view, 12> chores{
+	static constexpr std::array<std::string_view, 13> chores{
 	    "WatcherThread::run",
 	    "VMThread::run",
 	    "MonitorDeflationThread::",
 	    "ServiceThread::",
+	    "NMethodSweeper::",
 	    "CompileBroker::compiler_thread_loop",
 	    "ConcurrentGCThread::run",
 	    "GangWorker::",
@@ -73,20 +74,24 @@ bool is_own(const Resource &resource, std::uint32_t pid) {
 	return socket != nullptr && socket->protocol == "unix" && socket->peer && socket->peer->pid == pid;
 }
 
-// Whether a thread that waits for work may get it from outside the process, or from a timer: then it may end the wait of another one.
-bool may_get_work(const ThreadView &thread, std::uint32_t pid) {
+// From where a thread that waits for work may get it, but from the threads of its own process: it may end a wait then.
+enum class Work : std::uint8_t { nowhere, timer, outside };
+
+Work other_work(const ThreadView &thread, std::uint32_t pid) {
 	if (thread.stack && !thread.stack->python.empty()) {
-		return false; // a worker of an executor
+		return Work::nowhere; // a worker of an executor
 	}
-	if (!thread.endless || thread.cause == Cause::futex) {
-		return !thread.endless;
+	const Work inside = thread.endless ? Work::nowhere : Work::timer;
+	if (thread.cause == Cause::futex) {
+		return inside;
 	}
 	const auto *polled = thread.resource ? std::get_if<FdsResource>(&thread.resource->is) : nullptr;
 	if (polled == nullptr) {
-		return !thread.resource || !is_own(*thread.resource, pid);
+		return thread.resource && is_own(*thread.resource, pid) ? inside : Work::outside;
 	}
-	return polled->total > polled->fds.size() ||
-	       !std::ranges::all_of(polled->fds, [&](const Resource &one) { return is_own(one, pid); });
+	const bool own = polled->total <= polled->fds.size() &&
+	                 std::ranges::all_of(polled->fds, [&](const Resource &one) { return is_own(one, pid); });
+	return own ? inside : Work::outside;
 }
 
 const FutexResource *lock_of(const std::optional<Resource> &resource) {
@@ -148,10 +153,15 @@ std::optional<NoEnd> find_no_end(const Stall &stall, bool forked) {
 		}
 	}
 	bool any_other = false;
+	bool timer = false;
 	for (const ThreadView &thread : *stall.threads) {
 		const bool is_link = std::ranges::any_of(links, [&](const ThreadView *link) { return link->tid == thread.tid; });
-		if (!is_link && !does_chores(thread) && (!waits_for_work(thread) || may_get_work(thread, stall.pid))) {
-			return std::nullopt;
+		if (!is_link && !does_chores(thread)) {
+			const Work work = waits_for_work(thread) ? other_work(thread, stall.pid) : Work::outside;
+			if (work == Work::outside || (work == Work::timer && links.size() > 1)) {
+				return std::nullopt;
+			}
+			timer = timer || work == Work::timer;
 		}
 		any_other = any_other || !is_link;
 	}
@@ -159,7 +169,7 @@ std::optional<NoEnd> find_no_end(const Stall &stall, bool forked) {
 		return NoEnd::each_other;
 	}
 	if (any_other) {
-		return NoEnd::others_idle;
+		return timer ? NoEnd::timer : NoEnd::others_idle;
 	}
 	return forked && is_lock(*lock) ? NoEnd::before_fork : NoEnd::only_thread;
 }

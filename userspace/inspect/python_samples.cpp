@@ -13,6 +13,15 @@ bool same(const std::optional<StallTask> &a, const std::optional<StallTask> &b) 
 	return a.has_value() == b.has_value() && (!a || (a->id == b->id && a->name == b->name));
 }
 
+// How many callbacks have left a queue: those that stood before what is its first one now. Others may have been added behind.
+std::uint64_t run_between(const std::vector<std::uint64_t> &before, const std::vector<std::uint64_t> &now) {
+	const auto first = now.empty() ? before.end() : std::ranges::find(before, now.front());
+	if (first == before.end() && !now.empty()) { // nothing of it is known for sure, but that it is shorter
+		return before.size() - std::min(before.size(), now.size());
+	}
+	return static_cast<std::uint64_t>(first - before.begin());
+}
+
 } // namespace
 
 void PythonSamples::add(std::uint64_t iteration, std::uint64_t start_ns, PythonSample &&sample) {
@@ -33,12 +42,12 @@ void PythonSamples::add(std::uint64_t iteration, std::uint64_t start_ns, PythonS
 	const std::uint64_t ns = sample.time_ns - std::min(sample.time_ns, last_ns_);
 	last_ns_ = std::max(last_ns_, sample.time_ns);
 	if (sample.queued_callbacks) {
-		if (last_queued_ && *sample.queued_callbacks + 1 < *last_queued_) {
+		const std::uint64_t run = last_queued_ ? run_between(*last_queued_, *sample.queued_callbacks) : 0;
+		if (run > 1) {
 			sample.task.reset(); // the time since the last sample was of several
 		}
-		last_queued_ = sample.queued_callbacks;
-		max_queued_ = std::max(max_queued_, *sample.queued_callbacks);
-		callbacks_run_ = std::max(callbacks_run_, max_queued_ - *sample.queued_callbacks);
+		callbacks_run_ += run;
+		last_queued_ = std::move(sample.queued_callbacks);
 	}
 	const auto find = [&] { return std::ranges::find_if(parts_, [&](const Part &one) { return same(one.task, sample.task); }); };
 	auto part = find();

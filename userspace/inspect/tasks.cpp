@@ -34,7 +34,7 @@ PythonSample TaskInspector::sample(std::uint32_t pid, std::uint32_t tid, Interpr
 		return sample;
 	}
 	auto step = reader(pid).step(python, tid);
-	sample.queued_callbacks = step.queued_callbacks;
+	sample.queued_callbacks = std::move(step.queued_callbacks);
 	if (step.task) {
 		sample.task = StallTask{step.task->id, std::move(step.task->name), std::move(step.task->coroutine)};
 	}

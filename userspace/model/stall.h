@@ -141,12 +141,14 @@ struct PeerSnapshot {
 enum class NoEnd : std::uint8_t {
 	only_thread, // the process has no other thread, and no other process can do it
 	others_idle, // its other threads wait for work, and this loop would have to give it to them
+	timer,       // the same, but at least one of them waits with a time-out: what it does then may end it
 	before_fork, // the lock was taken before the process was forked, by a thread that was not forked with it
 	each_other,  // a thread or process that it waits for waits for it in turn
 };
 [[nodiscard]] constexpr std::string_view name_of(NoEnd why) {
 	switch (why) {
 	case NoEnd::others_idle: return "others_idle";
+	case NoEnd::timer: return "timer";
 	case NoEnd::before_fork: return "before_fork";
 	case NoEnd::each_other: return "each_other";
 	case NoEnd::only_thread: break;

@@ -11,6 +11,7 @@
 
 #include "analysis/culprit.h"
 #include "analysis/pool_wait.h"
+#include "model/application.h"
 #include "summary/limit.h"
 #include "summary/place.h"
 #include "summary/resource.h"
@@ -34,6 +35,9 @@ SourceFrame line_of(const Stack &stack) {
 	}
 	if (auto culprit = analysis::culprit_of(stack)) {
 		return *culprit;
+	}
+	if (const std::string_view language = language_not_read(stack.native); !language.empty()) {
+		return {format_unread(language), {}, std::nullopt};
 	}
 	const auto named = std::ranges::find_if(stack.native, [](const NativeFrame &frame) { return frame.function.has_value(); });
 	return named == stack.native.end()

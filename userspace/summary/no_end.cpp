@@ -16,9 +16,11 @@ std::string format_no_end(const Stall &stall, Length length) {
 		             : "; held since before the fork, by a thread that does not exist in this process: no other thread can end "
 		               "this";
 	case NoEnd::each_other: return brief ? "; a deadlock" : "; each waits for the other: a deadlock";
-	case NoEnd::others_idle: {
+	case NoEnd::others_idle:
+	case NoEnd::timer: {
 		const std::size_t others = stall.threads ? stall.threads->size() : 0;
-		std::string text = "; no other thread can end this";
+		std::string text = stall.no_end == NoEnd::timer ? "; nothing but a timer of another thread could end this"
+		                                                : "; no other thread can end this";
 		if (!brief) {
 			text += others == 1 ? std::string(": the only other one waits for work")
 			                    : fmt::format(": all {} others wait for work", others);

@@ -63,6 +63,8 @@ std::string format_source(const SourceFrame &frame) {
 	return fmt::format("{} ({}{})", frame.function, frame.file, frame.line ? fmt::format(":{}", *frame.line) : "");
 }
 
+std::string format_unread(std::string_view language) { return fmt::format("{} code, which is not read", language); }
+
 std::string format_at(const ThreadView &thread) { return thread.stack ? format_at(*thread.stack) : std::string(); }
 
 std::string format_at(const Stack &stack) {
@@ -113,7 +115,7 @@ std::string format_where(const Stall &stall) {
 	}
 	const NativeFrame *native = innermost_application_frame(stack->native);
 	if (const std::string_view language = language_not_read(stack->native); native == nullptr && !language.empty()) {
-		return fmt::format("{} code, which is not read", language);
+		return format_unread(language);
 	}
 	if (native == nullptr) {
 		native = most_meaningful(stack->native);

@@ -21,6 +21,8 @@ namespace loopsnoop::summary {
 
 // "audit_middleware (/srv/app/audit.py:57)"; without what is not known.
 [[nodiscard]] std::string format_source(const SourceFrame &frame);
+// In place of a line of a language whose own frames are not read (model/application.h): "Java code, which is not read".
+[[nodiscard]] std::string format_unread(std::string_view language);
 // " at app.py:30": the application's innermost line; empty when no frame of it is known. Of native frames the innermost that is
 // not in a header.
 [[nodiscard]] std::string format_at(const ThreadView &thread);

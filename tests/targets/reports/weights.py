@@ -8,7 +8,8 @@ import sys
 
 from serve import serve
 
-table = mmap.mmap(open(sys.argv[2], "rb").fileno(), 0, access=mmap.ACCESS_READ)
+with open(sys.argv[2], "rb") as file:
+    table = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 table.madvise(mmap.MADV_RANDOM)
 
 

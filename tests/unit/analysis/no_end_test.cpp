@@ -82,7 +82,7 @@ TEST_CASE("a thread that waits for work may get it from outside, or from its tim
 	ThreadView view = thread(6, {});
 	view.stack->native = {{"pthread_cond_wait", "/usr/lib/x86_64-linux-gnu/libc.so.6", 1, {}, {}}};
 	stall.threads->push_back(view);
-	CHECK_FALSE(find_no_end(stall, false)); // it has a time-out
+	CHECK(find_no_end(stall, false) == NoEnd::timer); // it has a time-out
 	stall.threads->back().endless = true;
 	CHECK(find_no_end(stall, false) == NoEnd::others_idle);
 	ThreadView polls = view;
@@ -95,8 +95,8 @@ TEST_CASE("a thread that waits for work may get it from outside, or from its tim
 	polls.resource = Resource{own};
 	stall.threads->push_back(polls);
 	CHECK(find_no_end(stall, false) == NoEnd::others_idle);
-	stall.threads->back().endless = false; // a timer may be due
-	CHECK_FALSE(find_no_end(stall, false));
+	stall.threads->back().endless = false; // a timer of that loop
+	CHECK(find_no_end(stall, false) == NoEnd::timer);
 	stall.threads->back() = polls;
 	own.fds.emplace_back(SocketResource{9, "tcp", "127.0.0.1:80", std::nullopt, std::nullopt, "LISTEN", std::nullopt});
 	stall.threads->back().resource = Resource{own}; // a customer may come

@@ -22,7 +22,12 @@ PythonSample in_task(std::uint64_t time_ns, const std::string &name) {
 
 void add(PythonSamples &samples, std::uint64_t time_ns, const std::string &task, std::optional<std::uint64_t> queued) {
 	PythonSample sample = in_task(time_ns, task);
-	sample.queued_callbacks = queued;
+	if (queued) { // handles 1 to 3000 are run one after the other
+		auto &handles = sample.queued_callbacks.emplace();
+		for (std::uint64_t left = *queued; left > 0; left--) {
+			handles.push_back(3001 - left);
+		}
+	}
 	samples.add(3, 0, std::move(sample));
 }
 
@@ -95,6 +100,20 @@ TEST_CASE("an iteration of many callbacks is recognised by the queue that grows 
 		stall.callbacks.reset();
 		samples.recall(3, stall);
 		CHECK_FALSE(stall.callbacks);
+	}
+	SECTION("also where each adds another one behind") {
+		PythonSamples many;
+		for (const std::uint64_t run : {0U, 25U}) {
+			PythonSample sample = in_task((100 * run + 50) * ms, std::to_string(run));
+			auto &handles = sample.queued_callbacks.emplace();
+			for (std::uint64_t i = 0; i < 40; i++) {
+				handles.push_back(run + i);
+			}
+			many.add(3, 0, std::move(sample));
+		}
+		stall = stall_of(5000 * ms);
+		many.recall(3, stall);
+		CHECK(stall.callbacks == 25U);
 	}
 	SECTION("one whose queue only grows has come to none that is known") {
 		PythonSamples grows;

@@ -111,9 +111,15 @@ LoopState read_loop_state(ObjectReader &reader, const PageCache &cache, Futures 
 	return state;
 }
 
-std::optional<std::uint64_t> queued_callbacks(ObjectReader &reader, std::uint64_t loop) {
+std::optional<std::vector<std::uint64_t>> queued_callbacks(ObjectReader &reader, std::uint64_t loop) {
+	constexpr std::size_t most = 8192;
 	const std::uint64_t ready = ready_queue(reader, loop);
-	return ready != 0 ? reader.size(ready) : std::nullopt;
+	const auto size = ready != 0 ? reader.size(ready) : std::nullopt;
+	if (!size) {
+		return std::nullopt;
+	}
+	auto handles = reader.items(ready, most);
+	return handles.size() >= std::min<std::uint64_t>(*size, most) ? std::optional(std::move(handles)) : std::nullopt;
 }
 
 std::vector<std::uint64_t> codes_called_for(ObjectReader &reader, std::uint64_t loop, int fd) {

@@ -38,8 +38,8 @@ public:
 		bool operator==(const Running &) const = default;
 	};
 	struct Step {
-		std::optional<Running> task;                   // that it makes a step of; unset: none, or not known
-		std::optional<std::uint64_t> queued_callbacks; // see loop_state.h
+		std::optional<Running> task;                                // that it makes a step of; unset: none, or not known
+		std::optional<std::vector<std::uint64_t>> queued_callbacks; // see loop_state.h
 	};
 	[[nodiscard]] Step step(Interpreter &python, std::uint32_t tid);
 	// Where what a loop (TaskLoop.address) calls when a descriptor is ready begins. nullopt: that is no function of the
