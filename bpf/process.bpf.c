@@ -4,9 +4,9 @@
 
 #define NO_SLOT 0xffff
 
-static __always_inline struct ls_life *reserve_life(u16 type, struct ls_thread *thread, u64 now)
+static __always_inline struct ls_process_event *reserve_process_event(u16 type, struct ls_thread *thread, u64 now)
 {
-	struct ls_life *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
+	struct ls_process_event *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 
 	if (!record) {
 		count_loss(LS_LOSS_life_events);
@@ -27,7 +27,7 @@ static __always_inline struct ls_life *reserve_life(u16 type, struct ls_thread *
 	return record;
 }
 
-static __always_inline void fill_totals(struct ls_life *record, struct ls_loop *loop)
+static __always_inline void fill_totals(struct ls_process_event *record, struct ls_loop *loop)
 {
 	record->h.generation = loop->generation;
 	record->iterations = loop->iterations;
@@ -56,7 +56,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct ls_thread *thread = thread_of(parent);
 	struct ls_target fresh = {};
-	struct ls_life *record;
+	struct ls_process_event *record;
 	bool follow;
 	u32 process;
 	u64 now;
@@ -71,7 +71,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	}
 	process = process_of(child);
 	follow = thread->flags & LS_TARGET_CHILDREN;
-	record = reserve_life(LS_RECORD_FORK, thread, now);
+	record = reserve_process_event(LS_RECORD_FORK, thread, now);
 	if (record) {
 		record->child = process;
 		record->followed = follow;
@@ -94,7 +94,7 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
 	struct ls_thread *thread = thread_of(task);
-	struct ls_life *record;
+	struct ls_process_event *record;
 	struct ls_loop *loop;
 	u64 now;
 
@@ -108,7 +108,7 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	thread->candidate_poll_count = 0;
 	thread->candidate_poll_sp = 0;
 	loop = end_loop_time(task, thread, now, LS_ENDED_BY_EXEC);
-	record = reserve_life(LS_RECORD_EXEC, thread, now);
+	record = reserve_process_event(LS_RECORD_EXEC, thread, now);
 	if (record) {
 		bpf_core_read_str(record->comm, LS_COMM_BYTES, &task->comm);
 		if (loop)
@@ -131,7 +131,7 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
 	struct ls_thread *thread = thread_of(task);
-	struct ls_life *record;
+	struct ls_process_event *record;
 	struct ls_loop *loop;
 	bool group_dead;
 	u64 now;
@@ -145,7 +145,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 	loop = end_loop_time(task, thread, now, LS_ENDED_BY_EXIT);
 	/* A thread that is nobody's loop ends without a word: there may be thousands of them. */
 	if (loop || group_dead) {
-		record = reserve_life(LS_RECORD_EXIT, thread, now);
+		record = reserve_process_event(LS_RECORD_EXIT, thread, now);
 		if (record) {
 			int group_code = BPF_CORE_READ(task, signal, group_exit_code);
 

@@ -125,7 +125,7 @@ struct ls_iteration {
 	__u64 runner_ns;        /* for how long while the loop waited; 0: nobody worth noting */
 };
 
-struct ls_life { /* LS_RECORD_FORK, _EXEC, _EXIT; slot is 0xffff when the thread has none */
+struct ls_process_event { /* LS_RECORD_FORK, _EXEC, _EXIT; slot is 0xffff when the thread has none */
 	struct ls_header h;
 	__u32 child;      /* fork */
 	__u32 exit_code;  /* exit: wait status */

@@ -48,7 +48,7 @@ Result<Attachment> attach_plain(bpf_program *program) {
 
 } // namespace
 
-TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool lives) {
+TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool process_history) {
 	TracepointPlan plan;
 	if (without.contains("tracefs")) {
 		plan.why_not = "switched off by --without tracefs";
@@ -94,7 +94,7 @@ TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool lives
 	}
 	const auto add_points = [&](const std::vector<std::string> &points, auto &to) {
 		for (const std::string &name : points) {
-			if (const auto id = ids->find(name); lives && id != ids->end()) {
+			if (const auto id = ids->find(name); process_history && id != ids->end()) {
 				to.emplace_back(id->first, id->second);
 			}
 		}
@@ -109,7 +109,7 @@ TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool lives
 	return plan;
 }
 
-Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPlan &plan, bool lives) {
+Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPlan &plan, bool process_history) {
 	Attachments attached;
 	std::vector<bpf_program *> plain{skeleton.progs.on_fork, skeleton.progs.on_exec, skeleton.progs.on_exit,
 	                                 skeleton.progs.on_switch, skeleton.progs.on_waking};
@@ -118,7 +118,7 @@ Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPla
 		plain.push_back(skeleton.progs.on_any_exit);
 		attached.missing.push_back("poll calls are followed by hooks on every system call, which cost more: " + plan.why_not);
 	}
-	if (lives) {
+	if (process_history) {
 		plain.push_back(skeleton.progs.on_signal);
 		if (plan.open_enter.empty() || plan.accept_exit.empty()) {
 			attached.missing.emplace_back("which files the followed processes wrote, and whether they accepted connections: " +

@@ -122,8 +122,8 @@ std::optional<Event> decode_loop_found(std::span<const std::byte> record) {
 	return appeared;
 }
 
-std::optional<Event> decode_life(std::span<const std::byte> record) {
-	const auto wire = whole<ls_life>(record);
+std::optional<Event> decode_process_event(std::span<const std::byte> record) {
+	const auto wire = whole<ls_process_event>(record);
 	if (!wire) {
 		return std::nullopt;
 	}
@@ -174,7 +174,7 @@ std::optional<Event> decode_record(std::span<const std::byte> record) {
 	case LS_RECORD_GIL: return decode_gil_wait(record);
 	case LS_RECORD_FORK:
 	case LS_RECORD_EXEC:
-	case LS_RECORD_EXIT: return decode_life(record);
+	case LS_RECORD_EXIT: return decode_process_event(record);
 	case LS_RECORD_CANDIDATE: return decode_candidate(record);
 	default: return std::nullopt;
 	}

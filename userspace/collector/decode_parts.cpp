@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t unknown_time = ~0ULL;
 
+static_assert(LS_REGISTERS == UserRegisters::count, "bpf/arch and userspace/arch have the same registers");
+
 } // namespace
 
 std::optional<Cause> to_cause(std::uint32_t cause) {

@@ -15,8 +15,8 @@ struct DumpSettings {
 	std::uint32_t stack_bytes = Settings::default_stack_bytes; // of user stack read of each thread
 };
 
-// One look at every thread of a process, whatever it is doing; no hook is attached, the process is not stopped. The Error is one
-// line for a person.
+// A snapshot of every thread of a process, whatever it is doing; no hook is attached, the process is not stopped. The Error is
+// one line for a person.
 [[nodiscard]] Result<Dump> dump(const DumpSettings &settings);
 
 } // namespace loopsnoop::inspect
