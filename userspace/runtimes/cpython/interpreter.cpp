@@ -68,23 +68,23 @@ std::optional<Interpreter> Interpreter::at(const process::ProcFs &proc, std::uin
 		return std::nullopt; // >= 3.12 makes its first thread state before the GIL: so early that asking again is better
 	}
 	interpreter.set_gil(interpreter.offsets_.frames, *gil);
-	interpreter.offsets_.frames.tstate_native_id = static_cast<std::uint16_t>(offsets->thread_native_id.value_or(0));
+	interpreter.offsets_.frames.tstate_native_id = static_cast<std::uint16_t>(offsets->thread.native_id.value_or(0));
 	return interpreter;
 }
 
 void Interpreter::set_gil(PythonLayout &layout, std::uint64_t gil) const {
-	layout.gil_begin = gil + offsets_.gil_futexes_begin;
-	layout.gil_end = gil + offsets_.gil_futexes_end;
-	layout.gil_locked = gil + offsets_.gil_locked;
-	layout.gil_last_holder = gil + offsets_.gil_last_holder;
+	layout.gil_begin = gil + offsets_.gil.futexes_begin;
+	layout.gil_end = gil + offsets_.gil.futexes_end;
+	layout.gil_locked = gil + offsets_.gil.locked;
+	layout.gil_last_holder = gil + offsets_.gil.last_holder;
 }
 
 PythonLayout Interpreter::layout_for(std::uint64_t thread_state) const {
 	PythonLayout layout = offsets_.frames;
-	const auto interpreter = memory_->read_value<std::uint64_t>(thread_state + offsets_.thread_interpreter);
+	const auto interpreter = memory_->read_value<std::uint64_t>(thread_state + offsets_.thread.interpreter);
 	if (interpreter && *interpreter != 0) {
-		layout.threads_head = *interpreter + offsets_.interpreter_threads_head;
-		layout.tstate_next = static_cast<std::uint16_t>(offsets_.thread_next);
+		layout.threads_head = *interpreter + offsets_.interpreter.threads_head;
+		layout.tstate_next = static_cast<std::uint16_t>(offsets_.thread.next);
 	}
 	if (const auto gil = interpreter && *interpreter != 0 ? gil_of(*interpreter) : std::nullopt) {
 		set_gil(layout, *gil);
@@ -107,7 +107,7 @@ std::vector<ThreadState> Interpreter::threads() const { return threads(PageCache
 SourceFrame Interpreter::View::begin_of(const process::Memory &now, std::uint64_t code) const {
 	constexpr std::uint64_t first_unit = 0;
 	const bool index = offsets.frames.instruction_is_index;
-	return codes.resolve(now, {code, index ? first_unit : code + offsets.code_instructions.value_or(0)});
+	return codes.resolve(now, {code, index ? first_unit : code + offsets.code.instructions.value_or(0)});
 }
 
 std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer) const {
@@ -153,7 +153,7 @@ std::vector<PythonFrameRef> Interpreter::frames(std::uint64_t thread_state) cons
 
 // The object that is the frame's first local: `self` of a method. Anything, where the thread has gone on.
 std::uint64_t Interpreter::first_argument(const process::Memory &memory, const PlacedFrame &frame) const {
-	return memory.read_value<std::uint64_t>(frame.address + offsets_.frame_locals).value_or(0) & offsets_.frames.pointer_mask;
+	return memory.read_value<std::uint64_t>(frame.address + offsets_.frame.locals).value_or(0) & offsets_.frames.pointer_mask;
 }
 
 void Interpreter::prefetch(const PageCache &pages, std::span<const std::uint64_t> thread_states) const {
@@ -268,10 +268,10 @@ std::vector<SourceFrame> Interpreter::resolve(std::span<const PythonFrameRef> fr
 }
 
 std::optional<std::uint64_t> Interpreter::gil_of(std::uint64_t interpreter) const {
-	if (offsets_.runtime_gil) {
-		return location_.runtime + *offsets_.runtime_gil;
+	if (offsets_.runtime.gil) {
+		return location_.runtime + *offsets_.runtime.gil;
 	}
-	const auto gil = memory_->read_value<std::uint64_t>(interpreter + offsets_.interpreter_gil.value_or(0));
+	const auto gil = memory_->read_value<std::uint64_t>(interpreter + offsets_.interpreter.gil.value_or(0));
 	return gil && *gil != 0 ? gil : std::nullopt;
 }
 
@@ -287,7 +287,7 @@ std::vector<AddressRange> Interpreter::gil_ranges() const {
 		if (!gil) {
 			continue;
 		}
-		const AddressRange range{*gil + offsets_.gil_futexes_begin, *gil + offsets_.gil_futexes_end};
+		const AddressRange range{*gil + offsets_.gil.futexes_begin, *gil + offsets_.gil.futexes_end};
 		if (std::ranges::find(ranges, range) == ranges.end()) {
 			ranges.push_back(range);
 		}
@@ -320,8 +320,8 @@ std::optional<GilHolder> Interpreter::gil_holder() const {
 		return std::nullopt;
 	}
 	const auto holder_now = [&]() -> std::uint64_t {
-		const auto locked = memory_->read_value<std::int32_t>(*gil + offsets_.gil_locked);
-		return locked == 1 ? memory_->read_value<std::uint64_t>(*gil + offsets_.gil_last_holder).value_or(0) : 0;
+		const auto locked = memory_->read_value<std::int32_t>(*gil + offsets_.gil.locked);
+		return locked == 1 ? memory_->read_value<std::uint64_t>(*gil + offsets_.gil.last_holder).value_or(0) : 0;
 	};
 	const std::uint64_t holder = holder_now();
 	const auto all = threads();
