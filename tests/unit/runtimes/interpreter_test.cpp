@@ -97,7 +97,7 @@ TEST_CASE("what is no interpreter, or not yet, is not found") {
 		                                   {runtime, 0, {3, 12, 1, {}}, VersionFrom::symbol});
 		if (noise) { // believed by chance: everything must come back all the same
 			static_cast<void>(noise->gil_holder());
-			CHECK(noise->gil_ranges().size() <= 256);
+			CHECK(noise->gils().ranges().size() <= 256);
 		}
 	}
 }
@@ -107,7 +107,7 @@ TEST_CASE("the GIL of 3.11 is in the runtime, that of 3.12 where the interpreter
 	const auto older = found(python, 11);
 	CHECK(older->layout().gil_begin == runtime + 360 + 32);
 	CHECK(older->layout().gil_end == runtime + 360 + 208);
-	CHECK(older->gil_ranges() == std::vector<AddressRange>{{runtime + 392, runtime + 568}});
+	CHECK(older->gils().ranges() == std::vector<AddressRange>{{runtime + 392, runtime + 568}});
 
 	PythonImage newer = image(12);
 	CHECK(found(newer, 12)->layout().gil_begin == 0x70020);

@@ -105,4 +105,8 @@ std::vector<PlacedFrame> walk_frames(const process::Memory &memory, const Python
 	return frames;
 }
 
+std::uint64_t first_argument(const process::Memory &memory, const Offsets &offsets, const PlacedFrame &frame) {
+	return memory.read_value<std::uint64_t>(frame.address + offsets.frame.locals).value_or(0) & offsets.frames.pointer_mask;
+}
+
 } // namespace loopsnoop::runtimes::cpython
