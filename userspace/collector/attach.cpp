@@ -7,18 +7,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <string_view>
 
 #include "base/unique_fd.h"
 #include "collector/leaving.h"
-#include "collector/syscall_shapes.h"
-#include "collector/tracepoints.h"
 
 namespace loopsnoop::collector {
 
 namespace {
-
-constexpr std::string_view restarted_poll_call = "restart_syscall"; // has no arguments, so a program of its own
 
 // A classic tracepoint by its number. The program sees every hit of it on the host; the event itself counts nothing.
 Result<Attachment> attach_tracepoint(bpf_program *program, const std::string &name, int id) {
@@ -47,67 +42,6 @@ Result<Attachment> attach_plain(bpf_program *program) {
 }
 
 } // namespace
-
-TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool process_history) {
-	TracepointPlan plan;
-	if (without.contains("tracefs")) {
-		plan.why_not = "switched off by --without tracefs";
-		return plan;
-	}
-	std::vector<std::string> names;
-	for (const auto *calls : {&poll_call_names(), &measured_call_names()}) {
-		for (const std::string &call : *calls) {
-			names.push_back("syscalls/sys_enter_" + call);
-			names.push_back("syscalls/sys_exit_" + call);
-		}
-	}
-	const std::vector<std::string> opens{"syscalls/sys_enter_openat"};
-	const std::vector<std::string> renames{"syscalls/sys_enter_rename", "syscalls/sys_enter_renameat",
-	                                       "syscalls/sys_enter_renameat2"};
-	const std::vector<std::string> accepts{"syscalls/sys_exit_accept", "syscalls/sys_exit_accept4"};
-	for (const auto *points : {&opens, &renames, &accepts}) {
-		names.insert(names.end(), points->begin(), points->end());
-	}
-	const auto ids = tracepoint_ids(names);
-	if (!ids) {
-		plan.why_not = ids.error().describe();
-		return plan;
-	}
-	const auto add = [&](const std::string &call, auto &enter, auto *exit) {
-		const auto first = ids->find("syscalls/sys_enter_" + call);
-		const auto second = ids->find("syscalls/sys_exit_" + call);
-		if (first == ids->end() || second == ids->end()) {
-			return;
-		}
-		enter.emplace_back(first->first, first->second);
-		if (exit != nullptr) {
-			exit->emplace_back(second->first, second->second);
-		}
-	};
-	for (const std::string &call : poll_call_names()) {
-		add(call, call == restarted_poll_call ? plan.restart : plan.poll_enter, end_is_hooked(call) ? &plan.poll_exit : nullptr);
-	}
-	if (!without.contains("file-tracepoints")) {
-		for (const std::string &call : measured_call_names()) {
-			add(call, plan.call_enter, &plan.call_exit);
-		}
-	}
-	const auto add_points = [&](const std::vector<std::string> &points, auto &to) {
-		for (const std::string &name : points) {
-			if (const auto id = ids->find(name); process_history && id != ids->end()) {
-				to.emplace_back(id->first, id->second);
-			}
-		}
-	};
-	add_points(opens, plan.open_enter);
-	add_points(renames, plan.rename_enter);
-	add_points(accepts, plan.accept_exit);
-	plan.per_call = !plan.poll_enter.empty();
-	if (!plan.per_call) {
-		plan.why_not = "this kernel has no syscalls tracepoints (CONFIG_FTRACE_SYSCALLS)";
-	}
-	return plan;
-}
 
 Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPlan &plan, bool process_history) {
 	Attachments attached;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "collector/skeleton.h"
+#include "collector/tracepoint_plan.h"
 
 namespace loopsnoop::collector {
 
@@ -19,15 +19,6 @@ struct Attachments {
 	std::vector<Attachment> links;
 	std::vector<std::string> missing; // what could not be attached, a sentence each
 };
-
-// Whether the poll calls can be hooked one by one. Decides before loading which of the programs are needed at all.
-struct TracepointPlan {
-	std::vector<std::pair<std::string, int>> poll_enter, restart, poll_exit, call_enter, call_exit; // name, tracepoint number
-	std::vector<std::pair<std::string, int>> open_enter, rename_enter, accept_exit;                 // for `process_history` only
-	bool per_call = false; // false: fall back to the raw hooks on every system call
-	std::string why_not;
-};
-[[nodiscard]] TracepointPlan plan_tracepoints(const std::set<std::string> &without, bool process_history);
 
 [[nodiscard]] Result<Attachments> attach_programs(loopsnoop_bpf &skeleton, const TracepointPlan &plan, bool process_history);
 // Takes the programs off again, without waiting for the kernel where that is possible: they may run for two seconds more.

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
 
 #include "collector/decode.h"
 #include "collector/kernel_version.h"
+#include "collector/knobs.h"
 #include "collector/libbpf_log.h"
 #include "collector/pid_level.h"
 #include "collector/syscall_shapes.h"
@@ -17,27 +17,6 @@
 namespace loopsnoop::collector {
 
 namespace {
-
-// Waits shorter than a twentieth of the threshold explain nothing alone; never more than 5 ms, so that pieces of long stalls
-// show.
-constexpr std::uint64_t floor_share = 20;
-constexpr std::uint64_t floor_max_ns = 5'000'000;
-constexpr std::uint64_t floor_min_ns = 20'000;
-// A capture costs some microseconds: this bounds them to well below a hundredth of a core.
-constexpr std::uint32_t ns_per_capture = 1'000'000;
-constexpr std::uint32_t capture_burst = 500;
-// The same for samples, where their period is shorter.
-constexpr std::uint32_t ns_per_sample = 2'500'000;
-// Loops that stall all at once, as on one disk or lock, send one stack each at once, mostly a short one. What this takes is
-// mapped twice, and counts twice as ours: less for those who follow a whole host, and have stacks cut short for it.
-constexpr std::uint32_t least_ring_bytes = 4U << 20;
-constexpr std::uint32_t least_ring_bytes_a_loop = 8U << 10;
-constexpr std::uint32_t ring_share_of_stack = 4; // a quarter of the longest stack that is copied
-
-std::uint32_t ring_bytes(const CollectorOptions &options) {
-	const std::uint32_t a_loop = std::max(least_ring_bytes_a_loop, options.stack_bytes / ring_share_of_stack);
-	return std::bit_ceil(std::max(least_ring_bytes, options.max_loops * a_loop));
-}
 
 // By the kernel's own account (recursion_misses in struct bpf_prog_info; of programs on classic tracepoints since Linux 6.7).
 // Where the kernel can be preempted, a thread in a bpf() call that is suspended keeps them from running on its CPU.
@@ -64,32 +43,19 @@ Result<void> KernelSide::load() {
 	if (skeleton_ == nullptr) {
 		return errno_error("open the BPF programs");
 	}
-	auto &knobs = skeleton_->rodata->knobs;
-	knobs.threshold_ns = options_.threshold_ns;
-	knobs.floor_ns = std::clamp(options_.threshold_ns / floor_share, floor_min_ns, floor_max_ns);
-	knobs.stack_bytes = options_.stack_bytes;
-	knobs.slots = options_.max_loops;
-	if (options_.shared_slots) {
-		knobs.free_slots = options_.max_loops > 1 ? std::max(1U, options_.max_loops / 4) : 0;
-		knobs.slot_share = std::max(1U, options_.max_loops / 16);
-	}
-	knobs.pid_level = own_pid_level();
-	knobs.token_ns = ns_per_capture;
-	knobs.capture_burst = capture_burst;
-	knobs.sample_token_ns = sample_period_ns() < ns_per_sample ? ns_per_sample : 0;
-	knobs.discover = options_.discover ? 1 : 0;
+	skeleton_->rodata->knobs = knobs_of(options_, own_pid_level());
 	const auto shapes = syscall_shapes();
 	std::copy(shapes.begin(), shapes.end(), std::begin(skeleton_->rodata->shapes));
 
-	const std::uint32_t capture_bytes = static_cast<std::uint32_t>(sizeof(ls_wait)) + options_.stack_bytes + LS_PAGE_BYTES;
+	const std::uint32_t a_capture = capture_bytes(options_);
 	bpf_map__set_max_entries(skeleton_->maps.records, ring_bytes(options_));
 	bpf_map__set_max_entries(skeleton_->maps.loops, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.configs, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.captures, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.gil_waits, options_.max_loops);
 	bpf_map__set_max_entries(skeleton_->maps.samplings, options_.max_loops);
-	bpf_map__set_value_size(skeleton_->maps.captures, capture_bytes);
-	bpf_map__set_value_size(skeleton_->maps.scratch, capture_bytes);
+	bpf_map__set_value_size(skeleton_->maps.captures, a_capture);
+	bpf_map__set_value_size(skeleton_->maps.scratch, a_capture);
 	bpf_map__set_max_entries(skeleton_->maps.scratch, static_cast<std::uint32_t>(std::max(libbpf_num_possible_cpus(), 1)));
 	bpf_program__set_autoload(skeleton_->progs.census, options_.discover);
 	bpf_program__set_autoload(skeleton_->progs.on_any_enter, !plan_.per_call);
@@ -134,7 +100,10 @@ Result<void> KernelSide::load() {
 		}
 		return failure;
 	}
-	if (auto mapped = tables_.map(*skeleton_, options_.max_loops, capture_bytes); !mapped) {
+	if (auto mapped = tables_.map(
+	        {bpf_map__fd(skeleton_->maps.loops), bpf_map__fd(skeleton_->maps.configs), bpf_map__fd(skeleton_->maps.captures)},
+	        options_.max_loops, a_capture);
+	    !mapped) {
 		return mapped.error();
 	}
 	ring_.reset(ring_buffer__new(bpf_map__fd(skeleton_->maps.records), on_record, this, nullptr));

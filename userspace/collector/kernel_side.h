@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -12,6 +11,7 @@
 
 #include "collector/attach.h"
 #include "collector/collector.h"
+#include "collector/knobs.h"
 #include "collector/loop_tables.h"
 #include "collector/samplers.h"
 #include "collector/targets.h"
@@ -57,9 +57,7 @@ public:
 	void ignore(LoopKey key, bool ignored) override;
 
 	void sample(LoopKey key, std::uint32_t tid) override;
-	[[nodiscard]] std::uint64_t sample_period_ns() const override {
-		return std::clamp(options_.threshold_ns / suspicious_share, min_sample_period_ns, max_sample_period_ns);
-	}
+	[[nodiscard]] std::uint64_t sample_period_ns() const override { return sample_period_of(options_); }
 
 	[[nodiscard]] std::optional<ProcessActivity> activity(std::uint32_t pid) const override;
 	[[nodiscard]] bool counts_accepts() const override { return options_.process_history && !plan_.accept_exit.empty(); }

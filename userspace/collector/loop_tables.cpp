@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "collector/decode.h"
+#include "collector/encode.h"
 
 namespace loopsnoop::collector {
 
@@ -34,9 +35,9 @@ template <typename T> std::optional<T> consistent_copy(const std::byte *from) {
 
 } // namespace
 
-Result<void> LoopTables::map(const loopsnoop_bpf &skeleton, std::size_t slots, std::size_t capture_bytes) {
-	auto loops = MappedTable::map(bpf_map__fd(skeleton.maps.loops), sizeof(ls_loop), slots, false);
-	auto configs = MappedTable::map(bpf_map__fd(skeleton.maps.configs), sizeof(ls_slot_config), slots, true);
+Result<void> LoopTables::map(const Descriptors &tables, std::size_t slots, std::size_t capture_bytes) {
+	auto loops = MappedTable::map(tables.loops, sizeof(ls_loop), slots, false);
+	auto configs = MappedTable::map(tables.configs, sizeof(ls_slot_config), slots, true);
 	for (const auto *table : {&loops, &configs}) {
 		if (!*table) {
 			return table->error();
@@ -44,7 +45,7 @@ Result<void> LoopTables::map(const loopsnoop_bpf &skeleton, std::size_t slots, s
 	}
 	loops_ = std::move(*loops);
 	configs_ = std::move(*configs);
-	captures_fd_ = bpf_map__fd(skeleton.maps.captures);
+	captures_fd_ = tables.captures;
 	// Not mapped: all of it would count as ours, and little of it is ever read.
 	capture_.resize((capture_bytes + 7) / 8 * 8);
 	return {};
@@ -146,27 +147,7 @@ void LoopTables::set_python(LoopKey key, const PythonLayout &layout, std::uint64
 	}
 	// The generation goes last: the kernel takes nothing of it before.
 	__atomic_store_n(&config->generation, 0, __ATOMIC_RELEASE);
-	config->tstate = tstate;
-	config->gil_begin = layout.gil_begin;
-	config->gil_end = layout.gil_end;
-	config->gil_locked = layout.gil_locked;
-	config->gil_last_holder = layout.gil_last_holder;
-	config->tstate_native_id = layout.tstate_native_id;
-	config->threads_head = layout.threads_head;
-	config->tstate_next = layout.tstate_next;
-	config->tstate_thread_id = layout.tstate_thread_id;
-	config->tstate_frame = layout.tstate_frame;
-	config->cframe_current_frame = layout.cframe_current_frame;
-	config->frame_back = layout.frame_back;
-	config->frame_code = layout.frame_code;
-	config->frame_instruction = layout.frame_instruction;
-	config->frame_owner = layout.frame_owner;
-	config->has_owner = layout.has_owner ? 1 : 0;
-	config->owner_c_stack = layout.owner_c_stack;
-	config->through_cframe = layout.through_cframe ? 1 : 0;
-	config->instruction_is_index = layout.instruction_is_index ? 1 : 0;
-	config->pointer_mask = layout.pointer_mask;
-	config->python = 1;
+	encode_python(layout, tstate, *config);
 	__atomic_store_n(&config->generation, key.generation, __ATOMIC_RELEASE);
 }
 

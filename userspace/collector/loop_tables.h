@@ -6,9 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include "abi/tables.h"
 #include "base/result.h"
 #include "collector/mapped_table.h"
-#include "collector/skeleton.h"
 #include "model/event.h"
 #include "model/python_layout.h"
 
@@ -18,8 +18,13 @@ namespace loopsnoop::collector {
 // `iteration_start` from any thread. To be gone before the skeleton is.
 class LoopTables {
 public:
+	struct Descriptors {
+		int loops = -1;
+		int configs = -1;
+		int captures = -1;
+	};
 	// capture_bytes: of one element of the table of captures.
-	Result<void> map(const loopsnoop_bpf &skeleton, std::size_t slots, std::size_t capture_bytes);
+	Result<void> map(const Descriptors &tables, std::size_t slots, std::size_t capture_bytes);
 
 	[[nodiscard]] std::vector<LoopState> loops() const;
 	[[nodiscard]] std::vector<LoopState> busy_loops() const;

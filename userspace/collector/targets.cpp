@@ -11,6 +11,7 @@
 
 #include "base/unique_fd.h"
 #include "collector/decode.h"
+#include "collector/encode.h"
 
 namespace loopsnoop::collector {
 
@@ -89,13 +90,7 @@ bool Targets::adopt_threads(std::uint32_t pid) {
 }
 
 bool Targets::add_target(const FollowRequest &request) {
-	ls_target target{};
-	for (const auto &[wanted, flag] : {std::pair{request.children, LS_TARGET_CHILDREN},
-	                                   {request.found, LS_TARGET_FOUND},
-	                                   {request.server, LS_TARGET_SERVER}}) {
-		target.flags |= wanted ? static_cast<std::uint32_t>(flag) : 0U;
-	}
-	target.forced_tid = request.forced_tid.value_or(0);
+	const ls_target target = encode_target(request);
 	return bpf_map_update_elem(bpf_map__fd(skeleton_->maps.targets), &request.pid, &target, BPF_ANY) == 0;
 }
 

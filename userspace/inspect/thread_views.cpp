@@ -30,7 +30,7 @@ void set_gil_holder(Programs &programs, std::uint32_t pid, std::vector<ThreadVie
 	}
 	const auto holder = interpreter->gil_holder();
 	const auto thread = holder && holder->tid ? std::ranges::find(threads, *holder->tid, &ThreadView::tid) : threads.end();
-	const auto ranges = interpreter->gil_ranges();
+	const auto ranges = interpreter->gils().ranges();
 	for (ThreadView &view : threads) {
 		if (thread != threads.end()) {
 			view.holds_gil = view.tid == thread->tid;

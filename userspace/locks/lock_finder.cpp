@@ -174,11 +174,11 @@ LockView view_lock(const process::ProcFs &proc, const RawStack &stack, const Sta
 		scene.by_ident = [&](std::uint64_t ident) { return thread_by_ident(proc, stack.pid, memory, *interpreter, ident); };
 		scene.import_lock = [&](std::uint64_t lock) {
 			const auto state = interpreter->thread_state(stack.tid, 0);
-			return state ? interpreter->import_lock(*state, lock) : std::nullopt;
+			return state ? runtimes::cpython::import_lock(interpreter->view(), *state, lock) : std::nullopt;
 		};
 		scene.joined = [&]() -> std::uint64_t {
 			const auto state = interpreter->thread_state(stack.tid, 0);
-			return state ? interpreter->joined_thread(*state).value_or(0) : 0;
+			return state ? runtimes::cpython::joined_thread(interpreter->view(), *state).value_or(0) : 0;
 		};
 	}
 	return view_lock(stack, named, scene);

@@ -12,6 +12,7 @@
 #include "process/memory.h"
 #include "process/procfs.h"
 #include "runtimes/cpython/interpreter.h"
+#include "runtimes/cpython/waiting_frames.h"
 
 namespace loopsnoop::locks {
 

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output/json_reader.h"
 
-#include <charconv>
-#include <limits>
-#include <system_error>
-
 namespace loopsnoop::output {
 
 std::string JsonPlace::text() const {
@@ -44,14 +40,11 @@ void JsonReader::hexadecimal(std::string_view name, std::vector<std::uint64_t> &
 }
 
 std::uint64_t JsonReader::read_hexadecimal(const JsonPlace &place, const std::string &text) const {
-	std::uint64_t value = 0;
-	const char *end = text.data() + text.size();
-	const bool prefixed = text.starts_with("0x") && text.size() > 2;
-	const auto [stopped, failure] = std::from_chars(text.data() + (prefixed ? 2 : 0), end, value, 16);
-	if (!prefixed || failure != std::errc{} || stopped != end) {
+	const auto value = hexadecimal_of(text);
+	if (!value) {
 		complain(place, "not a hexadecimal number");
 	}
-	return value;
+	return value.value_or(0);
 }
 
 void JsonReader::either(std::string_view name, bool &value, std::string_view if_true, std::string_view if_false,
@@ -66,45 +59,6 @@ void JsonReader::either(std::string_view name, bool &value, std::string_view if_
 	if (unknown == Unknown::is_error && word != if_true && word != if_false) {
 		complain(JsonPlace{&place_, name}, "neither \"" + std::string(if_true) + "\" nor \"" + std::string(if_false) + '"');
 	}
-}
-
-bool JsonReader::take(const nlohmann::json &json, bool &out) { return json.is_boolean() && (out = json.get<bool>(), true); }
-
-bool JsonReader::take(const nlohmann::json &json, std::string &out) {
-	return json.is_string() && (out = json.get_ref<const std::string &>(), true);
-}
-
-bool JsonReader::take(const nlohmann::json &json, int &out) {
-	std::int64_t wide = 0;
-	if (!take(json, wide) || wide > std::numeric_limits<int>::max() || wide < std::numeric_limits<int>::min()) {
-		return false;
-	}
-	out = static_cast<int>(wide);
-	return true;
-}
-
-bool JsonReader::take(const nlohmann::json &json, std::uint32_t &out) {
-	std::uint64_t wide = 0;
-	if (!take(json, wide) || wide > std::numeric_limits<std::uint32_t>::max()) {
-		return false;
-	}
-	out = static_cast<std::uint32_t>(wide);
-	return true;
-}
-
-// What does not fit 64 bits was read as floating point, what is negative as signed: neither is unsigned.
-bool JsonReader::take(const nlohmann::json &json, std::uint64_t &out) {
-	return json.is_number_unsigned() && (out = json.get<std::uint64_t>(), true);
-}
-
-bool JsonReader::take(const nlohmann::json &json, std::int64_t &out) {
-	if (!json.is_number_integer() ||
-	    (json.is_number_unsigned() &&
-	     json.get<std::uint64_t>() > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))) {
-		return false;
-	}
-	out = json.get<std::int64_t>();
-	return true;
 }
 
 } // namespace loopsnoop::output

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "output/json_scalar.h"
 #include "output/record_traits.h"
 
 namespace loopsnoop::output {
@@ -100,12 +101,12 @@ private:
 		if constexpr (std::is_enum_v<T>) {
 			std::string word;
 			if (read(json, place, word)) {
-				read_name(word, value);
+				value = value_named(word, value);
 			}
 			return true;
 		} else if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string>) {
-			if (!take(json, value)) {
-				complain(place, wanted<T>());
+			if (!take_scalar(json, value)) {
+				complain(place, what_it_is_not<T>());
 			}
 			return true;
 		} else {
@@ -138,36 +139,6 @@ private:
 	}
 
 	std::uint64_t read_hexadecimal(const JsonPlace &place, const std::string &text) const;
-
-	template <typename E> static void read_name(const std::string &word, E &value) {
-		if constexpr (std::is_same_v<E, Cause>) {
-			value = cause_named(word).value_or(Cause::other);
-		} else {
-			static_assert(!all_values<E>.empty(), "list them in record_traits.h");
-			for (const E one : all_values<E>) {
-				if (name_of(one) == word) {
-					value = one;
-				}
-			}
-		}
-	}
-
-	static bool take(const nlohmann::json &json, bool &out);
-	static bool take(const nlohmann::json &json, std::string &out);
-	static bool take(const nlohmann::json &json, int &out);
-	static bool take(const nlohmann::json &json, std::uint32_t &out);
-	static bool take(const nlohmann::json &json, std::uint64_t &out);
-	static bool take(const nlohmann::json &json, std::int64_t &out);
-
-	template <typename T> static constexpr std::string_view wanted() {
-		if constexpr (std::is_same_v<T, bool>) {
-			return "not true or false";
-		} else if constexpr (std::is_same_v<T, std::string>) {
-			return "not a string";
-		} else {
-			return sizeof(T) == sizeof(std::uint64_t) ? "not a 64-bit number" : "not a 32-bit number";
-		}
-	}
 
 	const nlohmann::json &object_;
 	const JsonPlace &place_;

@@ -15,9 +15,9 @@ constexpr std::uint64_t object = 0x7f0000010100, type = 0x7f0000020000, keys = 0
 constexpr std::uint64_t first_value = 0x7f0000080000, second_value = 0x7f0000080100;
 
 void put_name(test::FakeMemory &memory, const Offsets &offsets, std::uint64_t at, std::string_view text) {
-	memory.put<std::uint64_t>(at + offsets.unicode_length, text.size());
-	memory.put<std::uint32_t>(at + offsets.unicode_state, 0x64); // one byte a character, compact, ASCII
-	memory.put_text(at + offsets.ascii_size, text);
+	memory.put<std::uint64_t>(at + offsets.text.length, text.size());
+	memory.put<std::uint32_t>(at + offsets.text.state, 0x64); // one byte a character, compact, ASCII
+	memory.put_text(at + offsets.text.ascii_size, text);
 }
 
 // The keys "owner" and "name", in a table of eight; with the values beside them, or without.
@@ -26,7 +26,7 @@ void put_keys(test::FakeMemory &memory, const Offsets &offsets, bool with_values
 	put_name(memory, offsets, names + 256, "name");
 	std::uint64_t entries = keys + 32 + 8;
 	std::uint64_t stride = hashes ? 24 : 16, key = hashes ? 8 : 0;
-	if (offsets.attributes == AttributeForm::dictionary) {
+	if (offsets.instance.attributes == AttributeForm::dictionary) {
 		memory.put<std::uint64_t>(keys + 8, 8);
 		memory.put<std::uint64_t>(keys + 32, 2);
 		entries = keys + 40 + 8;
@@ -58,8 +58,8 @@ Offsets offsets_for(std::uint8_t minor) {
 		return *offsets_of(Version{3, minor, std::nullopt, {}});
 	}
 	Offsets offsets = *offsets_of(Version{3, 12, std::nullopt, {}});
-	offsets.attributes = AttributeForm::inline_values;
-	offsets.values_header = 8;
+	offsets.instance.attributes = AttributeForm::inline_values;
+	offsets.instance.values_header = 8;
 	return offsets;
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("an attribute is found wherever a version keeps it") {
 			memory.put<std::uint64_t>(type + 32, 16);
 			memory.put<std::uint64_t>(type + 168, minor < 11 ? 0 : minor < 13 ? 16 : 16 | 4);
 			memory.put<std::uint64_t>(type + 288, minor < 11 ? 16 : ~0ULL);
-			memory.put<std::uint64_t>(type + (minor < 11 ? 872 : offsets.type_cached_keys), keys);
+			memory.put<std::uint64_t>(type + (minor < 11 ? 872 : offsets.type.cached_keys), keys);
 			put_keys(memory, offsets, in_dict, in_dict);
 			if (minor < 11) {
 				memory.put<std::uint64_t>(object + 16, dict);

@@ -14,14 +14,14 @@ namespace {
 std::uint64_t coroutine(ObjectImage &python, std::uint64_t self, std::uint64_t awaited, std::int8_t state = -1,
                         const char *type = "coroutine") {
 	const std::uint64_t code = python.object("code", 256);
-	python.memory.put<std::int32_t>(code + python.offsets.code_locals, 1);
+	python.memory.put<std::int32_t>(code + python.offsets.code.locals, 1);
 	const std::uint64_t object = python.object(type, 256);
 	const std::uint64_t frame = object + python.offsets.coroutine.frame;
 	python.memory.put(frame + python.offsets.frames.frame_code, code);
 	python.memory.put(frame + python.offsets.frames.frame_instruction, code + 200);
 	python.memory.put<std::uint32_t>(frame + python.offsets.coroutine.top, awaited != 0 ? 2 : 1);
-	python.memory.put(frame + python.offsets.frame_locals, self);
-	python.memory.put(frame + python.offsets.frame_locals + 8, awaited);
+	python.memory.put(frame + python.offsets.frame.locals, self);
+	python.memory.put(frame + python.offsets.frame.locals + 8, awaited);
 	python.memory.put(object + python.offsets.coroutine.state, state);
 	return object;
 }
@@ -84,7 +84,7 @@ TEST_CASE("a generator that yields for itself awaits nothing, whatever lies on i
 TEST_CASE("a chain that bites its tail, and one without end") {
 	ObjectImage python(12);
 	const std::uint64_t tail = coroutine(python, 0, 1);
-	python.memory.put(tail + python.offsets.coroutine.frame + python.offsets.frame_locals + 8, tail);
+	python.memory.put(tail + python.offsets.coroutine.frame + python.offsets.frame.locals + 8, tail);
 	ObjectReader reader(python.memory, python.offsets);
 	const AwaitChain circle = read_chain(reader, tail);
 	CHECK(circle.links.size() == 1);

@@ -31,7 +31,7 @@ PythonImage image(std::uint8_t minor) {
 TEST_CASE("names and lines of a code object") {
 	PythonImage python = image(11);
 	CodeCache cache(python.offsets, code_type);
-	const std::uint64_t start = code + *python.offsets.code_instructions;
+	const std::uint64_t start = code + *python.offsets.code.instructions;
 	for (int round = 0; round < 2; ++round) {
 		const SourceFrame frame = cache.resolve(python.memory, {code, start + 2});
 		CHECK(frame.function == "Gateway.audit");
@@ -63,7 +63,7 @@ TEST_CASE("code objects with line tables of 250 KiB each cost no more memory tha
 	for (CodeCache &cache : caches) {
 		for (std::uint64_t i = 0; i < 30; i++) {
 			const std::uint64_t address = many + i * 0x1000;
-			CHECK(cache.resolve(python.memory, {address, address + *python.offsets.code_instructions}).function ==
+			CHECK(cache.resolve(python.memory, {address, address + *python.offsets.code.instructions}).function ==
 			      "Gateway.audit");
 			REQUIRE(cache.bytes() <= CodeCache::max_bytes);
 		}
@@ -76,7 +76,7 @@ TEST_CASE("code objects with line tables of 250 KiB each cost no more memory tha
 	CHECK(all >= CodeCache::max_bytes_of_all - CodeCache::max_bytes);
 	caches.clear();
 	CodeCache alone(python.offsets, code_type);
-	CHECK(alone.resolve(python.memory, {code, code + *python.offsets.code_instructions}).function == "Gateway.audit");
+	CHECK(alone.resolve(python.memory, {code, code + *python.offsets.code.instructions}).function == "Gateway.audit");
 	CHECK(alone.bytes() > 250 << 10);
 }
 
@@ -95,7 +95,7 @@ TEST_CASE("instructions by index") {
 TEST_CASE("what is known is read once, and again when the address holds another code object") {
 	PythonImage python = image(11);
 	CodeCache cache(python.offsets, code_type);
-	const PythonFrameRef frame{code, code + *python.offsets.code_instructions};
+	const PythonFrameRef frame{code, code + *python.offsets.code.instructions};
 	CHECK(cache.resolve(python.memory, frame).function == "Gateway.audit");
 	const std::size_t before = python.memory.reads;
 	CHECK(cache.resolve(python.memory, frame).function == "Gateway.audit");
@@ -116,7 +116,7 @@ TEST_CASE("what is known is read once, and again when the address holds another 
 TEST_CASE("code objects in pieces") {
 	PythonImage python = image(11);
 	CodeCache cache(python.offsets, 0); // the type is not known: everything must hold without
-	const std::uint64_t start = code + *python.offsets.code_instructions;
+	const std::uint64_t start = code + *python.offsets.code.instructions;
 	const auto resolved = [&] { return cache.resolve(python.memory, {code, start}); };
 	python.code(code, code_type, 0, filename, table, 40);
 	CHECK(resolved().function == "?");

@@ -187,8 +187,8 @@ TEST_CASE("sub-interpreters") {
 		const bool own_gil = suite == "trixie" || suite.starts_with("sid"); // PEP 684
 		const auto inside = std::ranges::find(functions, "inside");
 		CHECK((inside == functions.begin()) == own_gil);
-		CHECK(interpreter->gil_ranges().size() == (own_gil ? 2 : 1));
-		const auto &ranges = interpreter->gil_ranges();
+		CHECK(interpreter->gils().ranges().size() == (own_gil ? 2 : 1));
+		const auto &ranges = interpreter->gils().ranges();
 		CHECK(ranges.back().begin == interpreter->layout().gil_begin);
 	});
 }

@@ -121,7 +121,7 @@ void check_all_shapes(const Python &python, const std::string &minor) {
 		CHECK(interpreter->thread_state(thread.tid, *base) == interpreter->thread_state(thread.tid, 0));
 	}
 	CHECK(interpreter->layout().gil_end - interpreter->layout().gil_begin == 176);
-	CHECK(interpreter->gil_ranges().size() == 1);
+	CHECK(interpreter->gils().ranges().size() == 1);
 	CHECK_FALSE(interpreter->thread_state(target.pid() + 1, 0x1000));
 }
 

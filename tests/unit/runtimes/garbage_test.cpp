@@ -23,9 +23,9 @@ struct Collector {
 		set(0, {0, 0, 0});
 	}
 	void set(std::int32_t collecting, std::array<std::int32_t, 3> counts) {
-		python.memory.put<std::int32_t>(interpreter + python.offsets.interpreter_gc_collecting, collecting);
+		python.memory.put<std::int32_t>(interpreter + python.offsets.interpreter.gc_collecting, collecting);
 		for (std::size_t i = 0; i < counts.size(); i++) {
-			const std::uint64_t at = interpreter + python.offsets.interpreter_gc_generations + i * 24;
+			const std::uint64_t at = interpreter + python.offsets.interpreter.gc_generations + i * 24;
 			python.memory.put<std::int32_t>(at + 16, 700);
 			python.memory.put<std::int32_t>(at + 20, counts.at(i));
 		}

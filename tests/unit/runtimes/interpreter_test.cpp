@@ -28,8 +28,8 @@ PythonImage image(std::uint8_t minor) {
 	python.thread(thread_1, thread_2, interpreter, block_1, 1, 0);
 	python.thread(thread_2, 0, interpreter, block_2, self, frame);
 	python.frame(frame, 0, 0x60000, 0x60100);
-	if (python.offsets.interpreter_gil) {
-		python.memory.put(interpreter + *python.offsets.interpreter_gil, std::uint64_t{0x70000});
+	if (python.offsets.interpreter.gil) {
+		python.memory.put(interpreter + *python.offsets.interpreter.gil, std::uint64_t{0x70000});
 	}
 	return python;
 }
@@ -69,7 +69,7 @@ TEST_CASE("of two states of one thread the one that runs code counts") {
 	constexpr std::uint64_t main_interpreter = 0x21000;
 	python.interpreter(runtime, interpreter, main_interpreter, thread_1);
 	python.interpreter(runtime, main_interpreter, 0, thread_2);
-	python.memory.put(main_interpreter + *python.offsets.interpreter_gil, std::uint64_t{0x70000});
+	python.memory.put(main_interpreter + *python.offsets.interpreter.gil, std::uint64_t{0x70000});
 	python.thread(thread_1, 0, interpreter, block_1, self, 0);
 	python.thread(thread_2, 0, main_interpreter, block_1, self, frame);
 	CHECK(found(python, 12)->thread_state(self, block_1) == thread_2);
@@ -90,14 +90,14 @@ TEST_CASE("what is no interpreter, or not yet, is not found") {
 	python.memory.put(block_2, std::uint64_t{0});
 	CHECK_FALSE(found(python, 11));
 	PythonImage starting = image(11);
-	starting.memory.put(runtime + starting.offsets.runtime_interpreters_head, std::uint64_t{0});
+	starting.memory.put(runtime + starting.offsets.runtime.interpreters_head, std::uint64_t{0});
 	CHECK_FALSE(found(starting, 11));
 	for (unsigned seed = 0; seed < 300; ++seed) {
 		const auto noise = Interpreter::at(process::ProcFs{}, self, std::make_unique<test::NoiseMemory>(seed),
 		                                   {runtime, 0, {3, 12, 1, {}}, VersionFrom::symbol});
 		if (noise) { // believed by chance: everything must come back all the same
 			static_cast<void>(noise->gil_holder());
-			CHECK(noise->gil_ranges().size() <= 256);
+			CHECK(noise->gils().ranges().size() <= 256);
 		}
 	}
 }
@@ -107,12 +107,12 @@ TEST_CASE("the GIL of 3.11 is in the runtime, that of 3.12 where the interpreter
 	const auto older = found(python, 11);
 	CHECK(older->layout().gil_begin == runtime + 360 + 32);
 	CHECK(older->layout().gil_end == runtime + 360 + 208);
-	CHECK(older->gil_ranges() == std::vector<AddressRange>{{runtime + 392, runtime + 568}});
+	CHECK(older->gils().ranges() == std::vector<AddressRange>{{runtime + 392, runtime + 568}});
 
 	PythonImage newer = image(12);
 	CHECK(found(newer, 12)->layout().gil_begin == 0x70020);
 	CHECK(found(newer, 12)->layout().gil_end == 0x700d0);
-	newer.memory.put(interpreter + *newer.offsets.interpreter_gil, std::uint64_t{0});
+	newer.memory.put(interpreter + *newer.offsets.interpreter.gil, std::uint64_t{0});
 	CHECK_FALSE(found(newer, 12)); // starting: there is a thread, but no GIL yet
 }
 
@@ -121,8 +121,8 @@ TEST_CASE("a thread's layout has the GIL of its own interpreter") {
 	constexpr std::uint64_t main_interpreter = 0x21000;
 	python.interpreter(runtime, interpreter, main_interpreter, thread_1);
 	python.interpreter(runtime, main_interpreter, 0, thread_2);
-	python.memory.put(interpreter + *python.offsets.interpreter_gil, std::uint64_t{0x90000});
-	python.memory.put(main_interpreter + *python.offsets.interpreter_gil, std::uint64_t{0x70000});
+	python.memory.put(interpreter + *python.offsets.interpreter.gil, std::uint64_t{0x90000});
+	python.memory.put(main_interpreter + *python.offsets.interpreter.gil, std::uint64_t{0x70000});
 	python.thread(thread_1, 0, interpreter, block_1, self, frame);
 	python.thread(thread_2, 0, main_interpreter, block_2, self, frame);
 	const auto one = found(python, 12);
@@ -139,21 +139,21 @@ TEST_CASE("a thread's layout has the GIL of its own interpreter") {
 
 TEST_CASE("who holds the GIL") {
 	PythonImage python = image(11);
-	const std::uint64_t gil = runtime + *python.offsets.runtime_gil;
+	const std::uint64_t gil = runtime + *python.offsets.runtime.gil;
 	CHECK_FALSE(found(python, 11)->gil_holder()); // free
-	python.memory.put(gil + python.offsets.gil_last_holder, thread_2);
+	python.memory.put(gil + python.offsets.gil.last_holder, thread_2);
 	CHECK_FALSE(found(python, 11)->gil_holder());
-	python.memory.put(gil + python.offsets.gil_locked, std::int32_t{1});
+	python.memory.put(gil + python.offsets.gil.locked, std::int32_t{1});
 	const auto holder = found(python, 11)->gil_holder();
 	REQUIRE(holder);
 	CHECK(holder->thread_state == thread_2);
 	CHECK(holder->thread_id == block_2);
 	CHECK(holder->tid == self);
-	python.memory.put(gil + python.offsets.gil_locked, std::int32_t{-1}); // not made yet
+	python.memory.put(gil + python.offsets.gil.locked, std::int32_t{-1}); // not made yet
 	CHECK_FALSE(found(python, 11)->gil_holder());
-	python.memory.put(gil + python.offsets.gil_locked, std::int32_t{1});
-	python.memory.put(gil + python.offsets.gil_last_holder, std::uint64_t{0xdead000}); // a thread that is gone
+	python.memory.put(gil + python.offsets.gil.locked, std::int32_t{1});
+	python.memory.put(gil + python.offsets.gil.last_holder, std::uint64_t{0xdead000}); // a thread that is gone
 	CHECK_FALSE(found(python, 11)->gil_holder());
-	python.memory.put(gil + python.offsets.gil_last_holder, thread_1);
+	python.memory.put(gil + python.offsets.gil.last_holder, thread_1);
 	CHECK_FALSE(found(python, 11)->gil_holder()->tid); // its id is no thread's of this process
 }

@@ -31,9 +31,9 @@ struct ObjectImage : PythonImage {
 		const std::uint64_t text = room(name.size() + 1);
 		memory.put_text(text, name);
 		const std::uint64_t at = types_[name] = room(1024);
-		memory.put(at + offsets.object_type, name == "type" ? at : type("type"));
-		memory.put(at + offsets.type_name, text);
-		memory.put(at + offsets.type_flags, name == "type" ? std::uint64_t{1} << 31U : std::uint64_t{0});
+		memory.put(at + offsets.object.type, name == "type" ? at : type("type"));
+		memory.put(at + offsets.type.name, text);
+		memory.put(at + offsets.type.flags, name == "type" ? std::uint64_t{1} << 31U : std::uint64_t{0});
 		constexpr std::uint64_t type_base = 256;
 		memory.put(at + type_base, base);
 		return at;
@@ -41,7 +41,7 @@ struct ObjectImage : PythonImage {
 	std::uint64_t object(const std::string &type_name, std::uint64_t bytes = 64) {
 		const std::uint64_t at = room(bytes);
 		memory.put<std::uint64_t>(at, 1);
-		memory.put(at + offsets.object_type, type(type_name));
+		memory.put(at + offsets.object.type, type(type_name));
 		return at;
 	}
 	std::uint64_t text(std::string_view characters) {
@@ -51,17 +51,17 @@ struct ObjectImage : PythonImage {
 	}
 	std::uint64_t tuple(const std::vector<std::uint64_t> &items) {
 		const std::uint64_t at = object("tuple", 64 + 8 * items.size());
-		memory.put<std::uint64_t>(at + offsets.var_size, items.size());
+		memory.put<std::uint64_t>(at + offsets.object.var_size, items.size());
 		for (std::size_t i = 0; i < items.size(); ++i) {
-			memory.put(at + offsets.tuple_items + 8 * i, items[i]);
+			memory.put(at + offsets.containers.tuple_items + 8 * i, items[i]);
 		}
 		return at;
 	}
 	std::uint64_t list(const std::vector<std::uint64_t> &items) {
 		const std::uint64_t at = object("list");
 		const std::uint64_t table = room(8 * items.size() + 8);
-		memory.put<std::uint64_t>(at + offsets.var_size, items.size());
-		memory.put(at + offsets.list_items, table);
+		memory.put<std::uint64_t>(at + offsets.object.var_size, items.size());
+		memory.put(at + offsets.containers.list_items, table);
 		for (std::size_t i = 0; i < items.size(); ++i) {
 			memory.put(table + 8 * i, items[i]);
 		}

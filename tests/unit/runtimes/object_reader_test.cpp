@@ -52,16 +52,16 @@ TEST_CASE("lists, tuples, sets and deques") {
 
 	const std::uint64_t set = python.object("set");
 	const std::uint64_t table = python.room(4 * 16);
-	python.memory.put<std::uint64_t>(set + python.offsets.set_used, 2);
-	python.memory.put<std::uint64_t>(set + python.offsets.set_mask, 3);
-	python.memory.put(set + python.offsets.set_table, table);
+	python.memory.put<std::uint64_t>(set + python.offsets.containers.set_used, 2);
+	python.memory.put<std::uint64_t>(set + python.offsets.containers.set_mask, 3);
+	python.memory.put(set + python.offsets.containers.set_table, table);
 	python.memory.put(table, words[0]);
 	python.memory.put<std::uint64_t>(table + 8, 7);
 	python.memory.put(table + 16, words[1]); // the place of what was taken out again
 	python.memory.put(table + 24, ~std::uint64_t{0});
 	python.memory.put(table + 48, words[2]);
 	CHECK(reader.items(set, 10) == std::vector{words[0], words[2]});
-	python.memory.put<std::uint64_t>(set + python.offsets.set_mask, ~std::uint64_t{0});
+	python.memory.put<std::uint64_t>(set + python.offsets.containers.set_mask, ~std::uint64_t{0});
 	CHECK(reader.items(set, 10).empty());
 
 	// Two of a first block, from its 63rd on, and one of the next.

@@ -55,21 +55,21 @@ TEST_CASE("hostile strings") {
 
 	python.string(here, 0, std::string(300, 'x'));
 	CHECK(text_of() == std::string(limit, 'x')); // long: cut
-	python.memory.put(here + python.offsets.unicode_length, std::numeric_limits<std::int64_t>::max());
+	python.memory.put(here + python.offsets.text.length, std::numeric_limits<std::int64_t>::max());
 	CHECK(text_of()->size() == limit);
-	python.memory.put(here + python.offsets.unicode_length, std::int64_t{-1});
+	python.memory.put(here + python.offsets.text.length, std::int64_t{-1});
 	CHECK_FALSE(text_of());
 
 	python.string(here, 0, "x");
 	for (const std::uint32_t state : {0x00U, 0x04U, 0x20U, 0x2cU, 0x3cU, 0x68U, 0xffffffffU}) { // not compact, no such width, …
 		INFO(state);
-		python.memory.put(here + python.offsets.unicode_state, state);
+		python.memory.put(here + python.offsets.text.state, state);
 		CHECK_FALSE(text_of());
 	}
 	// A string that claims to go on past the mapped page.
 	const std::uint64_t end = 0x9000 - 64;
 	python.string(end, 0, "edge");
-	python.memory.put(end + python.offsets.unicode_length, std::int64_t{90});
+	python.memory.put(end + python.offsets.text.length, std::int64_t{90});
 	CHECK_FALSE(read_unicode(python.memory, python.offsets, end, limit));
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("bytes objects") {
 	CHECK_FALSE(read_bytes(python.memory, python.offsets, here, 2)); // longer than allowed: none rather than a part
 	for (const std::int64_t size :
 	     {std::int64_t{-1}, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
-		python.memory.put(here + python.offsets.var_size, size);
+		python.memory.put(here + python.offsets.object.var_size, size);
 		CHECK_FALSE(read_bytes(python.memory, python.offsets, here, 1000));
 	}
 	CHECK_FALSE(read_bytes(python.memory, python.offsets, 0, 1000));

@@ -90,9 +90,9 @@ TEST_CASE("a runtime that describes itself") {
 	CHECK(layout.frame_owner == 70);
 	CHECK(layout.owner_c_stack == 3);
 	CHECK(layout.pointer_mask == ~0ULL);
-	CHECK(described->offsets.code_name == 128);
-	CHECK(described->offsets.compact_size == 56);
-	CHECK(described->offsets.interpreter_gil == 16);
+	CHECK(described->offsets.code.name == 128);
+	CHECK(described->offsets.text.compact_size == 56);
+	CHECK(described->offsets.interpreter.gil == 16);
 }
 
 TEST_CASE("3.15 describes more of itself") {
@@ -124,11 +124,11 @@ TEST_CASE("3.15 describes more of itself") {
 	CHECK(offsets.frames.tstate_thread_id == 176);
 	CHECK(offsets.frames.frame_owner == 74);
 	CHECK(offsets.frames.pointer_mask == ~3ULL);
-	CHECK(offsets.frame_stack_pointer == 64);
-	CHECK(offsets.type_cached_keys == 888);
-	CHECK(offsets.interpreter_modules == 7592);
-	CHECK(offsets.interpreter_gc_collecting == 7512);
-	CHECK(offsets.interpreter_gc_generations == 7408);
+	CHECK(offsets.frame.stack_pointer == 64);
+	CHECK(offsets.type.cached_keys == 888);
+	CHECK(offsets.interpreter.modules == 7592);
+	CHECK(offsets.interpreter.gc_collecting == 7512);
+	CHECK(offsets.interpreter.gc_generations == 7408);
 	CHECK(offsets.coroutine.frame == 72);
 	CHECK(offsets.coroutine.state == 67);
 	CHECK(offsets.coroutine.name == 32);

@@ -20,21 +20,21 @@ struct PythonImage {
 	runtimes::cpython::Offsets offsets;
 
 	void interpreter(std::uint64_t runtime, std::uint64_t address, std::uint64_t next, std::uint64_t threads) {
-		if (memory.read_value<std::uint64_t>(runtime + offsets.runtime_interpreters_head).value_or(0) == 0) {
-			memory.put(runtime + offsets.runtime_interpreters_head, address);
+		if (memory.read_value<std::uint64_t>(runtime + offsets.runtime.interpreters_head).value_or(0) == 0) {
+			memory.put(runtime + offsets.runtime.interpreters_head, address);
 		}
-		memory.put(address + offsets.interpreter_next, next);
-		memory.put(address + offsets.interpreter_threads_head, threads);
+		memory.put(address + offsets.interpreter.next, next);
+		memory.put(address + offsets.interpreter.threads_head, threads);
 	}
 
 	// With its thread's control block at `fs_base`.
 	void thread(std::uint64_t address, std::uint64_t next, std::uint64_t of_interpreter, std::uint64_t fs_base,
 	            std::uint64_t native_id, std::uint64_t frame) {
-		memory.put(address + offsets.thread_next, next);
-		memory.put(address + offsets.thread_interpreter, of_interpreter);
+		memory.put(address + offsets.thread.next, next);
+		memory.put(address + offsets.thread.interpreter, of_interpreter);
 		memory.put(address + offsets.frames.tstate_thread_id, fs_base);
-		if (offsets.thread_native_id) {
-			memory.put(address + *offsets.thread_native_id, native_id);
+		if (offsets.thread.native_id) {
+			memory.put(address + *offsets.thread.native_id, native_id);
 		}
 		memory.put(fs_base, fs_base);
 		if (offsets.frames.through_cframe) {
@@ -62,24 +62,24 @@ struct PythonImage {
 	// `width`: bytes a character, 0 for ASCII; `text`: the characters as they lie in memory.
 	void string(std::uint64_t address, std::uint32_t width, std::string_view text) {
 		const std::uint32_t character = width == 0 ? 1 : width;
-		memory.put(address + offsets.unicode_length, static_cast<std::int64_t>(text.size() / character));
-		memory.put(address + offsets.unicode_state, character << 2U | 0x20U | (width == 0 ? 0x40U : 0U));
-		memory.put_text(address + (width == 0 ? offsets.ascii_size : offsets.compact_size), text);
+		memory.put(address + offsets.text.length, static_cast<std::int64_t>(text.size() / character));
+		memory.put(address + offsets.text.state, character << 2U | 0x20U | (width == 0 ? 0x40U : 0U));
+		memory.put_text(address + (width == 0 ? offsets.text.ascii_size : offsets.text.compact_size), text);
 	}
 
 	void bytes(std::uint64_t address, const std::vector<std::uint8_t> &data) {
-		memory.put(address + offsets.var_size, static_cast<std::int64_t>(data.size()));
-		memory.put_bytes(address + offsets.bytes_data, std::as_bytes(std::span(data)));
+		memory.put(address + offsets.object.var_size, static_cast<std::int64_t>(data.size()));
+		memory.put_bytes(address + offsets.object.bytes_data, std::as_bytes(std::span(data)));
 	}
 
 	void code(std::uint64_t address, std::uint64_t type, std::uint64_t name, std::uint64_t filename, std::uint64_t line_table,
 	          std::int32_t first_line, std::int64_t units = 8) {
-		memory.put(address + offsets.object_type, type);
-		memory.put(address + offsets.var_size, units);
-		memory.put(address + offsets.code_name, name);
-		memory.put(address + offsets.code_filename, filename);
-		memory.put(address + offsets.code_line_table, line_table);
-		memory.put(address + offsets.code_first_line, first_line);
+		memory.put(address + offsets.object.type, type);
+		memory.put(address + offsets.object.var_size, units);
+		memory.put(address + offsets.code.name, name);
+		memory.put(address + offsets.code.filename, filename);
+		memory.put(address + offsets.code.line_table, line_table);
+		memory.put(address + offsets.code.first_line, first_line);
 	}
 };
 

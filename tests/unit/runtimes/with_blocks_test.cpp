@@ -37,7 +37,7 @@ TEST_CASE("up to 3.13 the bound __exit__ on a frame's stack shows who is in a wi
 	const auto offsets = offsets_of({3, 11, 2, {}});
 	REQUIRE(offsets);
 	test::FakeMemory memory;
-	memory.put<std::uint64_t>(frame_at + offsets->frame_locals + 24, exit_at);
+	memory.put<std::uint64_t>(frame_at + offsets->frame.locals + 24, exit_at);
 	SECTION("there") {
 		put_method(memory, "builtin_function_or_method", "__exit__", 1);
 		CHECK(inside(memory, *offsets) == std::set<std::uint64_t>{lock_at});
@@ -60,9 +60,9 @@ TEST_CASE("up to 3.13 the bound __exit__ on a frame's stack shows who is in a wi
 TEST_CASE("since 3.14 the lock follows its method, below the top of the stack") {
 	Offsets offsets = *offsets_of({3, 12, 0, {}});
 	offsets.frames.pointer_mask = ~3ULL;
-	offsets.frame_stack_pointer = 64;
-	offsets.object_type = 8;
-	const std::uint64_t begin = frame_at + offsets.frame_locals;
+	offsets.frame.stack_pointer = 64;
+	offsets.object.type = 8;
+	const std::uint64_t begin = frame_at + offsets.frame.locals;
 	constexpr std::uint64_t name_at = 0x7f0000008000;
 	test::FakeMemory memory;
 	memory.put<std::uint64_t>(begin + 8, exit_at | 1U); // the low bits say who counts the reference
@@ -71,9 +71,9 @@ TEST_CASE("since 3.14 the lock follows its method, below the top of the stack") 
 	put_method(memory, "method_descriptor", "", 1);
 	memory.put<std::uint64_t>(exit_at + 24, name_at);
 	constexpr std::uint32_t compact_ascii = (1U << 2U) | 0x20U | 0x40U;
-	memory.put<std::int64_t>(name_at + offsets.unicode_length, 8);
-	memory.put<std::uint32_t>(name_at + offsets.unicode_state, compact_ascii);
-	memory.put_text(name_at + offsets.ascii_size, "__exit__");
+	memory.put<std::int64_t>(name_at + offsets.text.length, 8);
+	memory.put<std::uint32_t>(name_at + offsets.text.state, compact_ascii);
+	memory.put_text(name_at + offsets.text.ascii_size, "__exit__");
 	CHECK(inside(memory, offsets) == std::set<std::uint64_t>{lock_at});
 	SECTION("above the top lies what was there before") {
 		memory.put<std::uint64_t>(frame_at + 64, begin + 16);

@@ -38,7 +38,8 @@ std::optional<Entries> entries_of(const process::Memory &memory, const Offsets &
 		return std::nullopt;
 	}
 	Entries entries;
-	if (offsets.attributes == AttributeForm::dictionary) { // dk_refcnt, dk_size, dk_lookup, dk_usable, dk_nentries, dk_indices
+	if (offsets.instance.attributes ==
+	    AttributeForm::dictionary) { // dk_refcnt, dk_size, dk_lookup, dk_usable, dk_nentries, dk_indices
 		const std::uint64_t size = head[1];
 		const std::uint64_t width = size <= 0xff ? 1 : size <= 0xffff ? 2 : 4;
 		constexpr std::uint64_t largest = 1U << 16U;
@@ -84,12 +85,12 @@ std::optional<std::uint64_t> look_up(const process::Memory &memory, const Offset
 
 std::optional<std::uint64_t> look_up_dict(const process::Memory &memory, const Offsets &offsets, std::uint64_t dict,
                                           std::string_view name) {
-	const auto keys = dict != 0 ? memory.read_value<std::uint64_t>(dict + offsets.dict_keys) : std::nullopt;
-	const auto values = keys ? memory.read_value<std::uint64_t>(dict + offsets.dict_values) : std::nullopt;
+	const auto keys = dict != 0 ? memory.read_value<std::uint64_t>(dict + offsets.containers.dict_keys) : std::nullopt;
+	const auto values = keys ? memory.read_value<std::uint64_t>(dict + offsets.containers.dict_values) : std::nullopt;
 	if (!values) {
 		return std::nullopt;
 	}
-	return look_up(memory, offsets, *keys, *values != 0 ? *values + offsets.values_header : 0, name);
+	return look_up(memory, offsets, *keys, *values != 0 ? *values + offsets.instance.values_header : 0, name);
 }
 
 } // namespace
@@ -97,18 +98,18 @@ std::optional<std::uint64_t> look_up_dict(const process::Memory &memory, const O
 std::optional<std::uint64_t> read_attribute(const process::Memory &memory, const Offsets &offsets, std::uint64_t object,
                                             std::string_view name) {
 	const auto word = [&](std::uint64_t address) { return memory.read_value<std::uint64_t>(address).value_or(0); };
-	const std::uint64_t type = word(object + offsets.object_type);
+	const std::uint64_t type = word(object + offsets.object.type);
 	if (type == 0) {
 		return std::nullopt;
 	}
-	const std::uint64_t flags = word(type + offsets.type_flags);
-	if (offsets.attributes == AttributeForm::dictionary || (flags & flag_managed_dict) == 0) {
-		const auto offset = static_cast<std::int64_t>(word(type + offsets.type_dictoffset));
+	const std::uint64_t flags = word(type + offsets.type.flags);
+	if (offsets.instance.attributes == AttributeForm::dictionary || (flags & flag_managed_dict) == 0) {
+		const auto offset = static_cast<std::int64_t>(word(type + offsets.type.dictoffset));
 		return offset > 0 ? look_up_dict(memory, offsets, word(object + static_cast<std::uint64_t>(offset)), name) : std::nullopt;
 	}
 	std::uint64_t values = 0;
 	std::uint64_t dict = word(object - managed_dict);
-	switch (offsets.attributes) {
+	switch (offsets.instance.attributes) {
 	case AttributeForm::values_before: values = word(object - managed_values); break;
 	case AttributeForm::tagged_before:
 		if ((dict & 1U) != 0) {
@@ -117,20 +118,20 @@ std::optional<std::uint64_t> read_attribute(const process::Memory &memory, const
 		break;
 	case AttributeForm::inline_values:
 		if (dict == 0 && (flags & flag_inline_values) != 0) {
-			values = object + word(type + offsets.type_basicsize) + offsets.values_header;
+			values = object + word(type + offsets.type.basicsize) + offsets.instance.values_header;
 		}
 		break;
 	case AttributeForm::dictionary: break;
 	}
 	if (values != 0) {
-		return look_up(memory, offsets, word(type + offsets.type_cached_keys), values, name);
+		return look_up(memory, offsets, word(type + offsets.type.cached_keys), values, name);
 	}
 	return look_up_dict(memory, offsets, dict, name);
 }
 
 std::vector<DictEntry> read_dict(const process::Memory &memory, const Offsets &offsets, std::uint64_t dict, std::size_t most) {
-	const auto keys = dict != 0 ? memory.read_value<std::uint64_t>(dict + offsets.dict_keys) : std::nullopt;
-	const auto values = keys ? memory.read_value<std::uint64_t>(dict + offsets.dict_values) : std::nullopt;
+	const auto keys = dict != 0 ? memory.read_value<std::uint64_t>(dict + offsets.containers.dict_keys) : std::nullopt;
+	const auto values = keys ? memory.read_value<std::uint64_t>(dict + offsets.containers.dict_values) : std::nullopt;
 	const auto entries = values ? entries_of(memory, offsets, *keys, most) : std::nullopt;
 	std::vector<DictEntry> found;
 	if (!entries) {
@@ -139,7 +140,7 @@ std::vector<DictEntry> read_dict(const process::Memory &memory, const Offsets &o
 	std::vector<std::uint64_t> words(entries->count * entries->stride / sizeof(std::uint64_t));
 	std::vector<std::uint64_t> apart(*values != 0 ? entries->count : 0);
 	if (!memory.read(entries->begin, std::as_writable_bytes(std::span(words))) ||
-	    !memory.read(*values + offsets.values_header, std::as_writable_bytes(std::span(apart)))) {
+	    !memory.read(*values + offsets.instance.values_header, std::as_writable_bytes(std::span(apart)))) {
 		return found;
 	}
 	for (std::uint64_t i = 0; i < entries->count; i++) {
@@ -158,15 +159,15 @@ std::optional<std::uint64_t> read_small_int(const process::Memory &memory, const
 		std::uint64_t type, size;
 		std::array<std::uint32_t, 2> digits;
 	};
-	const auto number = memory.read_value<Long>(object + offsets.object_type);
-	const auto name_at = number ? memory.read_value<std::uint64_t>(number->type + offsets.type_name) : std::nullopt;
+	const auto number = memory.read_value<Long>(object + offsets.object.type);
+	const auto name_at = number ? memory.read_value<std::uint64_t>(number->type + offsets.type.name) : std::nullopt;
 	constexpr std::size_t longest = 8;
 	if (!name_at || memory.read_string(*name_at, longest) != "int") {
 		return std::nullopt;
 	}
 	// lv_tag: sign in its lowest two bits (0: positive), a bit of Python's own, then the number of digits.
-	const bool positive = offsets.attributes < AttributeForm::tagged_before || (number->size & 3U) == 0;
-	const std::uint64_t digits = offsets.attributes < AttributeForm::tagged_before ? number->size : number->size >> 3U;
+	const bool positive = offsets.instance.attributes < AttributeForm::tagged_before || (number->size & 3U) == 0;
+	const std::uint64_t digits = offsets.instance.attributes < AttributeForm::tagged_before ? number->size : number->size >> 3U;
 	constexpr std::uint32_t digit_end = 1U << 30U;
 	if (!positive || digits > 2 || number->digits[0] >= digit_end || (digits == 2 && number->digits[1] >= digit_end)) {
 		return std::nullopt;

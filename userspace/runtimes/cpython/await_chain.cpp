@@ -100,7 +100,7 @@ bool Walk::read_state(std::uint64_t object, std::uint64_t frame, bool is_generat
 
 std::optional<std::uint64_t> Walk::locals_of(std::uint64_t code) const {
 	constexpr std::int32_t most = 4096;
-	const auto count = reader_.memory().read_value<std::int32_t>(code + reader_.offsets().code_locals);
+	const auto count = reader_.memory().read_value<std::int32_t>(code + reader_.offsets().code.locals);
 	return count && *count >= 0 && *count < most ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*count))
 	                                             : std::nullopt;
 }
@@ -108,7 +108,7 @@ std::optional<std::uint64_t> Walk::locals_of(std::uint64_t code) const {
 bool Walk::read_words(ChainLink &link) {
 	const Offsets &offsets = reader_.offsets();
 	const CoroutineLayout &layout = offsets.coroutine;
-	const std::uint64_t begin = link.frame + offsets.frame_locals;
+	const std::uint64_t begin = link.frame + offsets.frame.locals;
 	std::uint64_t stack = 0;
 	std::uint64_t top = 0;
 	switch (layout.form) {
@@ -151,7 +151,7 @@ bool Walk::read_words(ChainLink &link) {
 	for (std::uint64_t &word : link.words) {
 		word &= offsets.frames.pointer_mask;
 	}
-	if (offsets.code_cell_arguments != 0) {
+	if (offsets.code.cell_arguments != 0) {
 		place_arguments(link);
 	}
 	if (in_stack >= layout.awaited) {
@@ -164,9 +164,9 @@ bool Walk::read_words(ChainLink &link) {
 void Walk::place_arguments(ChainLink &link) const {
 	const Offsets &offsets = reader_.offsets();
 	const std::uint64_t code = link.at.code;
-	const std::uint64_t arguments = reader_.word(code + offsets.code_cell_arguments);
-	const auto locals = reader_.memory().read_value<std::int32_t>(code + offsets.code_plain_locals);
-	const auto cells = reader_.size(reader_.word(code + offsets.code_cell_names));
+	const std::uint64_t arguments = reader_.word(code + offsets.code.cell_arguments);
+	const auto locals = reader_.memory().read_value<std::int32_t>(code + offsets.code.plain_locals);
+	const auto cells = reader_.size(reader_.word(code + offsets.code.cell_names));
 	if (arguments == 0 || !locals || *locals < 0 || !cells) {
 		return;
 	}
@@ -187,9 +187,9 @@ bool Walk::waits_in_await(const ChainLink &link, std::uint64_t object) const {
 		constexpr std::uint8_t yield_from = 72; // Include/opcode.h, 3.9 and 3.10: the instruction that comes next
 		const std::uint64_t index =
 		    (static_cast<std::uint32_t>(link.at.instruction) + (layout.form == CoroutineForm::frame_with_depth ? 1U : 2U)) *
-		    std::uint64_t{offsets.instruction_unit};
-		return memory.read_value<std::uint8_t>(reader_.word(link.at.code + offsets.code_bytes) + offsets.bytes_data + index) ==
-		       yield_from;
+		    std::uint64_t{offsets.code.instruction_unit};
+		return memory.read_value<std::uint8_t>(reader_.word(link.at.code + offsets.code.bytes) + offsets.object.bytes_data +
+		                                       index) == yield_from;
 	}
 	if (layout.awaiting == layout.suspended) { // 3.11, 3.12: RESUME follows, with 2 or 3 for yield from and await
 		constexpr std::uint64_t unit = 2;

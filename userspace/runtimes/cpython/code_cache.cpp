@@ -22,21 +22,21 @@ constexpr std::size_t max_line_table = 256UL << 10U; // bytes; a module of 20,00
 
 std::optional<CodeCache::Fingerprint> CodeCache::read_fingerprint(const process::Memory &memory, std::uint64_t code) const {
 	std::array<std::byte, 256> bytes{};
-	const std::size_t wanted = std::max({offsets_.code_filename, offsets_.code_name, offsets_.code_line_table,
-	                                     offsets_.code_first_line, offsets_.object_type, offsets_.var_size}) +
+	const std::size_t wanted = std::max({offsets_.code.filename, offsets_.code.name, offsets_.code.line_table,
+	                                     offsets_.code.first_line, offsets_.object.type, offsets_.object.var_size}) +
 	                           sizeof(std::uint64_t);
 	if (code == 0 || wanted > bytes.size() || !memory.read(code, std::span(bytes).first(wanted))) {
 		return std::nullopt;
 	}
 	const auto take = [&bytes](std::uint32_t offset, auto &value) { std::memcpy(&value, bytes.data() + offset, sizeof value); };
 	Fingerprint found;
-	take(offsets_.object_type, found.type);
-	take(offsets_.code_filename, found.filename);
-	take(offsets_.code_name, found.name);
-	take(offsets_.code_line_table, found.line_table);
-	take(offsets_.code_first_line, found.first_line);
-	if (offsets_.code_instructions) {
-		take(offsets_.var_size, found.size);
+	take(offsets_.object.type, found.type);
+	take(offsets_.code.filename, found.filename);
+	take(offsets_.code.name, found.name);
+	take(offsets_.code.line_table, found.line_table);
+	take(offsets_.code.first_line, found.first_line);
+	if (offsets_.code.instructions) {
+		take(offsets_.object.var_size, found.size);
 	}
 	if (code_type_ != 0 && found.type != code_type_) {
 		return std::nullopt;
@@ -50,15 +50,15 @@ std::optional<int> CodeCache::line_of(const Code &code, const PythonFrameRef &fr
 	}
 	std::int64_t offset = 0;
 	if (offsets_.frames.instruction_is_index) {
-		offset = std::int64_t{static_cast<std::int32_t>(frame.instruction)} * offsets_.instruction_unit;
+		offset = std::int64_t{static_cast<std::int32_t>(frame.instruction)} * offsets_.code.instruction_unit;
 	} else {
-		offset = static_cast<std::int64_t>(frame.instruction - frame.code - offsets_.code_instructions.value_or(0));
+		offset = static_cast<std::int64_t>(frame.instruction - frame.code - offsets_.code.instructions.value_or(0));
 		// One unit before the first: a frame that was only just made. Anything else outside belongs to other code.
 		if (offset < -2 || (offset >= 0 && static_cast<std::uint64_t>(offset) / 2 >= code.fingerprint.size)) {
 			return std::nullopt;
 		}
 	}
-	return line_at(offsets_.line_format, *code.line_table, code.fingerprint.first_line, offset);
+	return line_at(offsets_.code.line_format, *code.line_table, code.fingerprint.first_line, offset);
 }
 
 std::atomic<std::size_t> CodeCache::bytes_of_all_ = 0;

@@ -39,13 +39,13 @@ std::optional<std::uint64_t> generation_of(const std::array<Generation, 3> &gene
 
 std::optional<Collection> current_collection(const Interpreter::View &view) {
 	for (const std::uint64_t interpreter : walk_interpreters(view.memory, view.offsets, view.runtime)) {
-		if (view.memory.read_value<std::int32_t>(interpreter + view.offsets.interpreter_gc_collecting) != 1) {
+		if (view.memory.read_value<std::int32_t>(interpreter + view.offsets.interpreter.gc_collecting) != 1) {
 			continue;
 		}
 		Collection found;
-		if (view.offsets.interpreter_gc_generations != 0 && !collects_in_steps(view.version)) {
+		if (view.offsets.interpreter.gc_generations != 0 && !collects_in_steps(view.version)) {
 			using Three = std::array<Generation, 3>;
-			const auto generations = view.memory.read_value<Three>(interpreter + view.offsets.interpreter_gc_generations);
+			const auto generations = view.memory.read_value<Three>(interpreter + view.offsets.interpreter.gc_generations);
 			found.generation = generations ? generation_of(*generations) : std::nullopt;
 		}
 		return found;

@@ -14,9 +14,6 @@ namespace loopsnoop::runtimes::cpython {
 
 namespace {
 
-// 32 MiB: the states of 10,000 threads, and the frames of most.
-constexpr PageCache::Limits of_one_snapshot{8192, std::chrono::seconds(2)};
-
 // Both C libraries begin a thread's control block, where the fs base points, with its own address (glibc tcbhead_t.tcb,
 // sysdeps/x86_64/nptl/tls.h; musl struct pthread.self, src/internal/pthread_impl.h).
 bool is_control_block(const process::Memory &memory, std::uint64_t thread_id) {
@@ -31,14 +28,6 @@ bool leads_to_threads(const process::Memory &memory, const Offsets &offsets, std
 }
 
 } // namespace
-
-bool is_thread_join(const SourceFrame &frame) {
-	// Lib/threading.py: up to 3.12 join() waits in _wait_for_tstate_lock(), since 3.13 in the thread's handle, which is written
-	// in C. Qualified names are known since 3.11.
-	return frame.file.ends_with("/threading.py") &&
-	       (frame.function == "Thread._wait_for_tstate_lock" || frame.function == "_wait_for_tstate_lock" ||
-	        frame.function == "Thread.join" || frame.function == "join");
-}
 
 Interpreter::Interpreter(process::ProcFs proc, std::uint32_t pid, std::unique_ptr<process::Memory> memory,
                          const Location &location, const Offsets &offsets)
@@ -63,31 +52,24 @@ std::optional<Interpreter> Interpreter::at(const process::ProcFs &proc, std::uin
 		return std::nullopt;
 	}
 	Interpreter interpreter(proc, pid, std::move(memory), location, *offsets);
-	const auto gil = interpreter.main_gil();
+	const auto gil = interpreter.gils().of_main();
 	if (!gil) {
 		return std::nullopt; // >= 3.12 makes its first thread state before the GIL: so early that asking again is better
 	}
-	interpreter.set_gil(interpreter.offsets_.frames, *gil);
-	interpreter.offsets_.frames.tstate_native_id = static_cast<std::uint16_t>(offsets->thread_native_id.value_or(0));
+	interpreter.gils().place(interpreter.offsets_.frames, *gil);
+	interpreter.offsets_.frames.tstate_native_id = static_cast<std::uint16_t>(offsets->thread.native_id.value_or(0));
 	return interpreter;
-}
-
-void Interpreter::set_gil(PythonLayout &layout, std::uint64_t gil) const {
-	layout.gil_begin = gil + offsets_.gil_futexes_begin;
-	layout.gil_end = gil + offsets_.gil_futexes_end;
-	layout.gil_locked = gil + offsets_.gil_locked;
-	layout.gil_last_holder = gil + offsets_.gil_last_holder;
 }
 
 PythonLayout Interpreter::layout_for(std::uint64_t thread_state) const {
 	PythonLayout layout = offsets_.frames;
-	const auto interpreter = memory_->read_value<std::uint64_t>(thread_state + offsets_.thread_interpreter);
+	const auto interpreter = memory_->read_value<std::uint64_t>(thread_state + offsets_.thread.interpreter);
 	if (interpreter && *interpreter != 0) {
-		layout.threads_head = *interpreter + offsets_.interpreter_threads_head;
-		layout.tstate_next = static_cast<std::uint16_t>(offsets_.thread_next);
+		layout.threads_head = *interpreter + offsets_.interpreter.threads_head;
+		layout.tstate_next = static_cast<std::uint16_t>(offsets_.thread.next);
 	}
-	if (const auto gil = interpreter && *interpreter != 0 ? gil_of(*interpreter) : std::nullopt) {
-		set_gil(layout, *gil);
+	if (const auto gil = interpreter && *interpreter != 0 ? gils().of(*interpreter) : std::nullopt) {
+		gils().place(layout, *gil);
 	}
 	return layout;
 }
@@ -107,7 +89,7 @@ std::vector<ThreadState> Interpreter::threads() const { return threads(PageCache
 SourceFrame Interpreter::View::begin_of(const process::Memory &now, std::uint64_t code) const {
 	constexpr std::uint64_t first_unit = 0;
 	const bool index = offsets.frames.instruction_is_index;
-	return codes.resolve(now, {code, index ? first_unit : code + offsets.code_instructions.value_or(0)});
+	return codes.resolve(now, {code, index ? first_unit : code + offsets.code.instructions.value_or(0)});
 }
 
 std::optional<std::uint64_t> Interpreter::thread_state(std::uint32_t tid, std::uint64_t thread_pointer) const {
@@ -151,11 +133,6 @@ std::vector<PythonFrameRef> Interpreter::frames(std::uint64_t thread_state) cons
 	return found;
 }
 
-// The object that is the frame's first local: `self` of a method. Anything, where the thread has gone on.
-std::uint64_t Interpreter::first_argument(const process::Memory &memory, const PlacedFrame &frame) const {
-	return memory.read_value<std::uint64_t>(frame.address + offsets_.frame_locals).value_or(0) & offsets_.frames.pointer_mask;
-}
-
 void Interpreter::prefetch(const PageCache &pages, std::span<const std::uint64_t> thread_states) const {
 	constexpr std::size_t of_a_struct = 512; // the members that walks ask for lie in the first bytes
 	const auto follow = [&](std::vector<std::uint64_t> &addresses, std::uint64_t offset) {
@@ -193,47 +170,10 @@ Interpreter::NamedFrames Interpreter::named_frames(std::uint64_t thread_state, c
 		return named;
 	}
 	constexpr std::size_t longest = 64;
-	if (const auto name = read_attribute(memory, offsets_, first_argument(memory, placed.back()), "_name")) {
+	if (const auto name = read_attribute(memory, offsets_, first_argument(memory, offsets_, placed.back()), "_name")) {
 		named.name = read_unicode(memory, offsets_, *name, longest);
 	}
 	return named;
-}
-
-std::optional<ImportLock> Interpreter::import_lock(std::uint64_t thread_state, std::uint64_t wakeup) {
-	const PageCache pages(*memory_, of_one_snapshot);
-	const auto placed = walk_frames(pages, offsets_.frames, thread_state);
-	if (placed.empty()) {
-		return std::nullopt;
-	}
-	// Lib/importlib/_bootstrap.py, 3.9 to 3.14: who has to wait does so in _ModuleLock.acquire(), for self.wakeup; self.owner is
-	// a thread's ident or None.
-	const SourceFrame innermost = codes_.resolve(pages, placed.front().frame);
-	if ((innermost.function != "_ModuleLock.acquire" && innermost.function != "acquire") ||
-	    innermost.file != "<frozen importlib._bootstrap>") {
-		return std::nullopt;
-	}
-	const std::uint64_t self = first_argument(pages, placed.front());
-	if (read_attribute(pages, offsets_, self, "wakeup") != wakeup) {
-		return std::nullopt;
-	}
-	constexpr std::size_t longest = 256;
-	const auto owner = read_attribute(pages, offsets_, self, "owner");
-	const auto module = read_attribute(pages, offsets_, self, "name");
-	auto name = module ? read_unicode(pages, offsets_, *module, longest) : std::nullopt;
-	if (!owner || !name) {
-		return std::nullopt;
-	}
-	return ImportLock{std::move(*name), read_small_int(pages, offsets_, *owner).value_or(0)};
-}
-
-std::optional<std::uint64_t> Interpreter::joined_thread(std::uint64_t thread_state) {
-	const PageCache pages(*memory_, of_one_snapshot);
-	const auto placed = walk_frames(pages, offsets_.frames, thread_state);
-	if (placed.empty() || !is_thread_join(codes_.resolve(pages, placed.front().frame))) {
-		return std::nullopt;
-	}
-	const auto ident = read_attribute(pages, offsets_, first_argument(pages, placed.front()), "_ident");
-	return ident ? read_small_int(pages, offsets_, *ident) : std::nullopt;
 }
 
 std::multimap<std::uint64_t, std::uint32_t> Interpreter::threads_in_with(const std::set<std::uint64_t> &objects) const {
@@ -267,34 +207,6 @@ std::vector<SourceFrame> Interpreter::resolve(std::span<const PythonFrameRef> fr
 	return resolved;
 }
 
-std::optional<std::uint64_t> Interpreter::gil_of(std::uint64_t interpreter) const {
-	if (offsets_.runtime_gil) {
-		return location_.runtime + *offsets_.runtime_gil;
-	}
-	const auto gil = memory_->read_value<std::uint64_t>(interpreter + offsets_.interpreter_gil.value_or(0));
-	return gil && *gil != 0 ? gil : std::nullopt;
-}
-
-std::optional<std::uint64_t> Interpreter::main_gil() const {
-	const auto interpreters = walk_interpreters(*memory_, offsets_, location_.runtime);
-	return interpreters.empty() ? std::nullopt : gil_of(interpreters.back());
-}
-
-std::vector<AddressRange> Interpreter::gil_ranges() const {
-	std::vector<AddressRange> ranges;
-	for (const std::uint64_t interpreter : walk_interpreters(*memory_, offsets_, location_.runtime)) {
-		const auto gil = gil_of(interpreter);
-		if (!gil) {
-			continue;
-		}
-		const AddressRange range{*gil + offsets_.gil_futexes_begin, *gil + offsets_.gil_futexes_end};
-		if (std::ranges::find(ranges, range) == ranges.end()) {
-			ranges.push_back(range);
-		}
-	}
-	return ranges;
-}
-
 std::optional<std::uint32_t> Interpreter::tid_of(const ThreadState &thread) const {
 	const std::uint64_t inner_tid = native_id(thread);
 	if (inner_tid == 0) {
@@ -315,18 +227,14 @@ std::optional<std::uint32_t> Interpreter::tid_of(const ThreadState &thread) cons
 }
 
 std::optional<GilHolder> Interpreter::gil_holder() const {
-	const auto gil = main_gil();
+	const auto gil = gils().of_main();
 	if (!gil) {
 		return std::nullopt;
 	}
-	const auto holder_now = [&]() -> std::uint64_t {
-		const auto locked = memory_->read_value<std::int32_t>(*gil + offsets_.gil_locked);
-		return locked == 1 ? memory_->read_value<std::uint64_t>(*gil + offsets_.gil_last_holder).value_or(0) : 0;
-	};
-	const std::uint64_t holder = holder_now();
+	const std::uint64_t holder = gils().holder(*gil);
 	const auto all = threads();
 	const auto thread = std::ranges::find(all, holder, &ThreadState::address);
-	if (holder == 0 || thread == all.end() || holder_now() != holder) {
+	if (holder == 0 || thread == all.end() || gils().holder(*gil) != holder) {
 		return std::nullopt;
 	}
 	return GilHolder{holder, thread->thread_id, tid_of(*thread)};

@@ -16,6 +16,7 @@
 #include "process/memory.h"
 #include "process/procfs.h"
 #include "runtimes/cpython/code_cache.h"
+#include "runtimes/cpython/gils.h"
 #include "runtimes/cpython/locate.h"
 #include "runtimes/cpython/offsets.h"
 #include "runtimes/cpython/page_cache.h"
@@ -23,27 +24,11 @@
 
 namespace loopsnoop::runtimes::cpython {
 
-// Addresses [begin, end) in the target.
-struct AddressRange {
-	std::uint64_t begin = 0;
-	std::uint64_t end = 0;
-	bool operator==(const AddressRange &) const = default;
-};
-
 struct GilHolder {
 	std::uint64_t thread_state = 0;
 	std::uint64_t thread_id = 0;      // pthread_self(), which is the fs base
 	std::optional<std::uint32_t> tid; // in our PID namespace; nullopt: could not be told
 };
-
-// One of importlib's locks, which a module has as long as it is being imported.
-struct ImportLock {
-	std::string module;
-	std::uint64_t owner = 0; // pthread_self() of the thread that imports it; 0: nobody
-};
-
-// The innermost frame of a thread that waits in threading.Thread.join().
-[[nodiscard]] bool is_thread_join(const SourceFrame &frame);
 
 // The CPython of one process, read from outside while it runs; nothing is stopped or written. Holds for the process as it was
 // when `find` looked: after exec(), find anew. One thread at a time.
@@ -67,7 +52,7 @@ public:
 	// of their own. That of the main interpreter where it cannot be told.
 	[[nodiscard]] PythonLayout layout_for(std::uint64_t thread_state) const;
 
-	// For whoever reads objects: asyncio/, trio/. Holds as long as this.
+	// For whoever reads objects: asyncio/, trio/, waiting_frames.h. Holds as long as this.
 	struct View {
 		const process::Memory &memory;
 		const Offsets &offsets;
@@ -115,14 +100,6 @@ public:
 	[[nodiscard]] NamedFrames named_frames(std::uint64_t thread_state, const process::Memory &memory);
 	void prefetch(const PageCache &pages, std::span<const std::uint64_t> thread_states) const;
 
-	// What a thread waits for that sleeps in importlib's _ModuleLock.acquire(), by its locals, on the lock object `wakeup`.
-	// nullopt: it is not there (any more), or not on that lock.
-	[[nodiscard]] std::optional<ImportLock> import_lock(std::uint64_t thread_state, std::uint64_t wakeup);
-
-	// pthread_self() of the thread whose end this one waits for, asleep in threading.Thread.join(), by its locals. nullopt: it
-	// does not (any more), or that could not be read.
-	[[nodiscard]] std::optional<std::uint64_t> joined_thread(std::uint64_t thread_state);
-
 	// The threads that are in a `with` block of one of these lock objects, or about to enter one, by tid in our PID namespace;
 	// incomplete when that takes long. See with_blocks.h.
 	[[nodiscard]] std::multimap<std::uint64_t, std::uint32_t> threads_in_with(const std::set<std::uint64_t> &objects) const;
@@ -132,9 +109,7 @@ public:
 	// Its id in our PID namespace, by `native_id` or `thread_id`. nullopt: gone, or it could not be told.
 	[[nodiscard]] std::optional<std::uint32_t> tid_of(const ThreadState &thread) const;
 
-	// Where the futexes of the GIL (mutex, condition, switch condition and its mutex) are, one range for each GIL: with
-	// sub-interpreters of 3.12 and later there may be several. Read anew at each call.
-	[[nodiscard]] std::vector<AddressRange> gil_ranges() const;
+	[[nodiscard]] Gils gils() const { return {*memory_, offsets_, location_.runtime}; }
 	// Who holds the main interpreter's GIL at this moment. nullopt: nobody, or it changed hands during the look.
 	[[nodiscard]] std::optional<GilHolder> gil_holder() const;
 
@@ -142,10 +117,6 @@ private:
 	Interpreter(process::ProcFs proc, std::uint32_t pid, std::unique_ptr<process::Memory> memory, const Location &location,
 	            const Offsets &offsets);
 
-	[[nodiscard]] std::optional<std::uint64_t> gil_of(std::uint64_t interpreter) const;
-	[[nodiscard]] std::optional<std::uint64_t> main_gil() const;
-	void set_gil(PythonLayout &layout, std::uint64_t gil) const;
-	[[nodiscard]] std::uint64_t first_argument(const process::Memory &memory, const PlacedFrame &frame) const;
 	[[nodiscard]] std::uint64_t native_id(const process::Memory &memory, const ThreadState &thread) const;
 
 	process::ProcFs proc_;

@@ -82,28 +82,28 @@ ObjectReader::Type &ObjectReader::type(std::uint64_t address) {
 		return none;
 	}
 	Type &type = types_[address];
-	const std::uint64_t meta = word(address + offsets_.object_type);
-	if (!may_be_object(meta) || (word(meta + offsets_.type_flags) & flag_type_subclass) == 0) {
+	const std::uint64_t meta = word(address + offsets_.object.type);
+	if (!may_be_object(meta) || (word(meta + offsets_.type.flags) & flag_type_subclass) == 0) {
 		return type;
 	}
-	const auto name = memory_.read_string(word(address + offsets_.type_name), max_type_name);
+	const auto name = memory_.read_string(word(address + offsets_.type.name), max_type_name);
 	if (name && is_name(*name)) {
 		type.name = *name;
 		type.base = word(address + type_base);
-		type.flags = word(address + offsets_.type_flags);
+		type.flags = word(address + offsets_.type.flags);
 	}
 	return type;
 }
 
 std::string_view ObjectReader::type_name(std::uint64_t object) {
-	return may_be_object(object) ? std::string_view(type(word(object + offsets_.object_type)).name) : std::string_view();
+	return may_be_object(object) ? std::string_view(type(word(object + offsets_.object.type)).name) : std::string_view();
 }
 
 bool ObjectReader::is_a(std::uint64_t object, std::string_view type_name) {
 	if (!may_be_object(object)) {
 		return false;
 	}
-	std::uint64_t address = word(object + offsets_.object_type);
+	std::uint64_t address = word(object + offsets_.object.type);
 	for (std::size_t depth = 0; depth < max_bases && address != 0; ++depth) {
 		const Type &one = type(address);
 		if (one.name.empty() || one.name == type_name) {
@@ -140,7 +140,7 @@ std::optional<std::uint64_t> ObjectReader::attribute(std::uint64_t object, std::
 	if (type_name(object).empty()) {
 		return std::nullopt;
 	}
-	std::uint64_t address = word(object + offsets_.object_type);
+	std::uint64_t address = word(object + offsets_.object.type);
 	for (std::size_t depth = 0; depth < max_bases && address != 0; ++depth) {
 		Type &one = type(address);
 		if (one.name.empty()) {
@@ -171,7 +171,7 @@ std::optional<std::uint64_t> ObjectReader::integer(std::uint64_t object) {
 
 std::optional<double> ObjectReader::number(std::uint64_t object) {
 	if (type_name(object) == "float") {
-		return memory_.read_value<double>(object + offsets_.float_value);
+		return memory_.read_value<double>(object + offsets_.numbers.float_value);
 	}
 	const auto whole = integer(object);
 	return whole ? std::optional(static_cast<double>(*whole)) : std::nullopt;
@@ -179,7 +179,7 @@ std::optional<double> ObjectReader::number(std::uint64_t object) {
 
 bool ObjectReader::is_true(std::uint64_t object) {
 	// bool is an int with one digit, 0 or 1 (True of 3.12 and later has it in the same place).
-	return type_name(object) == "bool" && memory_.read_value<std::uint32_t>(object + offsets_.long_digits) == 1;
+	return type_name(object) == "bool" && memory_.read_value<std::uint32_t>(object + offsets_.numbers.long_digits) == 1;
 }
 
 std::vector<std::uint64_t> ObjectReader::words(std::uint64_t address, std::uint64_t count, std::size_t most) const {
@@ -191,11 +191,11 @@ std::vector<std::uint64_t> ObjectReader::words(std::uint64_t address, std::uint6
 
 std::vector<std::uint64_t> ObjectReader::set_items(std::uint64_t set, std::size_t most) const {
 	constexpr std::uint64_t max_slots = 1U << 20U;
-	const std::uint64_t slots = word(set + offsets_.set_mask) + 1;
+	const std::uint64_t slots = word(set + offsets_.containers.set_mask) + 1;
 	if (slots == 0 || slots > max_slots) {
 		return {};
 	}
-	const auto table = words(word(set + offsets_.set_table), slots * 2, slots * 2);
+	const auto table = words(word(set + offsets_.containers.set_table), slots * 2, slots * 2);
 	std::vector<std::uint64_t> found;
 	for (std::size_t i = 0; i + 1 < table.size() && found.size() < most; i += 2) {
 		constexpr std::uint64_t dummy_hash = ~0ULL; // of a place that was used and is free again: Objects/setobject.c
@@ -241,12 +241,12 @@ std::vector<std::uint64_t> ObjectReader::weak_items(std::uint64_t weak_set, std:
 }
 
 std::vector<std::uint64_t> ObjectReader::items(std::uint64_t object, std::size_t most) {
-	const std::uint64_t count = word(object + offsets_.var_size);
+	const std::uint64_t count = word(object + offsets_.object.var_size);
 	if (is_a(object, "list")) {
-		return words(word(object + offsets_.list_items), count, most);
+		return words(word(object + offsets_.containers.list_items), count, most);
 	}
 	if (is_a(object, "tuple")) {
-		return words(object + offsets_.tuple_items, count, most);
+		return words(object + offsets_.containers.tuple_items, count, most);
 	}
 	if (is_a(object, "set") || is_a(object, "frozenset")) {
 		return set_items(object, most);
@@ -259,9 +259,10 @@ std::vector<std::uint64_t> ObjectReader::items(std::uint64_t object, std::size_t
 
 std::optional<std::uint64_t> ObjectReader::size(std::uint64_t object) {
 	if (is_a(object, "list") || is_a(object, "tuple") || is_a(object, "collections.deque")) {
-		return word(object + offsets_.var_size);
+		return word(object + offsets_.object.var_size);
 	}
-	return is_a(object, "set") || is_a(object, "frozenset") ? std::optional(word(object + offsets_.set_used)) : std::nullopt;
+	return is_a(object, "set") || is_a(object, "frozenset") ? std::optional(word(object + offsets_.containers.set_used))
+	                                                        : std::nullopt;
 }
 
 std::vector<DictEntry> ObjectReader::entries(std::uint64_t dict, std::size_t most) {

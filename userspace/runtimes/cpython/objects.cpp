@@ -23,8 +23,8 @@ void append(std::string &text, std::uint32_t c) {
 
 std::optional<std::string> read_unicode(const process::Memory &memory, const Offsets &offsets, std::uint64_t address,
                                         std::size_t max_characters) {
-	const auto length = memory.read_value<std::int64_t>(address + offsets.unicode_length);
-	const auto state = memory.read_value<std::uint32_t>(address + offsets.unicode_state);
+	const auto length = memory.read_value<std::int64_t>(address + offsets.text.length);
+	const auto state = memory.read_value<std::uint32_t>(address + offsets.text.state);
 	if (!length || !state || *length < 0) {
 		return std::nullopt;
 	}
@@ -37,7 +37,7 @@ std::optional<std::string> read_unicode(const process::Memory &memory, const Off
 	}
 	const std::size_t characters = std::min<std::size_t>(static_cast<std::size_t>(*length), max_characters);
 	std::vector<std::byte> raw(characters * width);
-	if (!memory.read(address + (ascii ? offsets.ascii_size : offsets.compact_size), raw)) {
+	if (!memory.read(address + (ascii ? offsets.text.ascii_size : offsets.text.compact_size), raw)) {
 		return std::nullopt;
 	}
 	std::string text;
@@ -52,12 +52,12 @@ std::optional<std::string> read_unicode(const process::Memory &memory, const Off
 
 std::optional<std::vector<std::uint8_t>> read_bytes(const process::Memory &memory, const Offsets &offsets, std::uint64_t address,
                                                     std::size_t max_bytes) {
-	const auto size = memory.read_value<std::int64_t>(address + offsets.var_size);
+	const auto size = memory.read_value<std::int64_t>(address + offsets.object.var_size);
 	if (!size || *size < 0 || static_cast<std::uint64_t>(*size) > max_bytes) {
 		return std::nullopt;
 	}
 	std::vector<std::uint8_t> bytes(static_cast<std::size_t>(*size));
-	if (!memory.read(address + offsets.bytes_data, std::as_writable_bytes(std::span(bytes)))) {
+	if (!memory.read(address + offsets.object.bytes_data, std::as_writable_bytes(std::span(bytes)))) {
 		return std::nullopt;
 	}
 	return bytes;

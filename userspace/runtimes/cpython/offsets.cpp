@@ -15,10 +15,10 @@ namespace {
 // struct _gil_runtime_state, Include/internal/pycore_gil.h, the same in v3.9.2 v3.9.18 v3.10.13 v3.11.2 v3.11.7 v3.12.1 v3.13.0
 // v3.13.5 v3.14.0: last_holder 8, locked 16, cond 32, mutex 80, switch_cond 120, switch_mutex 168, size 208.
 void set_gil(Offsets &offsets) {
-	offsets.gil_last_holder = 8;
-	offsets.gil_locked = 16;
-	offsets.gil_futexes_begin = 32;
-	offsets.gil_futexes_end = 208;
+	offsets.gil.last_holder = 8;
+	offsets.gil.locked = 16;
+	offsets.gil.futexes_begin = 32;
+	offsets.gil.futexes_end = 208;
 }
 
 // Include/object.h and Include/cpython/bytesobject.h, all versions: PyObject.ob_type 8, PyVarObject.ob_size 16,
@@ -26,41 +26,41 @@ void set_gil(Offsets &offsets) {
 // 3.11 (wstr, wstr_length), 40 and 56 from 3.12 on. PyTypeObject, PyDictObject, PyListObject, PySetObject, PyFloatObject and
 // PyLongObject likewise the same in v3.9.2 v3.10.13 v3.11.2 v3.12.1 v3.13.5 v3.14.10 v3.15.2; a tuple's items 24, since 3.14 32.
 void set_objects(Offsets &offsets, bool has_wstr) {
-	offsets.object_type = 8;
-	offsets.var_size = 16;
-	offsets.bytes_data = 32;
-	offsets.unicode_length = 16;
-	offsets.unicode_state = 32;
-	offsets.ascii_size = has_wstr ? 48 : 40;
-	offsets.compact_size = has_wstr ? 72 : 56;
-	offsets.type_name = 24;
-	offsets.type_basicsize = 32;
-	offsets.type_flags = 168;
-	offsets.type_dictoffset = 288;
-	offsets.dict_keys = 32;
-	offsets.dict_values = 40;
-	offsets.tuple_items = 24;
-	offsets.list_items = 24;
-	offsets.set_used = 24;
-	offsets.set_mask = 32;
-	offsets.set_table = 40;
-	offsets.float_value = 16;
-	offsets.long_tag = 16;
-	offsets.long_digits = 24;
+	offsets.object.type = 8;
+	offsets.object.var_size = 16;
+	offsets.object.bytes_data = 32;
+	offsets.text.length = 16;
+	offsets.text.state = 32;
+	offsets.text.ascii_size = has_wstr ? 48 : 40;
+	offsets.text.compact_size = has_wstr ? 72 : 56;
+	offsets.type.name = 24;
+	offsets.type.basicsize = 32;
+	offsets.type.flags = 168;
+	offsets.type.dictoffset = 288;
+	offsets.containers.dict_keys = 32;
+	offsets.containers.dict_values = 40;
+	offsets.containers.tuple_items = 24;
+	offsets.containers.list_items = 24;
+	offsets.containers.set_used = 24;
+	offsets.containers.set_mask = 32;
+	offsets.containers.set_table = 40;
+	offsets.numbers.float_value = 16;
+	offsets.numbers.long_tag = 16;
+	offsets.numbers.long_digits = 24;
 }
 
 // v3.9.2, v3.9.18, v3.10.13
 Offsets offsets_3_9(bool is_3_10) {
 	Offsets offsets;
 	// _PyRuntimeState, Include/internal/pycore_runtime.h
-	offsets.runtime_interpreters_head = 32; // interpreters.head
-	offsets.runtime_gil = 352;              // ceval.gil
+	offsets.runtime.interpreters_head = 32; // interpreters.head
+	offsets.runtime.gil = 352;              // ceval.gil
 	// PyInterpreterState, Include/internal/pycore_interp.h
-	offsets.interpreter_next = 0;
-	offsets.interpreter_threads_head = 8; // tstate_head
+	offsets.interpreter.next = 0;
+	offsets.interpreter.threads_head = 8; // tstate_head
 	// PyThreadState, Include/cpython/pystate.h
-	offsets.thread_next = 8;
-	offsets.thread_interpreter = 16;
+	offsets.thread.next = 8;
+	offsets.thread.interpreter = 16;
 	offsets.frames.tstate_frame = 24;
 	offsets.frames.tstate_thread_id = 176;
 	// PyFrameObject, v3.9 Include/cpython/frameobject.h (there with f_valuestack), v3.10 likewise
@@ -68,24 +68,24 @@ Offsets offsets_3_9(bool is_3_10) {
 	offsets.frames.frame_code = 32;
 	offsets.frames.frame_instruction = is_3_10 ? 96 : 104;
 	offsets.frames.instruction_is_index = true;
-	offsets.instruction_unit = is_3_10 ? 2 : 1; // v3.10: f_lasti counts code units
+	offsets.code.instruction_unit = is_3_10 ? 2 : 1; // v3.10: f_lasti counts code units
 	// PyCodeObject, Include/cpython/code.h
-	offsets.code_first_line = 40;
-	offsets.code_plain_locals = 28;
-	offsets.code_bytes = 48;
-	offsets.code_cell_names = 88;
-	offsets.code_cell_arguments = 96;
-	offsets.code_filename = 104;
-	offsets.code_name = 112;
-	offsets.code_line_table = 120;              // co_lnotab, co_linetable
-	offsets.frame_locals = is_3_10 ? 352 : 360; // f_localsplus
-	offsets.line_format = is_3_10 ? LineFormat::ranges : LineFormat::lnotab;
+	offsets.code.first_line = 40;
+	offsets.code.plain_locals = 28;
+	offsets.code.bytes = 48;
+	offsets.code.cell_names = 88;
+	offsets.code.cell_arguments = 96;
+	offsets.code.filename = 104;
+	offsets.code.name = 112;
+	offsets.code.line_table = 120;              // co_lnotab, co_linetable
+	offsets.frame.locals = is_3_10 ? 352 : 360; // f_localsplus
+	offsets.code.line_format = is_3_10 ? LineFormat::ranges : LineFormat::lnotab;
 	set_gil(offsets);
 	set_objects(offsets, true);
-	offsets.interpreter_modules = 856;
-	offsets.interpreter_gc_collecting = 816;
-	offsets.interpreter_gc_generations = 640;
-	offsets.thread_dict = 152;
+	offsets.interpreter.modules = 856;
+	offsets.interpreter.gc_collecting = 816;
+	offsets.interpreter.gc_generations = 640;
+	offsets.thread.dict = 152;
 	// PyGenObject, Include/genobject.h; the states of 3.10: Include/cpython/frameobject.h
 	if (is_3_10) {
 		offsets.coroutine = {CoroutineForm::frame_with_depth, 16, 108, 0, 48, 24, 80, 64, -2, -1, -1, 0, 1};
@@ -99,15 +99,15 @@ Offsets offsets_3_9(bool is_3_10) {
 Offsets offsets_3_11() {
 	Offsets offsets;
 	// _PyRuntimeState, Include/internal/pycore_runtime.h
-	offsets.runtime_interpreters_head = 40; // interpreters.head
-	offsets.runtime_gil = 360;              // ceval.gil
+	offsets.runtime.interpreters_head = 40; // interpreters.head
+	offsets.runtime.gil = 360;              // ceval.gil
 	// PyInterpreterState, Include/internal/pycore_interp.h
-	offsets.interpreter_next = 0;
-	offsets.interpreter_threads_head = 16; // threads.head
+	offsets.interpreter.next = 0;
+	offsets.interpreter.threads_head = 16; // threads.head
 	// PyThreadState, Include/cpython/pystate.h
-	offsets.thread_next = 8;
-	offsets.thread_interpreter = 16;
-	offsets.thread_native_id = 160;
+	offsets.thread.next = 8;
+	offsets.thread.interpreter = 16;
+	offsets.thread.native_id = 160;
 	offsets.frames.tstate_frame = 56; // cframe
 	offsets.frames.tstate_thread_id = 152;
 	// _PyCFrame, Include/cpython/pystate.h
@@ -118,22 +118,22 @@ Offsets offsets_3_11() {
 	offsets.frames.frame_back = 48;
 	offsets.frames.frame_instruction = 56; // prev_instr
 	// PyCodeObject, Include/cpython/code.h
-	offsets.code_first_line = 72;
-	offsets.code_locals = 76;
-	offsets.code_filename = 112;
-	offsets.code_name = 128; // co_qualname
-	offsets.code_line_table = 136;
-	offsets.code_instructions = 184; // co_code_adaptive
-	offsets.frame_locals = 72;
+	offsets.code.first_line = 72;
+	offsets.code.locals = 76;
+	offsets.code.filename = 112;
+	offsets.code.name = 128; // co_qualname
+	offsets.code.line_table = 136;
+	offsets.code.instructions = 184; // co_code_adaptive
+	offsets.frame.locals = 72;
 	// PyHeapTypeObject, Include/cpython/object.h
-	offsets.attributes = AttributeForm::values_before;
-	offsets.type_cached_keys = 872;
+	offsets.instance.attributes = AttributeForm::values_before;
+	offsets.type.cached_keys = 872;
 	set_gil(offsets);
 	set_objects(offsets, true);
-	offsets.interpreter_modules = 888;
-	offsets.interpreter_gc_collecting = 848;
-	offsets.interpreter_gc_generations = 672;
-	offsets.thread_dict = 128;
+	offsets.interpreter.modules = 888;
+	offsets.interpreter.gc_collecting = 848;
+	offsets.interpreter.gc_generations = 672;
+	offsets.thread.dict = 128;
 	// PyGenObject, Include/cpython/genobject.h; states: Include/internal/pycore_frame.h
 	offsets.coroutine = {CoroutineForm::embedded_with_depth, 80, 75, 0, 40, 0, 64, 0, -2, -1, -1, 0, 1};
 	return offsets;
@@ -143,15 +143,15 @@ Offsets offsets_3_11() {
 Offsets offsets_3_12() {
 	Offsets offsets;
 	// _PyRuntimeState, Include/internal/pycore_runtime.h
-	offsets.runtime_interpreters_head = 40; // interpreters.head
+	offsets.runtime.interpreters_head = 40; // interpreters.head
 	// PyInterpreterState, Include/internal/pycore_interp.h
-	offsets.interpreter_next = 0;
-	offsets.interpreter_threads_head = 72; // threads.head
-	offsets.interpreter_gil = 384;         // ceval.gil
+	offsets.interpreter.next = 0;
+	offsets.interpreter.threads_head = 72; // threads.head
+	offsets.interpreter.gil = 384;         // ceval.gil
 	// PyThreadState, Include/cpython/pystate.h
-	offsets.thread_next = 8;
-	offsets.thread_interpreter = 16;
-	offsets.thread_native_id = 144;
+	offsets.thread.next = 8;
+	offsets.thread.interpreter = 16;
+	offsets.thread.native_id = 144;
 	offsets.frames.tstate_frame = 56; // cframe
 	offsets.frames.tstate_thread_id = 136;
 	// _PyCFrame, Include/cpython/pystate.h
@@ -165,22 +165,22 @@ Offsets offsets_3_12() {
 	offsets.frames.has_owner = true;
 	offsets.frames.owner_c_stack = 3; // FRAME_OWNED_BY_CSTACK
 	// PyCodeObject, Include/cpython/code.h
-	offsets.code_first_line = 68;
-	offsets.code_locals = 72;
-	offsets.code_filename = 112;
-	offsets.code_name = 128; // co_qualname
-	offsets.code_line_table = 136;
-	offsets.code_instructions = 192; // co_code_adaptive
-	offsets.frame_locals = 72;
+	offsets.code.first_line = 68;
+	offsets.code.locals = 72;
+	offsets.code.filename = 112;
+	offsets.code.name = 128; // co_qualname
+	offsets.code.line_table = 136;
+	offsets.code.instructions = 192; // co_code_adaptive
+	offsets.frame.locals = 72;
 	// PyHeapTypeObject, Include/cpython/object.h
-	offsets.attributes = AttributeForm::tagged_before;
-	offsets.type_cached_keys = 880;
+	offsets.instance.attributes = AttributeForm::tagged_before;
+	offsets.type.cached_keys = 880;
 	set_gil(offsets);
 	set_objects(offsets, false);
-	offsets.interpreter_modules = 944;
-	offsets.interpreter_gc_collecting = 312;
-	offsets.interpreter_gc_generations = 136;
-	offsets.thread_dict = 112;
+	offsets.interpreter.modules = 944;
+	offsets.interpreter.gc_collecting = 312;
+	offsets.interpreter.gc_generations = 136;
+	offsets.thread.dict = 112;
 	offsets.coroutine = {CoroutineForm::embedded_with_depth, 72, 67, 0, 32, 0, 64, 0, -2, -1, -1, 0, 1};
 	return offsets;
 }
@@ -312,63 +312,63 @@ private:
 };
 
 void read_thread_offsets(Offsets &offsets, Numbers &numbers, const DebugPlaces &at) {
-	offsets.runtime_interpreters_head = numbers.far(place_interpreters_head);
-	offsets.interpreter_next = numbers.far(at.interpreter);
-	offsets.interpreter_threads_head = numbers.far(at.interpreter + 8);
-	offsets.interpreter_gil = numbers.far(at.gil);
-	offsets.interpreter_modules = numbers.far(at.interpreter_gc + 8);
-	offsets.interpreter_gc_collecting = numbers.far(at.interpreter_gc) + numbers.near(at.gc_collecting);
-	offsets.thread_next = numbers.near(at.thread + 16);
-	offsets.thread_interpreter = numbers.near(at.thread + 24);
+	offsets.runtime.interpreters_head = numbers.far(place_interpreters_head);
+	offsets.interpreter.next = numbers.far(at.interpreter);
+	offsets.interpreter.threads_head = numbers.far(at.interpreter + 8);
+	offsets.interpreter.gil = numbers.far(at.gil);
+	offsets.interpreter.modules = numbers.far(at.interpreter_gc + 8);
+	offsets.interpreter.gc_collecting = numbers.far(at.interpreter_gc) + numbers.near(at.gc_collecting);
+	offsets.thread.next = numbers.near(at.thread + 16);
+	offsets.thread.interpreter = numbers.near(at.thread + 24);
 	offsets.frames.tstate_frame = numbers.near(at.thread + 32);
 	offsets.frames.tstate_thread_id = numbers.near(at.thread_id);
-	offsets.thread_native_id = numbers.near(at.thread_id + 8);
+	offsets.thread.native_id = numbers.near(at.thread_id + 8);
 }
 
 void read_frame_offsets(Offsets &offsets, Numbers &numbers, const DebugPlaces &at) {
 	offsets.frames.frame_back = numbers.near(at.frame + 8);
 	offsets.frames.frame_code = numbers.near(at.frame + 16);
 	offsets.frames.frame_instruction = numbers.near(at.frame + 24);
-	offsets.frame_locals = numbers.near(at.frame + 32);
+	offsets.frame.locals = numbers.near(at.frame + 32);
 	offsets.frames.frame_owner = numbers.near(at.frame + 40);
 	offsets.frames.has_owner = true;
 	if (at.stack_pointer != 0) {
-		offsets.frame_stack_pointer = numbers.near(at.stack_pointer);
+		offsets.frame.stack_pointer = numbers.near(at.stack_pointer);
 	}
-	offsets.code_filename = numbers.near(at.code + 8);
-	offsets.code_name = numbers.near(at.code + 24); // co_qualname
-	offsets.code_line_table = numbers.near(at.code + 32);
-	offsets.code_first_line = numbers.near(at.code + 40);
-	offsets.code_instructions = numbers.near(at.code_instructions);
+	offsets.code.filename = numbers.near(at.code + 8);
+	offsets.code.name = numbers.near(at.code + 24); // co_qualname
+	offsets.code.line_table = numbers.near(at.code + 32);
+	offsets.code.first_line = numbers.near(at.code + 40);
+	offsets.code.instructions = numbers.near(at.code_instructions);
 }
 
 void read_object_offsets(Offsets &offsets, Numbers &numbers, const DebugPlaces &at) {
-	offsets.object_type = numbers.near(at.object_type);
-	offsets.type_name = numbers.near(at.object_type + 16);
-	offsets.type_flags = numbers.near(at.object_type + 32);
-	offsets.tuple_items = numbers.near(at.tuple_items);
-	offsets.list_items = numbers.near(at.list_items);
-	offsets.dict_keys = numbers.near(at.dict);
-	offsets.dict_values = numbers.near(at.dict + 8);
-	offsets.float_value = numbers.near(at.float_value);
-	offsets.long_tag = numbers.near(at.number);
-	offsets.long_digits = numbers.near(at.number + 8);
-	offsets.var_size = numbers.near(at.bytes + 8);
-	offsets.bytes_data = numbers.near(at.bytes + 16);
-	offsets.unicode_state = numbers.near(at.unicode + 8);
-	offsets.unicode_length = numbers.near(at.unicode + 16);
-	offsets.ascii_size = numbers.near(at.unicode + 24);
-	offsets.compact_size = offsets.ascii_size + 16; // PyCompactUnicodeObject adds utf8_length and utf8
+	offsets.object.type = numbers.near(at.object_type);
+	offsets.type.name = numbers.near(at.object_type + 16);
+	offsets.type.flags = numbers.near(at.object_type + 32);
+	offsets.containers.tuple_items = numbers.near(at.tuple_items);
+	offsets.containers.list_items = numbers.near(at.list_items);
+	offsets.containers.dict_keys = numbers.near(at.dict);
+	offsets.containers.dict_values = numbers.near(at.dict + 8);
+	offsets.numbers.float_value = numbers.near(at.float_value);
+	offsets.numbers.long_tag = numbers.near(at.number);
+	offsets.numbers.long_digits = numbers.near(at.number + 8);
+	offsets.object.var_size = numbers.near(at.bytes + 8);
+	offsets.object.bytes_data = numbers.near(at.bytes + 16);
+	offsets.text.state = numbers.near(at.unicode + 8);
+	offsets.text.length = numbers.near(at.unicode + 16);
+	offsets.text.ascii_size = numbers.near(at.unicode + 24);
+	offsets.text.compact_size = offsets.text.ascii_size + 16; // PyCompactUnicodeObject adds utf8_length and utf8
 	if (at.set != 0) {
-		offsets.set_used = numbers.near(at.set);
-		offsets.set_table = numbers.near(at.set + 8);
-		offsets.set_mask = numbers.near(at.set + 16);
+		offsets.containers.set_used = numbers.near(at.set);
+		offsets.containers.set_table = numbers.near(at.set + 8);
+		offsets.containers.set_mask = numbers.near(at.set + 16);
 	}
 	if (at.type_basicsize != 0) {
-		offsets.type_basicsize = numbers.near(at.type_basicsize);
-		offsets.type_dictoffset = numbers.near(at.type_basicsize + 8);
-		offsets.type_cached_keys = numbers.near(at.type_cached_keys);
-		offsets.compact_size = numbers.near(at.compact_size);
+		offsets.type.basicsize = numbers.near(at.type_basicsize);
+		offsets.type.dictoffset = numbers.near(at.type_basicsize + 8);
+		offsets.type.cached_keys = numbers.near(at.type_cached_keys);
+		offsets.text.compact_size = numbers.near(at.compact_size);
 	}
 }
 
@@ -398,9 +398,9 @@ void read_coroutine_offsets(Offsets &offsets, Numbers &numbers, const DebugPlace
 // What the struct does not hold, by the headers of v3.13.5, v3.14.10 and v3.15.2.
 void set_undescribed(Offsets &offsets, std::uint8_t minor, std::uint32_t gc) {
 	// PyHeapTypeObject, Include/cpython/object.h, and struct _dictvalues, Include/internal/pycore_dict.h
-	offsets.attributes = AttributeForm::inline_values;
-	offsets.type_cached_keys = 880;
-	offsets.values_header = 8;
+	offsets.instance.attributes = AttributeForm::inline_values;
+	offsets.type.cached_keys = 880;
+	offsets.instance.values_header = 8;
 	// v3.13: FRAME_OWNED_BY_CSTACK 3; since v3.14: FRAME_OWNED_BY_INTERPRETER 3 (Include/internal/pycore_interpframe_structs.h).
 	// What these execute is no code object but None.
 	offsets.frames.owner_c_stack = 3;
@@ -408,10 +408,10 @@ void set_undescribed(Offsets &offsets, std::uint8_t minor, std::uint32_t gc) {
 		offsets.frames.pointer_mask = ~3ULL; // f_executable is a _PyStackRef, Include/internal/pycore_stackref.h
 	}
 	// struct _gc_runtime_state.generations[0].head, Include/internal/pycore_interp.h, since 3.14 pycore_interp_structs.h
-	offsets.interpreter_gc_generations = gc + (minor == 13 ? 24U : minor == 14 ? 24U : 8U);
-	offsets.code_locals = 72; // PyCodeObject.co_nlocalsplus, Include/cpython/code.h
-	offsets.thread_dict = minor >= 15 ? 152 : 128;
-	offsets.thread_running_loop = minor == 13 ? 304 : 0;
+	offsets.interpreter.gc_generations = gc + (minor == 13 ? 24U : minor == 14 ? 24U : 8U);
+	offsets.code.locals = 72; // PyCodeObject.co_nlocalsplus, Include/cpython/code.h
+	offsets.thread.dict = minor >= 15 ? 152 : 128;
+	offsets.thread.running_loop = minor == 13 ? 304 : 0;
 }
 
 } // namespace
@@ -454,7 +454,7 @@ std::optional<SelfDescribed> self_described(const process::Memory &memory, std::
 	const std::uint32_t holder = numbers.far(at.gil + 32);
 	// The places of the GIL's futexes are not in the struct; that its other members are where set_gil() has them speaks for
 	// these, too.
-	if (!numbers.sane() || locked != gil + offsets.gil_locked || holder != gil + offsets.gil_last_holder) {
+	if (!numbers.sane() || locked != gil + offsets.gil.locked || holder != gil + offsets.gil.last_holder) {
 		return std::nullopt;
 	}
 	return SelfDescribed{*version, offsets};

@@ -44,88 +44,116 @@ struct CoroutineLayout {
 };
 
 // Where things lie in the structs of one CPython version: x86-64, not a debug build, not free-threaded. Bytes from the start
-// of the struct. The ranges of the GIL's futexes are not known here but per process (`PythonLayout::gil_begin`).
+// of the struct, one type a struct of CPython's or a few that belong together. The ranges of the GIL's futexes are not known here
+// but per process (`PythonLayout::gil_begin`).
 struct Offsets {
 	// _PyRuntimeState
-	std::uint32_t runtime_interpreters_head = 0;
-	std::optional<std::uint32_t> runtime_gil; // 3.9 to 3.11: the one GIL is a member
-
+	struct Runtime {
+		std::uint32_t interpreters_head = 0;
+		std::optional<std::uint32_t> gil; // 3.9 to 3.11: the one GIL is a member
+	};
 	// PyInterpreterState
-	std::uint32_t interpreter_next = 0;
-	std::uint32_t interpreter_threads_head = 0;
-	std::optional<std::uint32_t> interpreter_gil; // >= 3.12: a pointer to its GIL, shared or its own
-
-	std::uint32_t interpreter_modules = 0;        // sys.modules, a dict
-	std::uint32_t interpreter_gc_collecting = 0;  // int: 1 while the collector runs
-	std::uint32_t interpreter_gc_generations = 0; // three struct gc_generation of 24 bytes; 0: the collector has none
-
+	struct InterpreterState {
+		std::uint32_t next = 0;
+		std::uint32_t threads_head = 0;
+		std::optional<std::uint32_t> gil; // >= 3.12: a pointer to its GIL, shared or its own
+		std::uint32_t modules = 0;        // sys.modules, a dict
+		std::uint32_t gc_collecting = 0;  // int: 1 while the collector runs
+		std::uint32_t gc_generations = 0; // three struct gc_generation of 24 bytes; 0: the collector has none
+	};
 	// PyThreadState; `thread_id` and `frame` are in PythonLayout
-	std::uint32_t thread_next = 0;
-	std::uint32_t thread_interpreter = 0;
-	std::optional<std::uint32_t> thread_native_id; // >= 3.11
-	std::uint32_t thread_dict = 0;                 // a dict or NULL
-	std::uint32_t thread_running_loop = 0;         // 3.13: _PyThreadStateImpl.asyncio_running_loop; 0: see asyncio/layout.h
-
+	struct ThreadState {
+		std::uint32_t next = 0;
+		std::uint32_t interpreter = 0;
+		std::optional<std::uint32_t> native_id; // >= 3.11
+		std::uint32_t dict = 0;                 // a dict or NULL
+		std::uint32_t running_loop = 0;         // 3.13: _PyThreadStateImpl.asyncio_running_loop; 0: see asyncio/layout.h
+	};
 	// struct _gil_runtime_state
-	std::uint32_t gil_last_holder = 0;
-	std::uint32_t gil_locked = 0; // int: 1 taken, 0 free, -1 not made yet
-	std::uint32_t gil_futexes_begin = 0;
-	std::uint32_t gil_futexes_end = 0;
-
+	struct Gil {
+		std::uint32_t last_holder = 0;
+		std::uint32_t locked = 0; // int: 1 taken, 0 free, -1 not made yet
+		std::uint32_t futexes_begin = 0;
+		std::uint32_t futexes_end = 0;
+	};
 	// PyCodeObject
-	std::uint32_t code_filename = 0;
-	std::uint32_t code_name = 0; // >= 3.11: co_qualname
-	std::uint32_t code_line_table = 0;
-	std::uint32_t code_first_line = 0;
-	std::uint32_t code_locals = 0; // co_nlocalsplus, >= 3.11: locals, cells and free variables, behind which the stack begins
-	// 3.9 and 3.10: an argument that a nested function uses is moved to a cell behind the locals, and its own place is empty.
-	std::uint32_t code_plain_locals = 0;   // co_nlocals
-	std::uint32_t code_cell_names = 0;     // co_cellvars, a tuple
-	std::uint32_t code_cell_arguments = 0; // co_cell2arg, Py_ssize_t[], null when no cell is an argument's; 0: later versions
-	std::uint32_t code_bytes = 0;          // co_code, a bytes object, 3.9 and 3.10
-	std::optional<std::uint32_t> code_instructions; // >= 3.11: the bytecode is in the object, ob_size code units of it
-	LineFormat line_format = LineFormat::locations;
-	std::uint32_t instruction_unit = 1; // bytes that an instruction index counts (PythonLayout::instruction_is_index)
-
-	// PyASCIIObject and PyCompactUnicodeObject: the text follows either
-	std::uint32_t unicode_length = 0;
-	std::uint32_t unicode_state = 0;
-	std::uint32_t ascii_size = 0;
-	std::uint32_t compact_size = 0;
-
+	struct Code {
+		std::uint32_t filename = 0;
+		std::uint32_t name = 0; // >= 3.11: co_qualname
+		std::uint32_t line_table = 0;
+		std::uint32_t first_line = 0;
+		std::uint32_t locals = 0; // co_nlocalsplus, >= 3.11: locals, cells and free variables, behind which the stack begins
+		// 3.9 and 3.10: an argument that a nested function uses is moved to a cell behind the locals, and its own place is empty.
+		std::uint32_t plain_locals = 0;   // co_nlocals
+		std::uint32_t cell_names = 0;     // co_cellvars, a tuple
+		std::uint32_t cell_arguments = 0; // co_cell2arg, Py_ssize_t[], null when no cell is an argument's; 0: later versions
+		std::uint32_t bytes = 0;          // co_code, a bytes object, 3.9 and 3.10
+		std::optional<std::uint32_t> instructions; // >= 3.11: the bytecode is in the object, ob_size code units of it
+		LineFormat line_format = LineFormat::locations;
+		std::uint32_t instruction_unit = 1; // bytes that an instruction index counts (PythonLayout::instruction_is_index)
+	};
+	// PyFrameObject or _PyInterpreterFrame, beside what is in PythonLayout
+	struct Frame {
+		std::uint32_t locals = 0;                   // f_localsplus, localsplus: the arguments come first
+		std::optional<std::uint32_t> stack_pointer; // >= 3.14: where the top of its stack is kept while it calls something
+	};
 	// PyObject, PyVarObject, PyBytesObject
-	std::uint32_t object_type = 0;
-	std::uint32_t var_size = 0;
-	std::uint32_t bytes_data = 0;
-
+	struct Object {
+		std::uint32_t type = 0;
+		std::uint32_t var_size = 0;
+		std::uint32_t bytes_data = 0;
+	};
 	// PyTypeObject
-	std::uint32_t type_name = 0;
-	std::uint32_t type_basicsize = 0;
-	std::uint32_t type_flags = 0;
-	std::uint32_t type_dictoffset = 0;
+	struct Type {
+		std::uint32_t name = 0;
+		std::uint32_t basicsize = 0;
+		std::uint32_t flags = 0;
+		std::uint32_t dictoffset = 0;
+		std::uint32_t cached_keys = 0; // PyHeapTypeObject.ht_cached_keys, >= 3.11
+	};
+	// PyASCIIObject and PyCompactUnicodeObject: the text follows either
+	struct Text {
+		std::uint32_t length = 0;
+		std::uint32_t state = 0;
+		std::uint32_t ascii_size = 0;
+		std::uint32_t compact_size = 0;
+	};
+	// PyFloatObject, PyLongObject
+	struct Numbers {
+		std::uint32_t float_value = 0;
+		std::uint32_t long_tag = 0; // ob_size up to 3.11, lv_tag since
+		std::uint32_t long_digits = 0;
+	};
+	// PyDictObject, PyTupleObject (items in it), PyListObject (a pointer to its items), PySetObject
+	struct Containers {
+		std::uint32_t dict_keys = 0;
+		std::uint32_t dict_values = 0;
+		std::uint32_t tuple_items = 0;
+		std::uint32_t list_items = 0;
+		std::uint32_t set_used = 0;
+		std::uint32_t set_mask = 0;
+		std::uint32_t set_table = 0;
+	};
+	// Instances of classes written in Python: see attributes.h
+	struct Instance {
+		AttributeForm attributes = AttributeForm::dictionary;
+		std::uint32_t values_header = 0; // bytes of a PyDictValues before its values, >= 3.13
+	};
 
-	// PyDictObject, PyTupleObject (items in it), PyListObject (a pointer to its items), PySetObject, PyFloatObject, PyLongObject
-	std::uint32_t dict_keys = 0;
-	std::uint32_t dict_values = 0;
-	std::uint32_t tuple_items = 0;
-	std::uint32_t list_items = 0;
-	std::uint32_t set_used = 0;
-	std::uint32_t set_mask = 0;
-	std::uint32_t set_table = 0;
-	std::uint32_t float_value = 0;
-	std::uint32_t long_tag = 0; // ob_size up to 3.11, lv_tag since
-	std::uint32_t long_digits = 0;
-
+	Runtime runtime;
+	InterpreterState interpreter;
+	ThreadState thread;
+	Gil gil;
+	Code code;
+	Frame frame;
+	Object object;
+	Type type;
+	Text text;
+	Numbers numbers;
+	Containers containers;
+	Instance instance;
 	CoroutineLayout coroutine;
-
-	// Of instances of classes written in Python: see attributes.h
-	AttributeForm attributes = AttributeForm::dictionary;
-	std::uint32_t type_cached_keys = 0;               // PyHeapTypeObject.ht_cached_keys, >= 3.11
-	std::uint32_t values_header = 0;                  // bytes of a PyDictValues before its values, >= 3.13
-	std::uint32_t frame_locals = 0;                   // f_localsplus, localsplus: the arguments come first
-	std::optional<std::uint32_t> frame_stack_pointer; // >= 3.14: where the top of its stack is kept while it calls something
-
-	PythonLayout frames; // gil_begin and gil_end not set
+	PythonLayout frames; // for the kernel side; gil_begin and gil_end not set
 };
 
 // The versions that can be read.

@@ -60,4 +60,7 @@ private:
 	mutable const Page *last_ = nullptr;
 };
 
+// 32 MiB: the states of 10,000 threads, and the frames of most.
+inline constexpr PageCache::Limits of_one_snapshot{8192, std::chrono::seconds(2)};
+
 } // namespace loopsnoop::runtimes::cpython

@@ -44,10 +44,10 @@ private:
 
 std::vector<std::uint64_t> walk_interpreters(const process::Memory &memory, const Offsets &offsets, std::uint64_t runtime) {
 	std::vector<std::uint64_t> found;
-	std::uint64_t interpreter = pointer_at(memory, runtime + offsets.runtime_interpreters_head);
+	std::uint64_t interpreter = pointer_at(memory, runtime + offsets.runtime.interpreters_head);
 	while (interpreter != 0 && found.size() < max_interpreters && std::ranges::find(found, interpreter) == found.end()) {
 		found.push_back(interpreter);
-		interpreter = pointer_at(memory, interpreter + offsets.interpreter_next);
+		interpreter = pointer_at(memory, interpreter + offsets.interpreter.next);
 	}
 	return found;
 }
@@ -55,20 +55,20 @@ std::vector<std::uint64_t> walk_interpreters(const process::Memory &memory, cons
 std::vector<ThreadState> walk_threads(const process::Memory &memory, const Offsets &offsets, std::uint64_t runtime) {
 	std::vector<ThreadState> found;
 	std::unordered_set<std::uint64_t> seen;
-	const std::size_t wanted = std::max({offsets.thread_next, offsets.thread_interpreter,
-	                                     std::uint32_t{offsets.frames.tstate_thread_id}, offsets.thread_native_id.value_or(0)}) +
+	const std::size_t wanted = std::max({offsets.thread.next, offsets.thread.interpreter,
+	                                     std::uint32_t{offsets.frames.tstate_thread_id}, offsets.thread.native_id.value_or(0)}) +
 	                           sizeof(std::uint64_t);
 	for (const std::uint64_t interpreter : walk_interpreters(memory, offsets, runtime)) {
-		std::uint64_t address = pointer_at(memory, interpreter + offsets.interpreter_threads_head);
+		std::uint64_t address = pointer_at(memory, interpreter + offsets.interpreter.threads_head);
 		Block block;
 		while (address != 0 && found.size() < max_threads && seen.insert(address).second && block.load(memory, address, wanted)) {
 			// A thread state that went away meanwhile: its memory is another's, and so is its `next`.
-			if (block.pointer(offsets.thread_interpreter) != interpreter) {
+			if (block.pointer(offsets.thread.interpreter) != interpreter) {
 				break;
 			}
 			found.push_back({address, interpreter, block.pointer(offsets.frames.tstate_thread_id),
-			                 offsets.thread_native_id ? block.pointer(*offsets.thread_native_id) : 0});
-			address = block.pointer(offsets.thread_next);
+			                 offsets.thread.native_id ? block.pointer(*offsets.thread.native_id) : 0});
+			address = block.pointer(offsets.thread.next);
 		}
 	}
 	return found;
@@ -103,6 +103,10 @@ std::vector<PlacedFrame> walk_frames(const process::Memory &memory, const Python
 		frame = block.pointer(layout.frame_back);
 	}
 	return frames;
+}
+
+std::uint64_t first_argument(const process::Memory &memory, const Offsets &offsets, const PlacedFrame &frame) {
+	return memory.read_value<std::uint64_t>(frame.address + offsets.frame.locals).value_or(0) & offsets.frames.pointer_mask;
 }
 
 } // namespace loopsnoop::runtimes::cpython

@@ -40,4 +40,7 @@ struct PlacedFrame {
 [[nodiscard]] std::vector<PlacedFrame> walk_frames(const process::Memory &memory, const PythonLayout &layout,
                                                    std::uint64_t thread_state);
 
+// The object that is the frame's first local: `self` of a method. Anything, where the thread has gone on.
+[[nodiscard]] std::uint64_t first_argument(const process::Memory &memory, const Offsets &offsets, const PlacedFrame &frame);
+
 } // namespace loopsnoop::runtimes::cpython

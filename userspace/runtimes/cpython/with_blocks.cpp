@@ -46,17 +46,17 @@ std::uint64_t self_of_exit(const process::Memory &memory, std::uint64_t address,
 }
 
 bool is_exit_descriptor(const process::Memory &memory, const Offsets &offsets, std::uint64_t address) {
-	const auto type = memory.read_value<std::uint64_t>(address + offsets.object_type);
+	const auto type = memory.read_value<std::uint64_t>(address + offsets.object.type);
 	const auto name = memory.read_value<std::uint64_t>(address + descriptor_name);
 	return type && name && is_of_type(memory, *type, "method_descriptor") &&
 	       read_unicode(memory, offsets, *name, 16) == "__exit__";
 }
 
 std::vector<std::uint64_t> words_of(const process::Memory &memory, const Offsets &offsets, std::uint64_t frame) {
-	const std::uint64_t begin = frame + offsets.frame_locals;
+	const std::uint64_t begin = frame + offsets.frame.locals;
 	std::size_t count = max_frame_words;
-	if (offsets.frame_stack_pointer) {
-		const std::uint64_t top = memory.read_value<std::uint64_t>(frame + *offsets.frame_stack_pointer).value_or(0);
+	if (offsets.frame.stack_pointer) {
+		const std::uint64_t top = memory.read_value<std::uint64_t>(frame + *offsets.frame.stack_pointer).value_or(0);
 		if (top < begin) {
 			return {}; // it runs: its top is in a register
 		}
@@ -86,7 +86,7 @@ std::set<std::uint64_t> objects_in_with(const process::Memory &memory, const Off
 				before = 0;
 				continue;
 			}
-			if (offsets.frame_stack_pointer) {
+			if (offsets.frame.stack_pointer) {
 				if (before != 0 && objects.contains(word) && is_exit_descriptor(memory, offsets, before)) {
 					found.insert(word);
 				}

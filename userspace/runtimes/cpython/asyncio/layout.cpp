@@ -83,7 +83,7 @@ std::optional<FutureLayout> future_layout(std::uint8_t minor, ObjectReader &read
 	// v3.9.2 to v3.12.1: `fut_state` 16 bytes before `dict`, which comes 8 later where there is an exception_tb; what a Task adds
 	// follows 48 after it (3.9, 3.10) or 24 (3.11, 3.12). v3.13.0: a managed dict.
 	const auto dict = static_cast<std::uint32_t>(
-	    reader.word(reader.word(task + reader.offsets().object_type) + reader.offsets().type_dictoffset));
+	    reader.word(reader.word(task + reader.offsets().object.type) + reader.offsets().type.dictoffset));
 	switch (minor) {
 	case 9:
 	case 10:

@@ -17,7 +17,7 @@ constexpr std::size_t handle_bytes = 128;
 std::uint64_t deque_in(ObjectReader &reader, std::uint64_t loop) {
 	constexpr std::uint64_t most = 4096;
 	const std::uint64_t size =
-	    std::min(most, reader.word(reader.word(loop + reader.offsets().object_type) + reader.offsets().type_basicsize));
+	    std::min(most, reader.word(reader.word(loop + reader.offsets().object.type) + reader.offsets().type.basicsize));
 	for (std::uint64_t at = 16; at + sizeof(std::uint64_t) <= size; at += sizeof(std::uint64_t)) {
 		const std::uint64_t word = reader.word(loop + at);
 		if (reader.type_name(word) == "collections.deque") {

@@ -61,7 +61,7 @@ void ListReading::add_all(std::uint64_t container) {
 		add(object);
 	}
 	// The set is read at one moment, as far as one read is one: it is another one now?
-	const auto used_now = cache_->now().read_value<std::uint64_t>(*data + reader_.offsets().set_used);
+	const auto used_now = cache_->now().read_value<std::uint64_t>(*data + reader_.offsets().containers.set_used);
 	registry_.overtaken = registry_.overtaken || used_now != used;
 }
 
@@ -72,7 +72,7 @@ void ListReading::read_current(std::uint64_t dict) {
 
 void ListReading::read_modules(std::uint64_t interpreter) {
 	const auto tasks =
-	    reader_.value(reader_.word(interpreter + reader_.offsets().interpreter_modules), "asyncio.tasks", max_modules);
+	    reader_.value(reader_.word(interpreter + reader_.offsets().interpreter.modules), "asyncio.tasks", max_modules);
 	if (!tasks || !reader_.is_a(*tasks, "module")) {
 		return;
 	}
@@ -139,10 +139,10 @@ void ListReading::read_loops(std::uint64_t runtime) {
 		if (minor_ >= 14) {
 			running.loop = debug_ ? reader_.word(thread.address + debug_->thread_running_loop) : 0;
 			running.task = debug_ ? reader_.word(thread.address + debug_->thread_running_task) : 0;
-		} else if (offsets.thread_running_loop != 0) {
-			running.loop = reader_.word(thread.address + offsets.thread_running_loop);
+		} else if (offsets.thread.running_loop != 0) {
+			running.loop = reader_.word(thread.address + offsets.thread.running_loop);
 		} else {
-			running.loop = loop_in_dict(reader_.word(thread.address + offsets.thread_dict));
+			running.loop = loop_in_dict(reader_.word(thread.address + offsets.thread.dict));
 		}
 		if (reader_.type_name(running.loop).empty() || reader_.is_none(running.loop)) {
 			continue;
@@ -181,7 +181,7 @@ std::vector<std::uint64_t> find_current_tasks(ObjectReader &reader, const PageCa
 	constexpr std::size_t of_name = 80; // a str's head, and a module's name
 	std::vector<std::uint64_t> found;
 	for (const std::uint64_t interpreter : walk_interpreters(reader.memory(), reader.offsets(), runtime)) {
-		const std::uint64_t modules = reader.word(interpreter + reader.offsets().interpreter_modules);
+		const std::uint64_t modules = reader.word(interpreter + reader.offsets().interpreter.modules);
 		std::vector<std::uint64_t> names;
 		for (const DictEntry &entry : reader.entries(modules, max_modules)) {
 			names.push_back(entry.key);

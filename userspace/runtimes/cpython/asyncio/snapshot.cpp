@@ -92,7 +92,7 @@ void Reading::read_workers() {
 			}
 			std::vector<std::uint64_t> words(max_worker_words);
 			const std::size_t got =
-			    cache_.read_some(placed.address + view_.offsets.frame_locals, std::as_writable_bytes(std::span(words)));
+			    cache_.read_some(placed.address + view_.offsets.frame.locals, std::as_writable_bytes(std::span(words)));
 			words.resize(got / sizeof(std::uint64_t));
 			for (std::uint64_t &word : words) {
 				word &= view_.offsets.frames.pointer_mask;

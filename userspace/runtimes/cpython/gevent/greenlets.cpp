@@ -64,7 +64,7 @@ private:
 };
 
 bool Walk::is_imported(std::uint64_t interpreter) {
-	return reader_.value(reader_.word(interpreter + reader_.offsets().interpreter_modules), "gevent.hub").has_value();
+	return reader_.value(reader_.word(interpreter + reader_.offsets().interpreter.modules), "gevent.hub").has_value();
 }
 
 // Objects lie side by side in arenas: their neighbours are asked for at once.
@@ -158,9 +158,9 @@ AwaitChain Walk::chain_from(std::uint64_t frame, std::vector<SourceFrame> &names
 			                          ? reader_.memory().read_value<std::uint32_t>(frame + layout.frame_instruction).value_or(0)
 			                          : reader_.word(frame + layout.frame_instruction);
 			link.locals = std::min<std::uint32_t>(
-			    max_words, reader_.memory().read_value<std::uint32_t>(code + reader_.offsets().code_locals).value_or(0));
+			    max_words, reader_.memory().read_value<std::uint32_t>(code + reader_.offsets().code.locals).value_or(0));
 			for (std::uint32_t word = 0; word < link.locals; word++) {
-				link.words.push_back(reader_.word(frame + reader_.offsets().frame_locals + word * sizeof(std::uint64_t)) &
+				link.words.push_back(reader_.word(frame + reader_.offsets().frame.locals + word * sizeof(std::uint64_t)) &
 				                     layout.pointer_mask);
 			}
 			names.push_back(codes_.resolve(reader_.memory(), link.at));
@@ -209,7 +209,7 @@ void Walk::find_threads(std::vector<Hub> &hubs) {
 			if (!frame.file.ends_with("/gevent/hub.py")) {
 				continue;
 			}
-			const std::uint64_t self = reader_.word(placed.address + offsets.frame_locals) & offsets.frames.pointer_mask;
+			const std::uint64_t self = reader_.word(placed.address + offsets.frame.locals) & offsets.frames.pointer_mask;
 			if (const auto hub = std::ranges::find(hubs, self, &Hub::address); hub != hubs.end()) {
 				hub->thread = thread;
 			}
@@ -223,14 +223,14 @@ void Walk::find_threads(std::vector<Hub> &hubs) {
 Hubs Walk::read() {
 	Hubs out;
 	const Offsets &offsets = reader_.offsets();
-	if (offsets.interpreter_gc_generations == 0) {
+	if (offsets.interpreter.gc_generations == 0) {
 		return out;
 	}
 	for (const std::uint64_t interpreter : walk_interpreters(cache_, offsets, runtime_)) {
 		if (!is_imported(interpreter)) {
 			continue;
 		}
-		const std::uint64_t first = interpreter + offsets.interpreter_gc_generations;
+		const std::uint64_t first = interpreter + offsets.interpreter.gc_generations;
 		for (std::uint64_t generation = 0; generation < 3; generation++) {
 			walk_list(first + generation * generation_size);
 		}

@@ -25,7 +25,7 @@ std::uint64_t runner_in(ObjectReader &reader, std::uint64_t frame) {
 	const Offsets &offsets = reader.offsets();
 	for (std::size_t i = 0; i < max_locals; ++i) {
 		const std::uint64_t word =
-		    reader.word(frame + offsets.frame_locals + i * sizeof(std::uint64_t)) & offsets.frames.pointer_mask;
+		    reader.word(frame + offsets.frame.locals + i * sizeof(std::uint64_t)) & offsets.frames.pointer_mask;
 		if (reader.type_name(word) == "Runner" && reader.attribute(word, "tasks") && reader.attribute(word, "runq")) {
 			return word;
 		}
