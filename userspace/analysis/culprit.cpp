@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <tuple>
+#include <variant>
 #include <vector>
 
 #include "model/application.h"
@@ -112,7 +113,22 @@ const Wait *main_wait(const Stall &stall) {
 	return best;
 }
 
+const Wait *deadlocked_wait(const Stall &stall) {
+	if (!stall.deadlock || std::ranges::find(*stall.deadlock, stall.tid) == stall.deadlock->end()) {
+		return nullptr;
+	}
+	const auto wait = std::ranges::find_if(stall.waits, [](const Wait &one) {
+		return one.ongoing && one.resource && std::holds_alternative<FutexResource>(one.resource->is);
+	});
+	return wait == stall.waits.end() ? nullptr : &*wait;
+}
+
 std::optional<SourceFrame> find_culprit(const Stall &stall) {
+	if (const Wait *deadlocked = deadlocked_wait(stall); deadlocked != nullptr && deadlocked->stack) {
+		if (auto found = culprit_of(*deadlocked->stack)) {
+			return found;
+		}
+	}
 	// Preempted and computing are the same line: what it was doing when it was not let run.
 	const bool computes = stall.cause == Cause::cpu || stall.cause == Cause::runqueue;
 	std::optional<SourceFrame> found = computes ? culprit_of_samples(stall) : culprit_of_waits(stall, true);

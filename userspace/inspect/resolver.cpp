@@ -269,6 +269,7 @@ void Resolver::view_lock(const RawStack &raw, const Stack &stack, std::optional<
 	futex->type = std::move(view.type);
 	futex->holder = std::move(view.holder);
 	futex->object = view.object;
+	futex->full = view.full;
 	futex->within_process = call->within_process;
 }
 

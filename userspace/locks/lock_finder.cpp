@@ -85,7 +85,7 @@ std::string plain_lock_type(const std::vector<SourceFrame> &frames) {
 	// ApplyResult.wait(), which waits for an event of its own (Lib/multiprocessing/pool.py).
 	constexpr std::size_t of_event = 2;
 	if (is(of_event, "/multiprocessing/pool.py", "ApplyResult.wait") || is(of_event, "/multiprocessing/pool.py", "wait")) {
-		return "result of a multiprocessing.Pool";
+		return std::string(pool_result);
 	}
 	struct Caller {
 		std::string_view file, function, type;
@@ -98,7 +98,9 @@ std::string plain_lock_type(const std::vector<SourceFrame> &frames) {
 	    Caller{"/concurrent/futures/_base.py", "Future.result", "concurrent.futures.Future"},
 	};
 	for (const Caller &caller : callers) {
-		if (is(1, caller.file, caller.function)) {
+		// Without its class "wait" may be of several.
+		const std::string_view plain = caller.function.substr(caller.function.find('.') + 1);
+		if (is(1, caller.file, caller.function) || (caller.file != "/threading.py" && is(1, caller.file, plain))) {
 			return std::string(caller.type);
 		}
 	}
@@ -135,6 +137,10 @@ LockView view_python(const FutexCall &call, const RawStack &stack, const Stack &
 	}
 	if (!lock->reentrant) {
 		view.type = plain_lock_type(named.python); // anyone may release it: it has no owner
+		if (view.type == "queue.Queue" && scene.full_queue) {
+			view.full = scene.full_queue();
+			view.full = scene.still_waits() ? view.full : std::nullopt;
+		}
 		return view;
 	}
 	view.type = in_logging_handler(named) ? "logging.Handler.lock" : "threading.RLock";
@@ -163,7 +169,7 @@ LockView view_lock(const RawStack &stack, const Stack &named, const LockScene &s
 LockView view_lock(const process::ProcFs &proc, const RawStack &stack, const Stack &named,
                    runtimes::cpython::Interpreter *interpreter) {
 	const process::TargetMemory memory(stack.pid);
-	LockScene scene{memory, {}, {}, {}, {}, {}};
+	LockScene scene{memory, {}, {}, {}, {}, {}, {}};
 	scene.still_waits = [&] {
 		const auto now = proc.syscall(stack.pid, stack.tid);
 		const auto call = futex_call(stack);
@@ -180,6 +186,10 @@ LockView view_lock(const process::ProcFs &proc, const RawStack &stack, const Sta
 			const auto state = interpreter->thread_state(stack.tid, 0);
 			return state ? runtimes::cpython::joined_thread(interpreter->view(), *state).value_or(0) : 0;
 		};
+		scene.full_queue = [&]() -> std::optional<QueueFill> {
+			const auto state = interpreter->thread_state(stack.tid, 0);
+			return state ? runtimes::cpython::full_queue(interpreter->view(), *state) : std::nullopt;
+		};
 	}
 	return view_lock(stack, named, scene);
 }
@@ -187,7 +197,7 @@ LockView view_lock(const process::ProcFs &proc, const RawStack &stack, const Sta
 LockView name_lock(const RawStack &stack, const Stack &named, bool has_python) {
 	const process::TargetMemory memory(stack.pid);
 	const auto nobody = [](std::uint64_t) -> std::optional<Holder> { return std::nullopt; };
-	LockScene scene{memory, [] { return false; }, nobody, {}, {}, {}};
+	LockScene scene{memory, [] { return false; }, nobody, {}, {}, {}, {}};
 	if (has_python) {
 		scene.by_ident = nobody;
 	}

@@ -22,6 +22,7 @@ struct LockView {
 	std::optional<std::string> type; // as FutexResource has it
 	std::optional<Holder> holder;    // nullopt: nobody, not known, or it changed while it was read
 	std::uint64_t object = 0;        // as FutexResource has it
+	std::optional<QueueFill> full;   // as FutexResource has it
 };
 
 // How the target is seen; each part may be stood in for in tests.
@@ -35,6 +36,8 @@ struct LockScene {
 	std::function<std::optional<runtimes::cpython::ImportLock>(std::uint64_t)> import_lock;
 	// pthread_self() of the thread that it joins, 0: none; empty: as above.
 	std::function<std::uint64_t()> joined;
+	// The full queue.Queue that it puts something into; empty: as above.
+	std::function<std::optional<QueueFill>()> full_queue;
 };
 
 // What the thread that `stack` was taken of waits for, asleep in futex(); `named` are the same frames by name. The owner is read

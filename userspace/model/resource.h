@@ -61,6 +61,12 @@ struct Holder {
 	bool inferred = false; // false: read from the lock's owner field
 };
 
+// Of a queue.Queue: how many items are in it, and how many may be.
+struct QueueFill {
+	std::uint64_t items = 0;
+	std::uint64_t max = 0;
+};
+
 struct FutexResource {
 	std::uint64_t address = 0;
 	LockKind lock = LockKind::unknown;
@@ -68,6 +74,7 @@ struct FutexResource {
 	// What it is called: "recursive pthread mutex", "pthread rwlock", "threading.RLock", "logging.Handler.lock", "import lock of
 	// NAME", "threading.Event", …; unset: not known. NAME is the target's: any bytes.
 	std::optional<std::string> type = std::nullopt;
+	std::optional<QueueFill> full = std::nullopt; // of a queue.Queue that something is to be put into
 	std::uint64_t object = 0; // address of CPython's lock object, 0: none, or not known; not part of any record
 	// Nothing but another thread of the same process ends a wait for it: there is no time-out, and it is in no shared memory. Not
 	// part of any record either.
@@ -75,6 +82,8 @@ struct FutexResource {
 };
 // The type of what a thread waits for that joins another one, which then is the holder.
 inline constexpr std::string_view thread_end = "threading.Thread";
+// The type of what a thread waits for that has given a multiprocessing.Pool something to do.
+inline constexpr std::string_view pool_result = "result of a multiprocessing.Pool";
 
 struct TimerResource {
 	std::optional<std::uint64_t> requested_ns;

@@ -36,6 +36,12 @@ struct Runner {
 	std::string name = {};    // as of a Peer
 };
 
+// A child that a signal ended, of whose work a wait is for the result.
+struct KilledWorker {
+	std::uint32_t pid = 0;
+	std::string signal; // "SIGKILL"
+};
+
 // One entry of a stall's `waits`: waits in a row with the same cause and stack are one.
 struct Wait {
 	LOOPSNOOP_SPECIAL_MEMBERS(Wait);
@@ -222,6 +228,7 @@ struct Stall {
 	std::optional<PeerSnapshot> peer;          // of the wait that explains it; stalls that were ever ongoing
 	std::vector<PeerSnapshot> beyond;          // what that one waits for in turn, and so on
 	std::optional<NoEnd> no_end;               // of a stall that goes on: nothing that is there can end it
+	std::optional<KilledWorker> killed_worker; // of a multiprocessing.Pool whose result is waited for; stalls that were ever ongoing
 	std::optional<CgroupLimit> limit;          // of the cgroup that held it back
 	std::optional<Runner> runner;              // where it waited for a CPU for a good part of its time; unset: not known
 	std::optional<StallTask> task;             // that ran; unset: none did, or it is not known. Read while the stall went on

@@ -75,11 +75,17 @@ template <typename Visitor, Is<PipeResource> T> void fields(Visitor &v, T &pipe)
 	v.field("peer", pipe.peer);
 }
 
+template <typename Visitor, Is<QueueFill> T> void fields(Visitor &v, T &queue) {
+	v.field("items", queue.items);
+	v.field("max", queue.max);
+}
+
 template <typename Visitor, Is<FutexResource> T> void fields(Visitor &v, T &futex) {
 	v.hexadecimal("address", futex.address);
 	v.field("lock", futex.lock);
 	v.field("holder", futex.holder);
 	v.optional("type", futex.type);
+	v.optional("full", futex.full);
 }
 
 template <typename Visitor, Is<TimerResource> T> void fields(Visitor &v, T &timer) {

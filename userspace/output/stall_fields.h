@@ -162,6 +162,11 @@ template <typename Visitor, Is<Clients> T> void fields(Visitor &v, T &clients) {
 	v.field("connections", clients.connections);
 }
 
+template <typename Visitor, Is<KilledWorker> T> void fields(Visitor &v, T &worker) {
+	v.field("pid", worker.pid);
+	v.field("signal", worker.signal);
+}
+
 template <typename Visitor, Is<Runner> T> void fields(Visitor &v, T &runner) {
 	v.field("pid", runner.pid);
 	v.field("tid", runner.tid);
@@ -200,6 +205,7 @@ template <typename Visitor, Is<Stall> T> void fields(Visitor &v, T &stall) {
 	v.optional("peer", stall.peer);
 	v.optional("beyond", stall.beyond);
 	v.optional("no_end", stall.no_end);
+	v.optional("killed_worker", stall.killed_worker);
 	v.optional("limit", stall.limit);
 	v.optional("runner", stall.runner);
 	v.optional("task", stall.task);

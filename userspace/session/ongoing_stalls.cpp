@@ -135,6 +135,18 @@ std::optional<ThreadView> OngoingStalls::add_threads(const Loop &loop, Stall &st
 	return own_view;
 }
 
+// The worker may have been killed before its result was asked for.
+bool OngoingStalls::add_killed_worker(Stall &stall) const {
+	constexpr std::uint64_t before_ns = 60'000'000'000;
+	const Wait *wait = analysis::main_wait(stall);
+	const auto *lock = wait != nullptr && wait->resource ? std::get_if<FutexResource>(&wait->resource->is) : nullptr;
+	if (lock == nullptr || lock->type != pool_result) {
+		return false;
+	}
+	stall.killed_worker = parts_.facts.history.killed_child(stall.pid, stall.start_ns - std::min(stall.start_ns, before_ns));
+	return stall.killed_worker.has_value();
+}
+
 bool OngoingStalls::report(Loop &loop, Report which) {
 	auto reading = read(loop);
 	if (!reading) {
@@ -167,9 +179,10 @@ bool OngoingStalls::report(Loop &loop, Report which) {
 	const bool completed = own_view && !own_view->moved && inspect::complete_wait(stall, *own_view);
 	const bool inferred = parts_.facts.last_holders.infer(stall, *stall.threads);
 	const bool waited_for = add_clients(stall);
+	const bool killed = add_killed_worker(stall);
 	if (inspect::add_circumstances(stall, signs.serving, context_.proc, parts_.facts.programs, parts_.facts.resolver,
 	                               parts_.inspector) ||
-	    completed || inferred || waited_for || served) {
+	    completed || inferred || waited_for || killed || served) {
 		analysis::judge(stall);
 		summary::summarize(stall);
 	}

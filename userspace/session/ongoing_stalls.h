@@ -82,6 +82,7 @@ private:
 	[[nodiscard]] bool is_helper(const Stall &stall) const;
 	void pass_over(Loop &loop, const Stall &stall, std::uint64_t iteration);
 	[[nodiscard]] bool add_clients(Stall &stall) const;
+	[[nodiscard]] bool add_killed_worker(Stall &stall) const;
 	void remember(Loop &loop, const Stall &stall, const LoopState &state);
 	void write_last(Loop &loop, Stall &stall);
 

@@ -120,6 +120,13 @@ std::optional<ProcessActivity::SignalSent> ProcessHistory::signal_of(std::uint32
 	return activity ? activity->signal : std::nullopt;
 }
 
+std::optional<KilledWorker> ProcessHistory::killed_child(std::uint32_t pid, std::uint64_t since_ns) const {
+	const auto last = std::find_if(gone_.rbegin(), gone_.rend(), [&](const ProcessLife &life) {
+		return life.parent == pid && life.signal && life.start_ns + life.lived_ns >= since_ns;
+	});
+	return last == gone_.rend() ? std::nullopt : std::optional(KilledWorker{last->pid, *last->signal});
+}
+
 bool ProcessHistory::has_children(std::uint32_t pid) const {
 	return std::ranges::any_of(living_, [&](const auto &entry) { return entry.second.parent == pid; });
 }

@@ -36,6 +36,8 @@ public:
 	void forget(std::uint32_t pid) { living_.erase(pid); }
 	// The moment at which what a process does is of interest: when the signal came that ended it; nullopt: none came.
 	[[nodiscard]] std::optional<ProcessActivity::SignalSent> signal_of(std::uint32_t pid) const;
+	// The last child of this process that a signal ended at that time or later; nullopt: none, or children are not followed.
+	[[nodiscard]] std::optional<KilledWorker> killed_child(std::uint32_t pid, std::uint64_t since_ns) const;
 	// It has children that are followed, and live.
 	[[nodiscard]] bool has_children(std::uint32_t pid) const;
 

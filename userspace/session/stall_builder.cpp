@@ -56,6 +56,7 @@ Stall StallBuilder::ended(const Loop &loop, const IterationEnded &event, std::ve
 		stall.peer = std::move(ongoing->last_reported.peer);
 		stall.beyond = std::move(ongoing->last_reported.beyond);
 		stall.clients = std::move(ongoing->last_reported.clients);
+		stall.killed_worker = std::move(ongoing->last_reported.killed_worker);
 	}
 	add_runner(stall, event.runner);
 	fill(loop, stall, event.iteration, waits, samples);

@@ -3,6 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <variant>
+
+#include "analysis/culprit.h"
+#include "analysis/no_end.h"
+#include "model/poll_calls.h"
+
 namespace loopsnoop::summary {
 
 std::string format_no_end(const Stall &stall, Length length) {
@@ -30,6 +37,18 @@ std::string format_no_end(const Stall &stall, Length length) {
 	case NoEnd::only_thread: break;
 	}
 	return brief ? "; no other thread can end this" : "; no other thread can end this: the process has only this one";
+}
+
+std::string format_takers(const Stall &stall) {
+	const Wait *wait = analysis::main_wait(stall);
+	const auto *lock = wait != nullptr && wait->resource ? std::get_if<FutexResource>(&wait->resource->is) : nullptr;
+	if (lock == nullptr || !lock->full || !wait->ongoing || !stall.threads) {
+		return {};
+	}
+	const bool none = std::ranges::all_of(*stall.threads, [](const ThreadView &thread) {
+		return analysis::waits_for_work(thread) || (thread.syscall && is_epoll_call(*thread.syscall));
+	});
+	return none ? "; no thread takes from it" : "";
 }
 
 } // namespace loopsnoop::summary

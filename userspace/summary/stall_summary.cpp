@@ -112,8 +112,9 @@ std::string throttled(const Stall &stall) {
 // Who holds the lock that is waited for, and what that thread waits for in turn, down to the last link; empty when that is not
 // known. The other threads were inspected while the stall ran: the chain is said only of a wait that went on then.
 std::string held_up_by(const Stall &stall, std::size_t links_said) {
-	const Wait *wait = analysis::main_wait(stall);
-	if (wait == nullptr || wait->cause != stall.cause || !wait->ongoing || !stall.threads) {
+	const Wait *deadlocked = analysis::deadlocked_wait(stall);
+	const Wait *wait = deadlocked != nullptr ? deadlocked : analysis::main_wait(stall);
+	if (wait == nullptr || (wait != deadlocked && wait->cause != stall.cause) || !wait->ongoing || !stall.threads) {
 		return {};
 	}
 	ThreadView self;
@@ -207,6 +208,9 @@ std::string what(const Stall &stall) {
 		return std::string(words_of(stall.cause));
 	}
 	std::string text = format_wait(*wait);
+	if (stall.killed_worker) {
+		text += fmt::format(", whose worker (pid {}) was killed by {}", stall.killed_worker->pid, printable(stall.killed_worker->signal));
+	}
 	if (stall.pool) {
 		text = format_pool_wait(stall);
 	} else if (const std::string_view pool = wait->stack ? analysis::pool_of(*wait->stack) : std::string_view(); !pool.empty()) {
@@ -240,7 +244,7 @@ std::string sentence(const Stall &stall, const Said &said) {
 	if (stall.cause != Cause::runqueue) {
 		text += throttled(stall);
 	}
-	text += format_garbage(stall) + format_no_end(stall, said.no_end);
+	text += format_garbage(stall) + format_takers(stall) + format_no_end(stall, said.no_end);
 	if (said.clients && stall.clients && (stall.ongoing || stall.goes_on)) {
 		text += "; " + format_clients(*stall.clients);
 	}

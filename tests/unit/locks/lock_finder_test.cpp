@@ -69,6 +69,7 @@ LockScene scene_of(const process::Memory &memory) {
 		        return ident == 0x7f5000 ? std::optional(Holder{77, "python", false}) : std::nullopt;
 	        },
 	        {},
+	        {},
 	        {}};
 }
 
@@ -233,7 +234,17 @@ TEST_CASE("an import lock has an owner, a condition has none") {
 	}
 	SECTION("a condition of CPython 3.9, whose functions have no qualified names") {
 		stack.python = {{"wait", "/usr/lib/python3.9/threading.py", 312}, {"get", "/usr/lib/python3.9/queue.py", 171}};
-		CHECK(view_lock(raw, stack, scene).type == "threading.Condition");
+		CHECK(view_lock(raw, stack, scene).type == "queue.Queue");
+		stack.python = {{"wait", "/usr/lib/python3.9/threading.py", 312}, {"wait", "/usr/lib/python3.9/threading.py", 574}};
+		CHECK(view_lock(raw, stack, scene).type == "threading.Condition"); // an event, or a barrier
+	}
+	SECTION("a full queue, if it is so while the thread waits for it") {
+		stack.python = {{"Condition.wait", "/usr/lib/python3.11/threading.py", 320}, {"Queue.put", "/usr/lib/python3.11/queue.py", 140}};
+		scene.full_queue = [] { return std::optional(QueueFill{100, 100}); };
+		REQUIRE(view_lock(raw, stack, scene).full);
+		CHECK(view_lock(raw, stack, scene).full->max == 100);
+		scene.still_waits = [] { return false; };
+		CHECK_FALSE(view_lock(raw, stack, scene).full);
 	}
 	SECTION("the application's own") {
 		stack.python = {{"wait", "/srv/app/threads.py", 3}};

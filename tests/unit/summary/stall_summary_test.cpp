@@ -4,6 +4,7 @@
 
 #include "analysis/stalls.h"
 #include "catch.h"
+#include "summary/place.h"
 #include "summary/wait.h"
 
 using namespace loopsnoop;
@@ -166,4 +167,82 @@ TEST_CASE("computing in the kernel names the system call") {
 	std::swap(stall.cpu[0].ns, stall.cpu[1].ns);
 	judge_and_summarize(stall);
 	CHECK(stall.summary == "blocked 300 ms: computing in handler (/srv/app/main.py:8)");
+}
+
+TEST_CASE("who had the CPU that a loop waited for") {
+	Stall stall;
+	stall.pid = stall.tid = 5;
+	stall.duration_ns = 200'000'000;
+	part_of(stall.breakdown, Cause::runqueue) = {150'000'000, 3};
+	part_of(stall.breakdown, Cause::cpu) = {50'000'000, 1};
+	stall.runner = Runner{77, 77, "python3", "python3", 30'000'000, "export.py"};
+	judge_and_summarize(stall);
+	CHECK(stall.summary == "blocked 200 ms: ready to run, but given no CPU (export.py (pid 77) had it)");
+	stall.runner->tid = 79;
+	stall.runner->thread = "packer\n";
+	judge_and_summarize(stall);
+	CHECK(stall.summary.find("(export.py (pid 77, thread packer") != std::string::npos);
+	CHECK(stall.summary.find('\n') == std::string::npos);
+	stall.runner->pid = 5;
+	judge_and_summarize(stall);
+	CHECK(stall.summary.find("(its own thread packer") != std::string::npos);
+	stall.throttled_ns = 140'000'000; // then nobody had to
+	judge_and_summarize(stall);
+	CHECK(stall.summary.find("had it") == std::string::npos);
+}
+
+TEST_CASE("a full queue, and whether anybody takes from it") {
+	Wait one = wait(Cause::futex, "futex", 0, 2'000'000'000, {frame("put", "/usr/lib/python3.11/queue.py", 140), application(57)});
+	one.ongoing = true;
+	FutexResource lock{0x7f10, LockKind::python_lock, std::nullopt, "queue.Queue"};
+	lock.full = QueueFill{100, 100};
+	one.resource = Resource{lock};
+	Stall stall = stall_with(one);
+	stall.ongoing = true;
+	ThreadView other;
+	other.tid = 6;
+	other.syscall = "epoll_wait";
+	other.cause = Cause::poll;
+	stall.threads = {other};
+	judge_and_summarize(stall);
+	CHECK(stall.summary == "blocked 2.00 s (still): waiting for a queue.Queue that is full (100 of 100) in handler (/srv/app/main.py:57); no "
+	                       "thread takes from it");
+	stall.threads->front().syscall = "recvfrom"; // it may be about an item of the queue
+	judge_and_summarize(stall);
+	CHECK(stall.summary.find("takes from it") == std::string::npos);
+}
+
+TEST_CASE("a deadlock is what a stall is about, whatever took longer before") {
+	Wait sleeps = wait(Cause::sleep, "clock_nanosleep", 0, 300'000'000, {application(12)});
+	Stall stall = stall_with(sleeps);
+	Wait locks = wait(Cause::futex, "futex", 300'000'000, 200'000'000, {application(40)});
+	locks.ongoing = true;
+	locks.resource = Resource{FutexResource{0x7f10, LockKind::pthread_mutex, Holder{6, "worker", false}}};
+	stall.waits.push_back(locks);
+	stall.duration_ns = 500'000'000;
+	part_of(stall.breakdown, Cause::futex) = {200'000'000, 1};
+	stall.ongoing = true;
+	stall.pid = stall.tid = 5;
+	ThreadView other;
+	other.tid = 6;
+	other.thread = "worker";
+	other.resource = Resource{FutexResource{0x7f40, LockKind::pthread_mutex, Holder{5, "main", false}}};
+	stall.threads = {other};
+	judge_and_summarize(stall);
+	CHECK(stall.culprit->line == 12);
+	stall.deadlock = {5, 6};
+	judge_and_summarize(stall);
+	CHECK(stall.cause == Cause::sleep); // by time
+	CHECK(stall.culprit->line == 40);
+	CHECK(stall.summary.find("deadlock: ") != std::string::npos);
+}
+
+TEST_CASE("a program whose own lines are not read has no place but that") {
+	Wait one = wait(Cause::file_io, "flock", 0, 2'000'000'000, {});
+	one.stack.emplace().native = {{"flock", "/lib/x86_64-linux-gnu/libc.so.6", 1, "sysdeps/unix/syscall-template.S", 120},
+	                              {"Perl_pp_flock", "/usr/bin/perl", 2, {}, {}}};
+	Stall stall = stall_with(one);
+	judge_and_summarize(stall);
+	CHECK_FALSE(stall.culprit);
+	CHECK(format_where(stall) == "Perl code, which is not read");
 }

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtimes/cpython/attributes.h"
+#include "runtimes/cpython/object_reader.h"
 #include "runtimes/cpython/objects.h"
 #include "runtimes/cpython/page_cache.h"
 #include "runtimes/cpython/walk.h"
@@ -53,6 +54,25 @@ std::optional<std::uint64_t> joined_thread(const Interpreter::View &python, std:
 	}
 	const auto ident = read_attribute(pages, python.offsets, first_argument(pages, python.offsets, placed.front()), "_ident");
 	return ident ? read_small_int(pages, python.offsets, *ident) : std::nullopt;
+}
+
+std::optional<QueueFill> full_queue(const Interpreter::View &python, std::uint64_t thread_state) {
+	const PageCache pages(python.memory, of_one_snapshot);
+	const auto placed = walk_frames(pages, python.offsets.frames, thread_state);
+	// Lib/queue.py, all versions: put() waits in self.not_full.wait() while len(self.queue) >= self.maxsize.
+	constexpr std::size_t put = 1;
+	if (placed.size() <= put) {
+		return std::nullopt;
+	}
+	const SourceFrame frame = python.codes.resolve(pages, placed[put].frame);
+	if (!frame.file.ends_with("/queue.py") || (frame.function != "Queue.put" && frame.function != "put")) {
+		return std::nullopt;
+	}
+	ObjectReader reader(pages, python.offsets);
+	const std::uint64_t self = first_argument(pages, python.offsets, placed[put]);
+	const auto max = reader.integer(reader.attribute(self, "maxsize").value_or(0));
+	const auto items = reader.size(reader.attribute(self, "queue").value_or(0));
+	return max && items && *max > 0 && *items >= *max ? std::optional(QueueFill{*items, *max}) : std::nullopt;
 }
 
 } // namespace loopsnoop::runtimes::cpython
