@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/clock.h"
 #include "discovery/requests.h"
 
 namespace loopsnoop::session {
@@ -27,7 +26,7 @@ void Follower::follow_found(const Requests &found) {
 }
 
 Follower::Requests Follower::take_up() {
-	auto found = discovery_->take(parts_.context.collector, monotonic_ns(),
+	auto found = discovery_->take(parts_.context.collector, parts_.context.now_ns(),
 	                              [&](std::uint32_t pid) { return parts_.processes.contains(pid); });
 	follow_found(found);
 	return found;

@@ -107,7 +107,7 @@ Stall OngoingStalls::begin(const Loop &loop, Reading &reading) {
 	                 reading.snapshot_ns);
 	if (state.off_since_ns != 0 && state.off_cause == Cause::gil) {
 		parts_.gil.sample_holder(loop.key, loop.totals.pid, loop.totals.tid, state.iteration,
-		                         std::max(state.off_since_ns, reading.start_ns));
+		                         std::max(state.off_since_ns, reading.start_ns), context_.now_ns());
 	}
 	stall.truncated = state.before_attach ? Truncated::before_attach : Truncated::no;
 	stall.no_loop_yet = state.provisional && loop.status != LoopStatus::in_callback;
