@@ -110,9 +110,6 @@ Standstill Standstills::record(const Watched &watched, const LoopState &state, c
 	standstill.thread = facts_.programs.thread_name(state.pid, state.tid, context_.proc.thread_name(state.pid, state.tid));
 	standstill.kind = verdict.kind;
 	standstill.certain = verdict.certain;
-	standstill.start_ns = verdict.since_ns;
-	standstill.duration_ns = situation.now_ns - std::min(situation.now_ns, verdict.since_ns);
-	standstill.started_at = context_.clock.rfc3339(verdict.since_ns);
 	standstill.deadlock = verdict.deadlock;
 	if (situation.connections) {
 		standstill.clients = analysis::count_clients(*situation.connections);

@@ -144,6 +144,25 @@ TEST_CASE("a standstill ends with its process, and with the session") {
 	CHECK(fake.standstills()[1].id == fake.standstills()[0].id);
 }
 
+TEST_CASE("a standstill began when its oldest customer came, who may have been served since") {
+	Server fake;
+	const UniqueFd first = fake.customer();
+	fake.pass(5);
+	const UniqueFd second = fake.customer();
+	fake.pass(8);
+	REQUIRE(fake.standstills().size() == 1);
+	UniqueFd served = fake.accept(6);
+	fake.pass(30);
+	const auto standstills = fake.standstills();
+	REQUIRE(standstills.size() >= 2);
+	for (const Standstill &one : standstills) {
+		CHECK(one.id == standstills[0].id);
+		CHECK(one.start_ns == standstills[0].start_ns);
+		CHECK(one.started_at == rfc3339_utc(one.start_ns)); // on the fake clocks one is the other
+	}
+	CHECK(standstills.back().clients.not_accepted == 1);
+}
+
 TEST_CASE("an idle loop for which nobody waits is healthy") {
 	Server fake;
 	const UniqueFd customer = fake.customer(); // keeps a connection open, and has not asked anything yet
