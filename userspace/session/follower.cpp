@@ -18,7 +18,7 @@ void Follower::follow_found(const Requests &found) {
 	for (const collector::FollowRequest &request : found) {
 		parts_.processes.expect(request.pid, Processes::Asked::found);
 	}
-	parts_.context.collector.follow_all(found);
+	parts_.context.collector.followed().follow_all(found);
 	for (const collector::FollowRequest &request : found) {
 		parts_.attach.correct_private_polls(request.pid);
 	}
@@ -48,7 +48,7 @@ void Follower::go_on() {
 Result<Follower::Requests> Follower::begin() {
 	for (const collector::FollowRequest &request : named_) {
 		parts_.processes.expect(request.pid, Processes::Asked::by_name);
-		if (auto followed = parts_.context.collector.follow(request); !followed) {
+		if (auto followed = parts_.context.collector.followed().follow(request); !followed) {
 			return followed.error();
 		}
 		parts_.attach.correct_private_polls(request.pid);

@@ -17,7 +17,7 @@ LiveNumbersLender::LiveNumbersLender(const std::function<void(std::function<Live
     : lend_(lend), collector_(collector), clock_(clock), losses_(std::move(losses)) {
 	update(clock_.monotonic());
 	if (lend_) {
-		lend_([this] { return LiveNumbers{clock_.monotonic(), collector_.loops(), lost()}; });
+		lend_([this] { return LiveNumbers{clock_.monotonic(), collector_.table().loops(), lost()}; });
 	}
 }
 

@@ -28,8 +28,8 @@ TEST_CASE("a session begins with its record and ends with the summary, the loops
 	const session::FollowEnd end = run.run();
 	CHECK(end.stalls == 0);
 	CHECK_FALSE(end.reader_gone);
-	REQUIRE(run.collector.followed.size() == 1);
-	CHECK(run.collector.followed[0].pid == server);
+	REQUIRE(run.collector.requests.size() == 1);
+	CHECK(run.collector.requests[0].pid == server);
 	REQUIRE(run.kinds() == std::vector<std::string>{"session", "loop", "summary"});
 	CHECK(run.all<SessionStart>()[0].missing == std::vector<std::string>{"no tracefs"});
 	CHECK(run.all<SessionStart>()[0].threshold_ns == 100 * ms);
@@ -83,7 +83,7 @@ TEST_CASE("a full queue leaves events in the kernel, which counts what it has no
 
 TEST_CASE("the kernel's tables are lent as long as the lender lives") {
 	FakeCollector collector;
-	collector.table[{1, 1}].pid = server;
+	collector.states[{1, 1}].pid = server;
 	collector.lost.at(1) = 5;
 	std::function<session::LiveNumbers()> read;
 	const std::function<void(std::function<session::LiveNumbers()>)> lend = [&](std::function<session::LiveNumbers()> given) {
@@ -106,7 +106,7 @@ TEST_CASE("the status line shows what happened between two moments") {
 	FakeSession fake;
 	session::StatusMeter meter;
 	const LoopKey key = fake.appears(server, server);
-	LoopState &state = fake.collector.table.at(key);
+	LoopState &state = fake.collector.states.at(key);
 	state.iterations = 100;
 	state.busy_ns = 1 * s;
 	output::Status status = meter.read(fake.parts, 0);

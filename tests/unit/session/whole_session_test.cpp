@@ -133,7 +133,7 @@ TEST_CASE("lost records are counted, and what they were of ends all the same") {
 	SECTION("the end of the process") {
 		run.at(4500 * ms, [&] {
 			run.process_gone(server);
-			run.collector.table.clear();
+			run.collector.states.clear();
 			run.collector.lost.at(lost) = 1;
 		});
 		CHECK(run.run().stalls == 1);
@@ -191,8 +191,8 @@ TEST_CASE("with --children a process that is there already is followed, too, and
 	run.tree.file(tasks + "children", std::to_string(worker) + " ");
 	run.appears(server, server);
 	run.run();
-	CHECK(run.collector.followed.size() == (children ? 2U : 1U));
-	CHECK(run.collector.followed.back().pid == (children ? worker : server));
+	CHECK(run.collector.requests.size() == (children ? 2U : 1U));
+	CHECK(run.collector.requests.back().pid == (children ? worker : server));
 }
 
 TEST_CASE("an exec ends the loop, and the new program's loop is another one") {
@@ -200,7 +200,7 @@ TEST_CASE("an exec ends the loop, and the new program's loop is another one") {
 	const LoopKey before = run.appears(server, server);
 	run.at(1 * s, [&] { run.blocks(before, 1); });
 	run.at(4 * s, [&] {
-		run.collector.table.clear();
+		run.collector.states.clear();
 		run.event(Execed{run.now, server, "other", LoopEnd{before, 5, s, s, s}});
 	});
 	LoopKey after;
@@ -228,7 +228,7 @@ TEST_CASE("another process under a pid is not the one that was followed, whose e
 	run.at(2 * s, [&] { first = run.appears(worker, worker); });
 	run.at(3 * s, [&] { run.blocks(first, 1); });
 	run.at(7 * s, [&] {
-		run.collector.table.erase(first);
+		run.collector.states.erase(first);
 		fork(900);
 	});
 	run.at(8 * s, [&] { second = run.appears(worker, worker); });

@@ -68,14 +68,14 @@ struct FakeWorld {
 	// A thread's first poll call, or with `provisional` a main thread that has not come to one; the table has it from then on.
 	loopsnoop::LoopKey appears(std::uint32_t pid, std::uint32_t tid, bool provisional = false, int poll_fd = 3) {
 		const loopsnoop::LoopKey key{next_slot_++, 1};
-		collector.table[key].key = key;
-		collector.table[key].pid = pid;
-		collector.table[key].tid = tid;
+		collector.states[key].key = key;
+		collector.states[key].pid = pid;
+		collector.states[key].tid = tid;
 		appears_again(key, provisional, poll_fd);
 		return key;
 	}
 	void appears_again(loopsnoop::LoopKey key, bool provisional, int poll_fd = 3) {
-		loopsnoop::LoopState &state = collector.table.at(key);
+		loopsnoop::LoopState &state = collector.states.at(key);
 		state.provisional = provisional;
 		loopsnoop::LoopAppeared appeared;
 		appeared.key = key;
@@ -93,7 +93,7 @@ struct FakeWorld {
 	}
 	// Its iteration of that number begins now, and it falls asleep in it.
 	void blocks(loopsnoop::LoopKey key, std::uint64_t iteration, loopsnoop::Cause cause = loopsnoop::Cause::sleep) {
-		loopsnoop::LoopState &state = collector.table.at(key);
+		loopsnoop::LoopState &state = collector.states.at(key);
 		state.iteration = iteration;
 		state.iteration_start_ns = state.off_since_ns = now;
 		state.off_cause = cause;
@@ -101,7 +101,7 @@ struct FakeWorld {
 		state.changes++;
 	}
 	void goes_idle(loopsnoop::LoopKey key) {
-		loopsnoop::LoopState &state = collector.table.at(key);
+		loopsnoop::LoopState &state = collector.states.at(key);
 		state.iteration_start_ns = 0;
 		state.off_since_ns = state.idle_since_ns = now;
 		state.off_cause.reset();
@@ -112,8 +112,8 @@ struct FakeWorld {
 	           loopsnoop::IterationEnded::By by = loopsnoop::IterationEnded::By::poll) {
 		loopsnoop::IterationEnded end;
 		end.key = key;
-		end.pid = collector.table.at(key).pid;
-		end.tid = collector.table.at(key).tid;
+		end.pid = collector.states.at(key).pid;
+		end.tid = collector.states.at(key).tid;
 		end.iteration = iteration;
 		end.start_ns = now - ns;
 		end.end_ns = now;
@@ -124,7 +124,7 @@ struct FakeWorld {
 	}
 	// The last thread of the process is gone, with its loop.
 	void exits(std::uint32_t pid, loopsnoop::LoopKey key, int wait_status = 0) {
-		collector.table.erase(key);
+		collector.states.erase(key);
 		loopsnoop::ThreadExited exit;
 		exit.time_ns = now;
 		exit.pid = exit.tid = pid;
