@@ -100,7 +100,7 @@ template <typename T> std::vector<T> of(const std::vector<Event> &events) {
 }
 
 void check_sleeping_loop(Collector &collector, std::uint32_t pid) {
-	REQUIRE(collector.follow({pid, false, std::nullopt}).ok());
+	REQUIRE(collector.followed().follow({pid, false, std::nullopt}).ok());
 	const auto events = drain_until(collector, [](const auto &all) { return of<IterationEnded>(all).size() >= 7; });
 	const auto loops = of<LoopAppeared>(events);
 	REQUIRE_FALSE(loops.empty());
@@ -149,13 +149,13 @@ TEST_CASE("the same without tracefs, which is said to be missing") {
 TEST_CASE("a loop that does nothing long has iterations and no records") {
 	const LoopProcess loop([] {});
 	const auto collector = start();
-	REQUIRE(collector->follow({loop.pid(), false, std::nullopt}).ok());
+	REQUIRE(collector->followed().follow({loop.pid(), false, std::nullopt}).ok());
 	std::vector<Event> events;
 	std::vector<LoopState> states;
 	const std::uint64_t until = monotonic_ns() + 10'000 * ms;
 	do {
 		collector->drain(std::chrono::milliseconds(20), [&](Event &&event) { events.push_back(std::move(event)); });
-		states = collector->loops();
+		states = collector->table().loops();
 	} while ((states.empty() || states.front().iterations < 23) && monotonic_ns() < until);
 	REQUIRE(states.size() == 1);
 	CHECK(states.front().iterations >= 23);
@@ -169,11 +169,11 @@ TEST_CASE("a loop that does nothing long has iterations and no records") {
 TEST_CASE("a snapshot shows the thread, what it waits in, and its kernel stack") {
 	const LoopProcess loop([] { sleep_ns(100'000 * ms); });
 	const auto collector = start();
-	REQUIRE(collector->follow({loop.pid(), false, std::nullopt}).ok());
+	REQUIRE(collector->followed().follow({loop.pid(), false, std::nullopt}).ok());
 	std::vector<ThreadSnapshot> snapshots;
 	const std::uint64_t until = monotonic_ns() + 10'000 * ms;
 	do {
-		snapshots = collector->snapshot(loop.pid());
+		snapshots = collector->followed().snapshot(loop.pid());
 	} while ((snapshots.empty() || snapshots.front().syscall != SYS_clock_nanosleep) && monotonic_ns() < until);
 	REQUIRE(snapshots.size() == 1);
 	CHECK(snapshots.front().syscall == SYS_clock_nanosleep);
@@ -185,16 +185,16 @@ TEST_CASE("a snapshot shows the thread, what it waits in, and its kernel stack")
 TEST_CASE("the end of a process is reported, with its signal") {
 	LoopProcess loop([] {});
 	const auto collector = start();
-	REQUIRE(collector->follow({loop.pid(), false, std::nullopt}).ok());
+	REQUIRE(collector->followed().follow({loop.pid(), false, std::nullopt}).ok());
 	loop.end();
 	const auto events = drain_until(*collector, [](const auto &all) { return !of<ThreadExited>(all).empty(); });
 	const auto exits = of<ThreadExited>(events);
 	CHECK(exits.back().process_ended);
 	CHECK(WTERMSIG(exits.back().wait_status) == SIGKILL);
-	CHECK(collector->loops().empty());
+	CHECK(collector->table().loops().empty());
 }
 
 TEST_CASE("a process that is not there cannot be followed") {
 	const auto collector = start();
-	CHECK_FALSE(collector->follow({4'194'303, false, std::nullopt}).ok());
+	CHECK_FALSE(collector->followed().follow({4'194'303, false, std::nullopt}).ok());
 }

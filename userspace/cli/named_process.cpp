@@ -12,11 +12,10 @@
 
 namespace loopsnoop::cli {
 
-Result<std::uint32_t> pid_of(const ProcessChoice &process) {
+Result<std::uint32_t> pid_of(const ProcessChoice &process, const process::ProcFs &proc) {
 	if (process.pid) {
 		return *process.pid;
 	}
-	const process::ProcFs proc;
 	const auto pids = discovery::pids_named(process.name, proc);
 	if (!pids) {
 		return pids.error();

@@ -2,7 +2,6 @@
 #include "cli/run_follow.h"
 
 #include <fmt/format.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -14,48 +13,18 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/version.h"
+#include "cli/exit_status.h"
 #include "cli/fail.h"
 #include "cli/record_file.h"
 #include "cli/record_writer.h"
+#include "cli/recording.h"
 #include "cli/report.h"
 #include "exporter/exporter.h"
-#include "output/json.h"
-#include "output/record_limit.h"
 #include "output/terminal.h"
 #include "output/text.h"
 #include "session/follow.h"
 
 namespace loopsnoop::cli {
-
-namespace {
-
-SessionSummary with_unwritten(SessionSummary summary, std::uint64_t records) {
-	summary.lost.at(static_cast<std::size_t>(Loss::unwritten)) += records;
-	return summary;
-}
-
-// False: nobody reads any more.
-bool write_record(RecordFile &file, const Record &record) {
-	const std::uint64_t now = monotonic_ns();
-	if (const auto *summary = std::get_if<SessionSummary>(&record)) {
-		return file.write(output::to_json_line(with_unwritten(*summary, file.lost())), RecordFile::Kind::always, now);
-	}
-	const std::optional<Record> smaller = output::limited(record);
-	std::string line = output::to_json_line(smaller ? *smaller : record);
-	const auto kind = std::holds_alternative<Stall>(record) ? RecordFile::Kind::limited : RecordFile::Kind::always;
-	const bool goes_on = file.write(line, kind, now);
-	if (std::holds_alternative<SessionStart>(record)) {
-		file.set_header(std::move(line));
-	}
-	return goes_on;
-}
-
-int status_of_command(int wait_status) {
-	constexpr int signal_base = 128; // as a shell has it
-	return WIFSIGNALED(wait_status) ? signal_base + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-}
-
-} // namespace
 
 int run_follow(const Settings &settings) {
 	std::unique_ptr<exporter::Exporter> metrics;
@@ -84,7 +53,7 @@ int run_follow(const Settings &settings) {
 	std::atomic<std::uint64_t> unwritten = 0; // records; scrapes are answered in another thread
 	session::Outputs outputs;
 	outputs.record = [&](const Record &record) {
-		if (json && !write_record(*json, record)) {
+		if (json && !write_record(*json, record, monotonic_ns())) {
 			return false;
 		}
 		if (metrics) {
@@ -145,11 +114,7 @@ int run_follow(const Settings &settings) {
 	if (!ended) {
 		return fail(ended.error());
 	}
-	constexpr int stall_status = 3;
-	if (ended->command_status && status_of_command(*ended->command_status) != 0) {
-		return status_of_command(*ended->command_status);
-	}
-	return settings.fail_on_stall && ended->stalls > 0 ? stall_status : 0;
+	return exit_status(settings, *ended);
 }
 
 } // namespace loopsnoop::cli

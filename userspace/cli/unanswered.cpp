@@ -6,15 +6,18 @@
 #include <cstdio>
 
 #include "base/escape.h"
-#include "foreign/access.h"
 
 namespace loopsnoop::cli {
 
-void print_unanswered() {
+std::string unanswered_lines(std::span<const foreign::Unanswered> places) {
 	constexpr std::size_t max_bytes = 1024;
-	for (const foreign::Unanswered &place : foreign::access().unanswered()) {
-		fmt::print(stderr, "loopsnoop: {}\n", printable(place.sentence(), max_bytes));
+	std::string lines;
+	for (const foreign::Unanswered &place : places) {
+		lines += fmt::format("loopsnoop: {}\n", printable(place.sentence(), max_bytes));
 	}
+	return lines;
 }
+
+void print_unanswered() { fmt::print(stderr, "{}", unanswered_lines(foreign::access().unanswered())); }
 
 } // namespace loopsnoop::cli

@@ -37,23 +37,10 @@ public:
 	[[nodiscard]] int poll_fd() const override { return ring_buffer__epoll_fd(ring_.get()); }
 	[[nodiscard]] LossCounts losses() const override;
 
-	Result<void> follow(const FollowRequest &request) override { return targets_.follow(request); }
-	void follow_all(const std::vector<FollowRequest> &requests) override { targets_.follow_all(requests); }
-	[[nodiscard]] std::vector<UnfollowedThread> census() override { return targets_.census(); }
-	void is_pool(std::uint32_t pid) override { targets_.is_pool(pid); }
-	void accept_weak_loops(std::uint32_t pid) override { targets_.accept_weak_loops(pid); }
-	[[nodiscard]] std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) override { return targets_.snapshot(pid); }
-	void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several) override { targets_.adopt_poll(pid, tid, several); }
-	void correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) override { targets_.correct_poll(pid, tid, poll_fd); }
-	void force_loop(std::uint32_t pid, std::uint32_t tid) override { targets_.force_loop(pid, tid); }
+	[[nodiscard]] FollowedProcesses &followed() override { return targets_; }
+	[[nodiscard]] LoopTable &table() override { return tables_; }
+	[[nodiscard]] const LoopTable &table() const override { return tables_; }
 
-	[[nodiscard]] std::vector<LoopState> loops() const override { return tables_.loops(); }
-	[[nodiscard]] std::vector<LoopState> busy_loops() const override { return tables_.busy_loops(); }
-	[[nodiscard]] std::optional<LoopState> loop(LoopKey key) const override { return tables_.loop(key); }
-	[[nodiscard]] std::optional<RawWait> current_wait(LoopKey key) const override { return tables_.current_wait(key); }
-	void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) override {
-		tables_.set_python(key, layout, tstate);
-	}
 	void ignore(LoopKey key, bool ignored) override;
 
 	void sample(LoopKey key, std::uint32_t tid) override;

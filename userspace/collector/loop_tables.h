@@ -8,6 +8,7 @@
 
 #include "abi/tables.h"
 #include "base/result.h"
+#include "collector/collector.h"
 #include "collector/mapped_table.h"
 #include "model/event.h"
 #include "model/python_layout.h"
@@ -16,7 +17,7 @@ namespace loopsnoop::collector {
 
 // What the programs keep of each loop, by slot, and what is set for them of it. For this room alone; threads as Collector says.
 // `iteration_start` from any thread. To be gone before the skeleton is.
-class LoopTables {
+class LoopTables final : public LoopTable {
 public:
 	struct Descriptors {
 		int loops = -1;
@@ -26,14 +27,14 @@ public:
 	// capture_bytes: of one element of the table of captures.
 	Result<void> map(const Descriptors &tables, std::size_t slots, std::size_t capture_bytes);
 
-	[[nodiscard]] std::vector<LoopState> loops() const;
-	[[nodiscard]] std::vector<LoopState> busy_loops() const;
-	[[nodiscard]] std::optional<LoopState> loop(LoopKey key) const;
+	[[nodiscard]] std::vector<LoopState> loops() const override;
+	[[nodiscard]] std::vector<LoopState> busy_loops() const override;
+	[[nodiscard]] std::optional<LoopState> loop(LoopKey key) const override;
 	// When the running iteration began, on CLOCK_MONOTONIC; 0: none runs; nullopt: the loop is gone.
 	[[nodiscard]] std::optional<std::uint64_t> iteration_start(LoopKey key) const;
-	[[nodiscard]] std::optional<RawWait> current_wait(LoopKey key) const;
+	[[nodiscard]] std::optional<RawWait> current_wait(LoopKey key) const override;
 
-	void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate);
+	void set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) override;
 	// False: there is no such slot.
 	bool ignore(LoopKey key, bool ignored);
 

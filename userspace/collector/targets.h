@@ -11,21 +11,21 @@
 
 namespace loopsnoop::collector {
 
-// Who is followed, and the snapshots of all threads that this takes. What a function does is said of the one of that name in
-// Collector. For this room alone. To be gone before the skeleton is.
-class Targets {
+// FollowedProcesses by the table of targets and the iterators over all threads. For this room alone. To be gone before the
+// skeleton is.
+class Targets final : public FollowedProcesses {
 public:
 	Result<void> attach(loopsnoop_bpf &skeleton, bool discover);
 
-	Result<void> follow(const FollowRequest &request);
-	void follow_all(const std::vector<FollowRequest> &requests);
-	[[nodiscard]] std::vector<UnfollowedThread> census();
-	void is_pool(std::uint32_t pid);
-	void accept_weak_loops(std::uint32_t pid);
-	[[nodiscard]] std::vector<ThreadSnapshot> snapshot(std::uint32_t pid);
-	void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors);
-	void correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd);
-	void force_loop(std::uint32_t pid, std::uint32_t tid);
+	Result<void> follow(const FollowRequest &request) override;
+	void follow_all(const std::vector<FollowRequest> &requests) override;
+	[[nodiscard]] std::vector<UnfollowedThread> census() override;
+	void is_pool(std::uint32_t pid) override;
+	void accept_weak_loops(std::uint32_t pid) override;
+	[[nodiscard]] std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) override;
+	void adopt_poll(std::uint32_t pid, std::uint32_t tid, bool several_descriptors) override;
+	void correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) override;
+	void force_loop(std::uint32_t pid, std::uint32_t tid) override;
 
 	// Processes that the table had no room for, and threads that the kernel had no storage for.
 	[[nodiscard]] std::uint64_t without_slot() const { return without_slot_; }

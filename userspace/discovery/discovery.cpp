@@ -146,7 +146,7 @@ std::vector<collector::FollowRequest> Discovery::take(collector::Collector &coll
 	}
 	if (now_ns >= next_census_ns_) {
 		next_census_ns_ = now_ns + census_pause_ns;
-		for (const collector::FollowRequest &one : judge_census(collector.census())) {
+		for (const collector::FollowRequest &one : judge_census(collector.followed().census())) {
 			if (!followed(one.pid)) {
 				found.emplace(one.pid, one);
 			}

@@ -38,7 +38,7 @@ Result<Dump> dump(const DumpSettings &settings) {
 	Resolver resolver(proc, programs, children);
 	Inspector inspector(collector, proc, programs, resolver, settings.stack_bytes);
 
-	if (auto followed = collector.follow({settings.pid, false, std::nullopt}); !followed) {
+	if (auto followed = collector.followed().follow({settings.pid, false, std::nullopt}); !followed) {
 		return followed.error();
 	}
 	// The first round is slow, because it reads files and symbols, and threads may move meanwhile: the next one finds all in

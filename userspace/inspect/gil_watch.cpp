@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
-
 namespace loopsnoop::inspect {
 
 std::optional<GilWatch::Thread> GilWatch::thread_of(const RawGilWait &wait) {
@@ -56,7 +54,8 @@ bool GilWatch::add(Loop &loop, const RawGilWait &wait, std::uint64_t waited_ns) 
 	return true;
 }
 
-void GilWatch::sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns) {
+void GilWatch::sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns,
+                             std::uint64_t now_ns) {
 	auto *interpreter = programs_.interpreter(pid);
 	const auto holder = interpreter != nullptr ? interpreter->gil_holder() : std::nullopt;
 	if (!holder) {
@@ -70,8 +69,7 @@ void GilWatch::sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, 
 	wait.start_ns = since_ns;
 	wait.holder_state = holder->thread_state;
 	wait.holder_thread_id = holder->thread_id;
-	const std::uint64_t now = monotonic_ns();
-	wait.waited_ns = now > since_ns ? now - since_ns : 0;
+	wait.waited_ns = now_ns > since_ns ? now_ns - since_ns : 0;
 	Loop &loop = loops_[key];
 	// It is known which GIL the kernel side read; a subinterpreter's is not the one read here.
 	const bool heard = loop.iteration == iteration && !loop.threads.empty();

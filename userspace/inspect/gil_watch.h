@@ -24,7 +24,8 @@ public:
 	void on(const RawGilWait &wait);
 	// Reads now who holds the main interpreter's GIL, for a wait that began at `since_ns` and has not ended: with a long switch
 	// interval no event of it may have come yet, and what was seen as it began is long ago.
-	void sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns);
+	void sample_holder(LoopKey key, std::uint32_t pid, std::uint32_t tid, std::uint64_t iteration, std::uint64_t since_ns,
+	                   std::uint64_t now_ns);
 	// Of that iteration of the loop, most samples first; empty: nothing was seen.
 	[[nodiscard]] std::vector<GilHolding> holders(LoopKey key, std::uint64_t iteration) const;
 	void forget(LoopKey key) { loops_.erase(key); }

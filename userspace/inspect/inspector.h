@@ -29,7 +29,7 @@ public:
 	// Registers, kernel frames and descriptors of every thread; no user memory is read yet.
 	[[nodiscard]] std::vector<ThreadSnapshot> snapshot(std::uint32_t pid) {
 		snapshot_.reset();
-		return collector_.snapshot(pid);
+		return collector_.followed().snapshot(pid);
 	}
 	// Reads the user stack and the interpreter's frames of a sleeping thread, and the name that Python gave it.
 	void read_stack(ThreadSnapshot &snapshot);

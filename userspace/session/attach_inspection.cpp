@@ -64,7 +64,7 @@ void AttachInspection::probe_sleeping_poll(std::uint32_t pid) {
 		const RawWait wait = inspector_.wait(snapshot);
 		if (looks_like_own_poll(wait) && !in_callback_of_asyncio(snapshot)) {
 			process->has_loop = true;
-			context_.collector.adopt_poll(pid, snapshot.tid, wait.target.descriptors_total > 1);
+			context_.collector.followed().adopt_poll(pid, snapshot.tid, wait.target.descriptors_total > 1);
 			return;
 		}
 	}
@@ -90,7 +90,7 @@ void AttachInspection::correct_private_polls(std::uint32_t pid) {
 	for (const auto &[tid, fd] : waits) {
 		if (const auto loop = discovery::interrupted_loop(context_.proc, pid, *sockets, fd, waited_on)) {
 			process->private_polls.emplace(tid, fd);
-			context_.collector.correct_poll(pid, tid, *loop);
+			context_.collector.followed().correct_poll(pid, tid, *loop);
 			waited_on.insert(*loop); // it is one thread's
 		}
 	}
@@ -133,7 +133,7 @@ void AttachInspection::inspect(std::uint32_t pid) {
 void AttachInspection::take_frozen(const ThreadSnapshot &snapshot, Process &process) {
 	process.has_loop = true;
 	process.frozen_loops.insert(snapshot.tid);
-	context_.collector.force_loop(snapshot.pid, snapshot.tid);
+	context_.collector.followed().force_loop(snapshot.pid, snapshot.tid);
 }
 
 // A thread asleep outside any poll call that is certain: a loop if its stack says so, or if it sleeps in a poll() that only a
@@ -152,7 +152,7 @@ void AttachInspection::inspect_new_thread(ThreadSnapshot &snapshot, Process &pro
 	const Stack stack = !snapshot.stack.python.empty() || !process.has_loop ? facts_.resolver.stack(snapshot.stack) : Stack{};
 	if (polls && analysis::polls_for_itself(stack)) {
 		process.has_loop = true;
-		context_.collector.adopt_poll(snapshot.pid, snapshot.tid, true); // as sure as one on several descriptors
+		context_.collector.followed().adopt_poll(snapshot.pid, snapshot.tid, true); // as sure as one on several descriptors
 		return;
 	}
 	if (analysis::runs_event_loop(stack)) {
@@ -167,7 +167,7 @@ void AttachInspection::inspect_new_thread(ThreadSnapshot &snapshot, Process &pro
 		return;
 	}
 	if (looks_like_own_poll(wait) && !has_better_loop(snapshot)) {
-		context_.collector.adopt_poll(snapshot.pid, snapshot.tid, wait.target.descriptors_total > 1);
+		context_.collector.followed().adopt_poll(snapshot.pid, snapshot.tid, wait.target.descriptors_total > 1);
 	}
 }
 
@@ -241,14 +241,14 @@ void AttachInspection::inspect_starting(Loop &loop, ThreadSnapshot &snapshot) {
 	RawWait wait = inspector_.wait(snapshot);
 	// What was read is about the same sleep only if it had begun by then. Asked now: names may take longer than the sleep, where
 	// a file system does not answer.
-	const auto state = context_.collector.loop(loop.key);
+	const auto state = context_.collector.table().loop(loop.key);
 	const bool same_sleep = state && state->off_cause && *state->off_cause != Cause::runqueue && state->off_since_ns != 0 &&
 	                        state->off_since_ns <= snapshot.now_ns;
 	if (is_in_poll_call(snapshot) && looks_like_own_poll(wait) && !has_better_loop(snapshot)) {
 		if (Process *process = processes_.find(snapshot.pid); process != nullptr) {
 			process->has_loop = true;
 		}
-		context_.collector.adopt_poll(snapshot.pid, snapshot.tid, wait.target.descriptors_total > 1);
+		context_.collector.followed().adopt_poll(snapshot.pid, snapshot.tid, wait.target.descriptors_total > 1);
 		return;
 	}
 	if (is_in_call_of_go(snapshot) || analysis::runs_event_loop(facts_.resolver.stack(snapshot.stack))) {

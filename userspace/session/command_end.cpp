@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/command_end.h"
 
-#include <unistd.h>
-
 #include <csignal>
 #include <utility>
 
@@ -23,15 +21,15 @@ CommandEnd::Next CommandEnd::obey(int forward) {
 		(void)kill(command_->pid(), forward);
 	}
 	interrupted_ = true;
-	end_of_patience_ns_ = monotonic_ns() + ns_per_s / 2;
+	end_of_patience_ns_ = clock_.monotonic() + ns_per_s / 2;
 	return Next::go_on;
 }
 
 bool CommandEnd::hangs() {
-	if (!interrupted_ || monotonic_ns() < end_of_patience_ns_ || command_->status()) {
+	if (!interrupted_ || clock_.monotonic() < end_of_patience_ns_ || command_->status()) {
 		return false;
 	}
-	end_of_patience_ns_ = monotonic_ns() + ns_per_s / 4; // once more, should it be on its way out
+	end_of_patience_ns_ = clock_.monotonic() + ns_per_s / 4; // once more, should it be on its way out
 	const auto status = proc_.status(static_cast<std::uint32_t>(command_->pid()));
 	const bool hangs = status && status->state == 'D';
 	return std::exchange(hung_, hangs) && hangs;
@@ -41,8 +39,9 @@ std::optional<int> CommandEnd::status(bool gone) {
 	if (!command_) {
 		return std::nullopt;
 	}
+	constexpr std::uint64_t retry_ns = 10'000'000;
 	for (int i = 0; i < 100 && gone && !command_->status(); i++) {
-		usleep(10'000);
+		clock_.sleep(clock_.monotonic() + retry_ns, {});
 	}
 	return command_->status();
 }

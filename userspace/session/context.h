@@ -5,11 +5,11 @@
 #include <cstdint>
 #include <functional>
 
-#include "base/clock.h"
 #include "collector/collector.h"
 #include "model/session.h"
 #include "model/settings.h"
 #include "process/procfs.h"
+#include "session/clock.h"
 
 namespace loopsnoop::session {
 
@@ -20,8 +20,9 @@ struct Context {
 	collector::Collector &collector;
 	process::ProcFs proc;
 	std::function<void(const Record &)> write;
-	std::function<std::uint64_t()> now_ns = monotonic_ns; // CLOCK_MONOTONIC
+	Clock clock;
 
+	[[nodiscard]] std::uint64_t now_ns() const { return clock.monotonic(); }
 	// By --tid. If any thread was, no other of its process is a loop.
 	[[nodiscard]] bool asked_for(std::uint32_t tid) const { return std::ranges::find(options.tids, tid) != options.tids.end(); }
 };

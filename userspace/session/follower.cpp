@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/clock.h"
 #include "discovery/requests.h"
 
 namespace loopsnoop::session {
@@ -19,7 +18,7 @@ void Follower::follow_found(const Requests &found) {
 	for (const collector::FollowRequest &request : found) {
 		parts_.processes.expect(request.pid, Processes::Asked::found);
 	}
-	parts_.context.collector.follow_all(found);
+	parts_.context.collector.followed().follow_all(found);
 	for (const collector::FollowRequest &request : found) {
 		parts_.attach.correct_private_polls(request.pid);
 	}
@@ -27,7 +26,7 @@ void Follower::follow_found(const Requests &found) {
 }
 
 Follower::Requests Follower::take_up() {
-	auto found = discovery_->take(parts_.context.collector, monotonic_ns(),
+	auto found = discovery_->take(parts_.context.collector, parts_.context.now_ns(),
 	                              [&](std::uint32_t pid) { return parts_.processes.contains(pid); });
 	follow_found(found);
 	return found;
@@ -53,7 +52,7 @@ void Follower::go_on() {
 Result<Follower::Requests> Follower::begin() {
 	for (const collector::FollowRequest &request : named_) {
 		parts_.processes.expect(request.pid, Processes::Asked::by_name);
-		if (auto followed = parts_.context.collector.follow(request); !followed) {
+		if (auto followed = parts_.context.collector.followed().follow(request); !followed) {
 			return followed.error();
 		}
 		parts_.attach.correct_private_polls(request.pid);

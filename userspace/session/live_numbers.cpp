@@ -3,8 +3,6 @@
 
 #include <utility>
 
-#include "base/clock.h"
-
 namespace loopsnoop::session {
 
 namespace {
@@ -14,11 +12,12 @@ constexpr std::uint64_t update_ns = 1'000'000'000;
 } // namespace
 
 LiveNumbersLender::LiveNumbersLender(const std::function<void(std::function<LiveNumbers()>)> &lend,
-                                     const collector::Collector &collector, std::function<LossCounts()> losses)
-    : lend_(lend), collector_(collector), losses_(std::move(losses)) {
-	update(monotonic_ns());
+                                     const collector::Collector &collector, const Clock &clock,
+                                     std::function<LossCounts()> losses)
+    : lend_(lend), collector_(collector), clock_(clock), losses_(std::move(losses)) {
+	update(clock_.monotonic());
 	if (lend_) {
-		lend_([this] { return LiveNumbers{monotonic_ns(), collector_.loops(), lost()}; });
+		lend_([this] { return LiveNumbers{clock_.monotonic(), collector_.table().loops(), lost()}; });
 	}
 }
 

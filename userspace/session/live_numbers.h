@@ -7,15 +7,16 @@
 #include <vector>
 
 #include "collector/collector.h"
+#include "session/clock.h"
 #include "session/follow.h"
 
 namespace loopsnoop::session {
 
-// Lends the kernel's tables to another thread while the session lasts. The collector and `lend` outlive it.
+// Lends the kernel's tables to another thread while the session lasts. The collector, the clock and `lend` outlive it.
 class LiveNumbersLender {
 public:
 	LiveNumbersLender(const std::function<void(std::function<LiveNumbers()>)> &lend, const collector::Collector &collector,
-	                  std::function<LossCounts()> losses);
+	                  const Clock &clock, std::function<LossCounts()> losses);
 	~LiveNumbersLender();
 	LiveNumbersLender(const LiveNumbersLender &) = delete;
 	LiveNumbersLender &operator=(const LiveNumbersLender &) = delete;
@@ -31,6 +32,7 @@ private:
 
 	const std::function<void(std::function<LiveNumbers()>)> &lend_;
 	const collector::Collector &collector_;
+	const Clock &clock_;
 	std::function<LossCounts()> losses_;
 	mutable std::mutex mutex_;
 	LossCounts lost_{};

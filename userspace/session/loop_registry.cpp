@@ -84,7 +84,7 @@ bool LoopRegistry::shares_poll_fd(const Loop &loop) {
 		}
 	}
 	if (any) {
-		context_.collector.is_pool(loop.totals.pid);
+		context_.collector.followed().is_pool(loop.totals.pid);
 	}
 	return any;
 }
@@ -200,7 +200,7 @@ std::uint64_t LoopRegistry::dropped_waits() const {
 }
 
 std::vector<LoopState> LoopRegistry::current() const {
-	std::vector<LoopState> states = context_.collector.loops();
+	std::vector<LoopState> states = context_.collector.table().loops();
 	std::erase_if(states, [&](const LoopState &state) {
 		const auto loop = loops_.find(state.key);
 		return loop == loops_.end() || !loop->second.announced;

@@ -71,7 +71,7 @@ std::optional<OngoingStalls::Reading> OngoingStalls::read(Loop &loop) {
 	Reading reading;
 	for (int i = 0; i < tries; i++) {
 		const std::uint64_t asked_ns = context_.now_ns();
-		const auto state = context_.collector.loop(loop.key);
+		const auto state = context_.collector.table().loop(loop.key);
 		if (!state || !runs_still(loop, *state)) {
 			return std::nullopt; // it ended this moment; its record is on the way
 		}
@@ -86,7 +86,7 @@ std::optional<OngoingStalls::Reading> OngoingStalls::read(Loop &loop) {
 		const std::optional<UncapturedWait> known = loop.uncaptured;
 		reading.wait = parts_.waits.current(loop, *state, own != reading.snapshots.end() ? &*own : nullptr);
 		const std::uint64_t asked_again_ns = context_.now_ns();
-		const auto after = context_.collector.loop(loop.key);
+		const auto after = context_.collector.table().loop(loop.key);
 		if (after && after->changes == state->changes) {
 			reading.seen_ns = asked_again_ns;
 			break;
@@ -107,7 +107,7 @@ Stall OngoingStalls::begin(const Loop &loop, Reading &reading) {
 	                 reading.snapshot_ns);
 	if (state.off_since_ns != 0 && state.off_cause == Cause::gil) {
 		parts_.gil.sample_holder(loop.key, loop.totals.pid, loop.totals.tid, state.iteration,
-		                         std::max(state.off_since_ns, reading.start_ns));
+		                         std::max(state.off_since_ns, reading.start_ns), context_.now_ns());
 	}
 	parts_.builder.add_runner(stall, state.runner);
 	stall.truncated = state.before_attach ? Truncated::before_attach : Truncated::no;
@@ -283,7 +283,7 @@ void OngoingStalls::find_lost_ends() {
 		if (!loop.ongoing) {
 			continue;
 		}
-		const auto state = context_.collector.loop(key);
+		const auto state = context_.collector.table().loop(key);
 		loop.ongoing->missed = state && runs_on(*loop.ongoing, *state) ? 0 : loop.ongoing->missed + 1;
 		if (loop.ongoing->missed >= enough) {
 			end_unseen(loop, Truncated::end_lost);

@@ -21,7 +21,7 @@ struct Process {
 	std::uint64_t since_ns = 0;                 // followed since
 	bool found = false;                         // by discovery, one of perhaps hundreds
 	bool has_loop = false;                      // a thread of it was seen in its own poll call, or in the middle of a loop
-	bool weak_accepted = false;                 // Collector::accept_weak_loops was called
+	bool weak_accepted = false;                 // FollowedProcesses::accept_weak_loops was called
 	bool from_beginning = false;                // since before its program's first instruction
 	std::map<std::uint32_t, int> private_polls; // by thread: an epoll descriptor that is a callback's, not its loop's
 	bool missed = false;                        // was not there when it was last searched for

@@ -19,7 +19,7 @@ void PythonFrames::learn(Loop &loop, const LoopState &state) {
 		return;
 	}
 	if (const auto thread_state = interpreter->thread_state(state.tid, state.thread_pointer)) {
-		context_.collector.set_python(loop.key, interpreter->layout_for(*thread_state), *thread_state);
+		context_.collector.table().set_python(loop.key, interpreter->layout_for(*thread_state), *thread_state);
 		loop.python.known = true;
 	}
 }
@@ -35,7 +35,7 @@ void PythonFrames::read_missing(Loop &loop, const LoopState &state, const RawWai
 		return;
 	}
 	inspector_.read_python(*own);
-	if (const auto after = context_.collector.loop(loop.key); after && after->changes == state.changes) {
+	if (const auto after = context_.collector.table().loop(loop.key); after && after->changes == state.changes) {
 		loop.python.missed = PythonState::Missed{state.off_since_ns, std::move(own->stack.python)};
 	}
 }

@@ -43,7 +43,7 @@ void RunningWaits::read(Loop &loop, const LoopState &state) {
 		return;
 	}
 	facts_.programs.learn_thread_names(state.pid); // whoever wakes it may end right after
-	std::optional<RawWait> wait = context_.collector.current_wait(loop.key);
+	std::optional<RawWait> wait = context_.collector.table().current_wait(loop.key);
 	if (!wait || wait->iteration != state.iteration) {
 		return;
 	}
@@ -94,7 +94,7 @@ std::optional<RawWait> RunningWaits::current(Loop &loop, const LoopState &state,
 	if (state.off_since_ns == 0 || !state.off_cause) {
 		return std::nullopt; // it runs
 	}
-	std::optional<RawWait> captured = context_.collector.current_wait(loop.key);
+	std::optional<RawWait> captured = context_.collector.table().current_wait(loop.key);
 	if (captured && captured->iteration == state.iteration && captured->syscall == state.off_syscall &&
 	    *state.off_cause == captured->cause && captured->stack.from == StackFrom::captured) {
 		PythonFrames::add_missing(loop, *captured);

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session/session.h"
 
-#include <poll.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <variant>
 
@@ -28,7 +26,7 @@ constexpr std::uint64_t shortest_tick_ns = 5'000'000;
 constexpr std::uint64_t status_ns = 1'000'000'000;
 
 // All but the time, which is taken before the first thread is followed: no loop has a longer account than the session.
-SessionStart session_start(const Settings &settings, const collector::Collector &collector) {
+SessionStart session_start(const Settings &settings, const collector::Collector &collector, const process::ProcFs &proc) {
 	SessionStart start;
 	utsname names{};
 	uname(&names);
@@ -39,7 +37,7 @@ SessionStart session_start(const Settings &settings, const collector::Collector 
 	start.argv = settings.argv;
 	start.missing = collector.missing();
 	for (const std::uint32_t pid : settings.pids) {
-		if (auto why = runtimes::why_unreadable(process::ProcFs(), pid)) {
+		if (auto why = runtimes::why_unreadable(proc, pid)) {
 			start.missing.push_back(std::move(*why));
 		}
 	}
@@ -68,6 +66,7 @@ Session::Session(const Settings &settings, const Outputs &outputs, collector::Co
               collector_,
               prepared_.proc,
               [this](const Record &record) { begun_ ? write(record) : early_.push_back(record); },
+              prepared_.clock,
           },
           settings_.stack_bytes),
       follower_(prepared_.requests, prepared_.discovery, parts_, [this] { drain(); }), events_(collector_) {}
@@ -91,7 +90,7 @@ void Session::drain(std::uint64_t until_ns) {
 			follower_.on(*candidate);
 		}
 		parts_.events.handle(std::move(*event));
-		if (left % between_looks == 0 && monotonic_ns() >= until_ns) {
+		if (left % between_looks == 0 && now_ns() >= until_ns) {
 			break;
 		}
 	}
@@ -106,10 +105,10 @@ void Session::tick() {
 
 Result<void> Session::begin() {
 	foreign::access().hurry_by(prepared_.signals.get());
-	SessionStart start = session_start(settings_, collector_);
+	SessionStart start = session_start(settings_, collector_, prepared_.proc);
 	start.missing.insert(start.missing.end(), prepared_.missing.begin(), prepared_.missing.end());
-	start_ns_ = start.start_ns = monotonic_ns();
-	start.started_at = rfc3339_utc(realtime_ns());
+	start_ns_ = start.start_ns = now_ns();
+	start.started_at = prepared_.clock.rfc3339(start_ns_);
 	auto found = follower_.begin();
 	if (!found) {
 		return found.error();
@@ -144,11 +143,7 @@ Result<void> Session::begin() {
 }
 
 void Session::wait_until(std::uint64_t time_ns) {
-	const std::uint64_t now = monotonic_ns();
-	const std::uint64_t pause_ns = events_.empty() && time_ns > now ? time_ns - now : 0;
-	std::array<pollfd, 2> fds{pollfd{prepared_.signals.get(), POLLIN, 0}, pollfd{events_.poll_fd(), POLLIN, 0}};
-	const timespec pause{static_cast<time_t>(pause_ns / ns_per_s), static_cast<long>(pause_ns % ns_per_s)};
-	(void)ppoll(fds.data(), fds.size(), &pause, nullptr);
+	prepared_.clock.sleep(events_.empty() ? time_ns : 0, {prepared_.signals.get(), events_.poll_fd()});
 }
 
 // The collector's, and what was lost on this side.
@@ -172,12 +167,12 @@ void Session::report_status() {
 }
 
 void Session::run() {
-	live_.emplace(outputs_.live, collector_, [this] { return losses(); });
+	live_.emplace(outputs_.live, collector_, prepared_.clock, [this] { return losses(); });
 	const std::uint64_t until = settings_.duration_ns ? start_ns_ + *settings_.duration_ns : ~0ULL;
 	allow_late_wakeups(slack_ns);
-	std::uint64_t next_tick = next_on_grid(monotonic_ns(), tick_ns);
-	std::uint64_t next_status = monotonic_ns() + status_ns;
-	while (going_on_ && monotonic_ns() < until) {
+	std::uint64_t next_tick = next_on_grid(now_ns(), tick_ns);
+	std::uint64_t next_status = now_ns() + status_ns;
+	while (going_on_ && now_ns() < until) {
 		pulse_.beat();
 		wait_until(std::min(next_tick, until));
 		Signals got = read_signals(prepared_.signals.get());
@@ -188,15 +183,15 @@ void Session::run() {
 			going_on_ = outputs_.winch() && going_on_;
 		}
 		drain(next_tick);
-		if (monotonic_ns() >= next_tick) {
+		if (now_ns() >= next_tick) {
 			follower_.go_on();
 			tick();
-			const std::uint64_t after = monotonic_ns();
+			const std::uint64_t after = now_ns();
 			live_->update(after);
 			next_tick = std::min(std::max(parts_.tick.next_due_ns(), after + shortest_tick_ns), next_on_grid(after, tick_ns));
 		}
-		if (monotonic_ns() >= next_status) {
-			next_status = monotonic_ns() + status_ns;
+		if (now_ns() >= next_status) {
+			next_status = now_ns() + status_ns;
 			report_status();
 		}
 		if (got.stop && command_.obey(got.forward) == CommandEnd::Next::end) {
@@ -214,7 +209,7 @@ SessionSummary Session::summary() {
 	summary.loops_left_out = parts_.loops.totals_left_out();
 	summary.lines = parts_.totals.lines();
 	if (settings_.children) {
-		summary.processes = parts_.facts.history.all(monotonic_ns());
+		summary.processes = parts_.facts.history.all(now_ns());
 		summary.restarts = analysis::find_restarts(summary.processes);
 	}
 	summary.standstills = parts_.standstills.reported();
@@ -224,7 +219,7 @@ SessionSummary Session::summary() {
 		summary.unanswered.push_back(place.sentence());
 	}
 	summary.lost = losses();
-	summary.duration_ns = monotonic_ns() - start_ns_;
+	summary.duration_ns = now_ns() - start_ns_;
 	return summary;
 }
 

@@ -12,6 +12,7 @@
 #include "discovery/discovery.h"
 #include "discovery/launch.h"
 #include "process/procfs.h"
+#include "session/clock.h"
 #include "session/command_end.h"
 #include "session/event_queue.h"
 #include "session/follow.h"
@@ -25,6 +26,7 @@ namespace loopsnoop::session {
 // What a session is made of before it follows anybody.
 struct Prepared {
 	process::ProcFs proc;
+	Clock clock;
 	std::vector<collector::FollowRequest> requests; // the processes that were named, the command included
 	std::vector<NotFollowed> workers;               // see SessionStart
 	std::optional<discovery::Discovery> discovery;
@@ -58,6 +60,7 @@ private:
 	void tick();
 	void report_status();
 	void wait_until(std::uint64_t time_ns);
+	[[nodiscard]] std::uint64_t now_ns() const { return prepared_.clock.monotonic(); }
 	[[nodiscard]] SessionSummary summary();
 	[[nodiscard]] LossCounts losses() const;
 
@@ -65,7 +68,7 @@ private:
 	const Outputs &outputs_;
 	collector::Collector &collector_;
 	Prepared prepared_;
-	CommandEnd command_{prepared_.launch, prepared_.proc};
+	CommandEnd command_{prepared_.launch, prepared_.proc, prepared_.clock};
 	SessionParts parts_;
 	Follower follower_;
 	EventQueue events_;

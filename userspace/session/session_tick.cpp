@@ -32,7 +32,7 @@ void update_totals(LoopTotals &totals, const LoopState &state, std::uint64_t now
 } // namespace
 
 void SessionTick::prepare() {
-	for (const LoopState &state : context_.collector.loops()) {
+	for (const LoopState &state : context_.collector.table().loops()) {
 		if (Loop *loop = parts_.loops.find(state.key); loop != nullptr) {
 			parts_.python.learn(*loop, state);
 		}
@@ -75,7 +75,7 @@ void SessionTick::care_for_loops(std::uint64_t now_ns) {
 			(void)parts_.facts.tasks.sample(loop.totals.pid, loop.totals.tid, *interpreter, {false, true});
 		}
 		if (!loop.python.known && now_ns >= loop.python.next_try_ns) {
-			if (const auto state = context_.collector.loop(key)) {
+			if (const auto state = context_.collector.table().loop(key)) {
 				parts_.python.learn(loop, *state);
 			}
 		}
@@ -83,7 +83,7 @@ void SessionTick::care_for_loops(std::uint64_t now_ns) {
 }
 
 void SessionTick::watch_busy_loops(std::uint64_t now_ns) {
-	for (const LoopState &state : context_.collector.busy_loops()) {
+	for (const LoopState &state : context_.collector.table().busy_loops()) {
 		if (Loop *loop = parts_.loops.find(state.key); loop != nullptr) {
 			watch(*loop, state, now_ns);
 		}
@@ -115,7 +115,7 @@ void SessionTick::watch_start(Loop &loop, const LoopState &state, Process &proce
 	}
 	if (!process.weak_accepted) {
 		process.weak_accepted = true;
-		context_.collector.accept_weak_loops(state.pid);
+		context_.collector.followed().accept_weak_loops(state.pid);
 	}
 }
 
@@ -174,7 +174,7 @@ void SessionTick::sample_python(Loop &loop, const LoopState &state, std::uint64_
 	}
 	const auto add = [&](inspect::TaskInspector::Wanted wanted) {
 		inspect::PythonSample sample = parts_.facts.tasks.sample(state.pid, state.tid, *interpreter, wanted);
-		const auto after = context_.collector.loop(loop.key);
+		const auto after = context_.collector.table().loop(loop.key);
 		if (!after || after->iteration != state.iteration || after->iteration_start_ns != state.iteration_start_ns) {
 			return false; // of the next iteration, perhaps
 		}
@@ -215,7 +215,7 @@ void SessionTick::due_at(std::uint64_t time_ns) { next_due_ns_ = std::min(next_d
 void SessionTick::finish() {
 	const std::uint64_t now = context_.now_ns();
 	parts_.attach.decide_pending(~0ULL); // there is no later time
-	for (const LoopState &state : context_.collector.loops()) {
+	for (const LoopState &state : context_.collector.table().loops()) {
 		Loop *loop = parts_.loops.find(state.key);
 		if (loop == nullptr || loop->silent()) {
 			continue;
@@ -238,7 +238,7 @@ void SessionTick::finish() {
 std::vector<LoopTotals> SessionTick::end() {
 	// Once more: no more was stalled than busy.
 	const std::uint64_t now = context_.now_ns();
-	for (const LoopState &state : context_.collector.loops()) {
+	for (const LoopState &state : context_.collector.table().loops()) {
 		if (Loop *loop = parts_.loops.find(state.key); loop != nullptr) {
 			update_totals(loop->totals, state, now);
 		}

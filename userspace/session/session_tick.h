@@ -18,7 +18,7 @@ namespace loopsnoop::session {
 // What a session does by the clock: which running iterations grow old, and what must be read while they do. One thread. tick() a
 // few times a second, sooner when next_due_ns() says so; at the end finish(), the last events, end().
 //
-// A tick reads busy loops only, by Collector::busy_loops(): one that is idle costs nothing. Whoever has something to find out
+// A tick reads busy loops only, by LoopTable::busy_loops(): one that is idle costs nothing. Whoever has something to find out
 // about idle loops does so in a part of its own, called from tick() beside watch_busy_loops() with a pause of its own.
 class SessionTick {
 public:

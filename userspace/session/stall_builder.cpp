@@ -8,7 +8,6 @@
 #include "analysis/gil_holders.h"
 #include "analysis/judge.h"
 #include "analysis/waits.h"
-#include "base/clock.h"
 #include "inspect/heap_limit.h"
 #include "process/cgroup_limits.h"
 #include "session/running_waits.h"
@@ -19,7 +18,7 @@ namespace loopsnoop::session {
 Stall StallBuilder::begin(const Loop &loop, std::uint64_t start_ns, std::uint64_t end_ns) {
 	Stall stall;
 	stall.start_ns = start_ns;
-	stall.started_at = rfc3339_utc(realtime_ns() - (context_.now_ns() - start_ns));
+	stall.started_at = context_.clock.rfc3339(start_ns);
 	stall.duration_ns = end_ns - start_ns;
 	stall.pid = loop.totals.pid;
 	stall.tid = loop.totals.tid;

@@ -226,6 +226,7 @@ void Standstills::report(Watched &watched, const LoopState &state, const analysi
 	standstill.ongoing = true;
 	standstill.start_ns = ongoing.start_ns =
 	    std::min(ongoing.start_ns, verdict.since_ns); // the oldest may have been answered since
+	standstill.started_at = context_.clock.rfc3339(standstill.start_ns);
 	standstill.duration_ns = situation.now_ns - std::min(situation.now_ns, standstill.start_ns);
 	while (ongoing.next_age_ns <= standstill.duration_ns) {
 		ongoing.next_age_ns *= 2;

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "analysis/culprit.h"
-#include "base/clock.h"
 #include "inspect/ready_descriptors.h"
 #include "inspect/thread_views.h"
 #include "process/resource_of.h"
@@ -111,9 +110,6 @@ Standstill Standstills::record(const Watched &watched, const LoopState &state, c
 	standstill.thread = facts_.programs.thread_name(state.pid, state.tid, context_.proc.thread_name(state.pid, state.tid));
 	standstill.kind = verdict.kind;
 	standstill.certain = verdict.certain;
-	standstill.start_ns = verdict.since_ns;
-	standstill.duration_ns = situation.now_ns - std::min(situation.now_ns, verdict.since_ns);
-	standstill.started_at = rfc3339_utc(realtime_ns() - (monotonic_ns() - std::min(monotonic_ns(), verdict.since_ns)));
 	standstill.deadlock = verdict.deadlock;
 	if (situation.connections) {
 		standstill.clients = analysis::count_clients(*situation.connections);

@@ -112,7 +112,7 @@ public:
 			die(started.error().describe());
 		}
 		collector_ = std::move(*started);
-		if (auto followed = collector_->follow({pid, false, std::nullopt}); !followed) {
+		if (auto followed = collector_->followed().follow({pid, false, std::nullopt}); !followed) {
 			die(followed.error().describe());
 		}
 	}
@@ -120,7 +120,7 @@ public:
 	// What the session adds to a loop that it has found; then nothing but draining.
 	void settle(const bench::TimedEvents &events) {
 		events.loop_a_little();
-		for (const LoopState &loop : collector_->loops()) {
+		for (const LoopState &loop : collector_->table().loops()) {
 			collector_->sample(loop.key, loop.tid);
 		}
 		drainer_ = std::jthread([this](const std::stop_token &stop) {

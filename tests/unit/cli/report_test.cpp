@@ -6,15 +6,16 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdio>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
+#include <thread>
 
 #include "base/unique_fd.h"
 #include "catch.h"
+#include "redirected.h"
 
 using namespace loopsnoop;
 using namespace loopsnoop::cli;
@@ -50,34 +51,6 @@ private:
 	std::filesystem::path path_;
 };
 
-std::string content(const std::string &path) {
-	std::ostringstream text;
-	text << std::ifstream(path, std::ios::binary).rdbuf();
-	return text.str();
-}
-
-// A standard descriptor, led into a file while this lives.
-class Redirected {
-public:
-	Redirected(int fd, const std::string &path) : fd_(fd), saved_(::dup(fd)) {
-		(void)std::fflush(nullptr);
-		const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-		::dup2(file.get(), fd_);
-	}
-	~Redirected() {
-		(void)std::fflush(nullptr);
-		::dup2(saved_.get(), fd_);
-	}
-	Redirected(const Redirected &) = delete;
-	Redirected &operator=(const Redirected &) = delete;
-	Redirected(Redirected &&) = delete;
-	Redirected &operator=(Redirected &&) = delete;
-
-private:
-	int fd_;
-	UniqueFd saved_;
-};
-
 struct Ran {
 	int status = -1;
 	std::string out;
@@ -91,8 +64,8 @@ Ran report(const Folder &folder, const std::string &file) {
 		const Redirected err(STDERR_FILENO, folder.file("stderr"));
 		ran.status = run_report(ReportOptions{file, Verbosity::normal});
 	}
-	ran.out = content(folder.file("stdout"));
-	ran.err = content(folder.file("stderr"));
+	ran.out = read_file(folder.file("stdout"));
+	ran.err = read_file(folder.file("stderr"));
 	return ran;
 }
 
@@ -144,4 +117,67 @@ TEST_CASE("what is no recording is an error in one line") {
 	ran = report(folder, folder.file("folder"));
 	CHECK(ran.status == 1);
 	CHECK(ran.err.find("Is a directory") != std::string::npos);
+}
+
+TEST_CASE("a line longer than a record is counted, and nothing of it is kept; records of tasks may be longer") {
+	const Folder folder;
+	const std::size_t too_long = (std::size_t{8} << 20) + 1;
+	const std::string text = session + std::string(too_long, '{') + "\n" + summary_line;
+	Ran ran = report(folder, folder.write("a.jsonl", text));
+	CHECK(ran.status == 0);
+	CHECK(ran.err.find("1 of 3 lines of ") != std::string::npos);
+	CHECK(ran.err.find("longer than 8 MiB, which no record is") != std::string::npos);
+	CHECK(ran.out.find("no stall") != std::string::npos);
+
+	std::string tasks = R"({"type":"tasks","pid":7,"comm":")" + std::string(too_long, 'x') + "\n"; // breaks off
+	ran = report(folder, folder.write("b.jsonl", session + tasks + summary_line));
+	CHECK(ran.err.find("longer than") == std::string::npos);
+	CHECK(ran.err.find("1 of 3 lines of ") != std::string::npos);
+}
+
+TEST_CASE("a recording may come through a pipe while it is made, cut anywhere") {
+	const Folder folder;
+	const UniqueFd stdin_before(::dup(STDIN_FILENO));
+	std::array<int, 2> ends{};
+	REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+	const UniqueFd to_read(ends[0]);
+	UniqueFd to_write(ends[1]);
+	REQUIRE(::dup2(to_read.get(), STDIN_FILENO) == STDIN_FILENO);
+	const std::string text = std::string(session) + summary_line;
+	std::thread writer([&] {
+		for (const char one : text) {
+			(void)!::write(to_write.get(), &one, 1);
+		}
+		to_write.reset();
+	});
+	const Ran ran = report(folder, "-");
+	writer.join();
+	::dup2(stdin_before.get(), STDIN_FILENO);
+	CHECK(ran.status == 0);
+	CHECK(ran.err.empty());
+	CHECK(ran.out.find("no stall") != std::string::npos);
+}
+
+TEST_CASE("a report whose reader has gone ends there, and that is no error") {
+	const Folder folder;
+	(void)std::signal(SIGPIPE, SIG_IGN);
+	std::array<int, 2> ends{};
+	REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+	{ const UniqueFd reader(ends[0]); }
+	const UniqueFd stdout_before(::dup(STDOUT_FILENO));
+	const UniqueFd gone(ends[1]);
+	REQUIRE(::dup2(gone.get(), STDOUT_FILENO) == STDOUT_FILENO);
+	const int status = run_report(ReportOptions{folder.write("a.jsonl", std::string(session) + summary_line), {}});
+	::dup2(stdout_before.get(), STDOUT_FILENO);
+	CHECK(status == 0);
+}
+
+TEST_CASE("how much the text tells is what was asked for") {
+	output::TextOptions terminal;
+	terminal.status_line = true;
+	CHECK(text_options(terminal, Verbosity::quiet).detail == output::Detail::headlines);
+	CHECK_FALSE(text_options(terminal, Verbosity::quiet).status_line);
+	CHECK(text_options(terminal, Verbosity::normal).detail == output::Detail::usual);
+	CHECK(text_options(terminal, Verbosity::normal).status_line);
+	CHECK(text_options(terminal, Verbosity::verbose).detail == output::Detail::everything);
 }

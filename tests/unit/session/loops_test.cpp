@@ -102,7 +102,7 @@ TEST_CASE("the totals of a loop that ended are the kernel's, and of many the lat
 	constexpr std::uint32_t kept = 4096, more = 10;
 	for (std::uint32_t i = 0; i < kept + more; i++) {
 		const LoopKey key = fake.appears(server, server + i);
-		fake.collector.table.erase(key);
+		fake.collector.states.erase(key);
 		ThreadExited exit;
 		exit.pid = server;
 		exit.tid = server + i;

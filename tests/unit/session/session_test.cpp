@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole session, its queue of events and what it lends to other threads.
+// How a session begins and ends, its queue of events and what it lends to other threads.
 #include "session/session.h"
 
 #include <algorithm>
 
 #include "catch.h"
+#include "fakes/fake_run.h"
 #include "fakes/fake_session.h"
 #include "session/event_queue.h"
 #include "session/live_numbers.h"
@@ -19,67 +20,29 @@ Execed exec_of(std::uint32_t pid) { return Execed{1, pid, "program", std::nullop
 } // namespace
 
 TEST_CASE("a session begins with its record and ends with the summary, the loops between") {
-	FakeSession fake; // for its /proc and its kernel side
-	fake.tree.link(std::to_string(server) + "/exe", "/usr/bin/server");
-	fake.collector.not_attached = {"no tracefs"};
-	fake.collector.lost.at(0) = 3;
-	Settings settings;
-	settings.pids = {server};
-	settings.threshold_ns = 100 * ms;
-	settings.hang_after_ns = 2 * s;
-	settings.duration_ns = 1;
-	std::vector<Record> records;
-	session::Outputs outputs;
-	outputs.record = [&](const Record &record) {
-		records.push_back(record);
-		return true;
-	};
-	outputs.status = [](const output::Status &) { return true; };
-	outputs.winch = [] { return true; };
-	session::Prepared prepared;
-	prepared.proc = process::ProcFs(fake.tree.root());
-	prepared.requests = {{server, false, std::nullopt}};
-	session::Session session(settings, outputs, fake.collector, std::move(prepared));
-	LoopAppeared appeared;
-	appeared.key = {1, 1};
-	appeared.pid = appeared.tid = server;
-	appeared.comm = "server";
-	fake.collector.table[appeared.key].key = appeared.key;
-	fake.collector.queue.emplace_back(appeared);
-
-	REQUIRE(session.begin());
-	session.run();
-	const session::FollowEnd end = session.finish();
+	FakeRun run;
+	run.tree.link(std::to_string(server) + "/exe", "/usr/bin/server");
+	run.collector.not_attached = {"no tracefs"};
+	run.collector.lost.at(0) = 3;
+	run.appears(server, server);
+	const session::FollowEnd end = run.run();
 	CHECK(end.stalls == 0);
 	CHECK_FALSE(end.reader_gone);
-	REQUIRE(fake.collector.followed.size() == 1);
-	CHECK(fake.collector.followed[0].pid == server);
-	REQUIRE(records.size() == 3);
-	const auto *start = std::get_if<SessionStart>(&records[0]);
-	REQUIRE(start != nullptr);
-	CHECK(start->missing == std::vector<std::string>{"no tracefs"});
-	CHECK(start->threshold_ns == 100 * ms);
-	CHECK(std::get_if<LoopFound>(&records[1]) != nullptr);
-	const auto *summary = std::get_if<SessionSummary>(&records[2]);
-	REQUIRE(summary != nullptr);
-	CHECK(summary->loops.size() == 1);
-	CHECK(summary->lost.at(0) == 3);
+	REQUIRE(run.collector.requests.size() == 1);
+	CHECK(run.collector.requests[0].pid == server);
+	REQUIRE(run.kinds() == std::vector<std::string>{"session", "loop", "summary"});
+	CHECK(run.all<SessionStart>()[0].missing == std::vector<std::string>{"no tracefs"});
+	CHECK(run.all<SessionStart>()[0].threshold_ns == 100 * ms);
+	CHECK(run.summary().loops.size() == 1);
+	CHECK(run.summary().lost.at(0) == 3);
+	CHECK(run.passed_ns() == 60 * s);
 }
 
 TEST_CASE("a session whose reader is gone ends, and says so") {
-	FakeSession fake;
-	Settings settings;
-	session::Outputs outputs;
-	outputs.record = [](const Record &) { return false; };
-	outputs.status = [](const output::Status &) { return true; };
-	outputs.winch = [] { return true; };
-	session::Prepared prepared;
-	prepared.proc = process::ProcFs(fake.tree.root());
-	prepared.requests = {{server, false, std::nullopt}};
-	session::Session session(settings, outputs, fake.collector, std::move(prepared));
-	REQUIRE(session.begin());
-	session.run(); // without a duration: it would not return otherwise
-	CHECK(session.finish().reader_gone);
+	FakeRun run;
+	run.outputs.record = [](const Record &) { return false; };
+	CHECK(run.run().reader_gone);
+	CHECK(run.passed_ns() == 0);
 }
 
 TEST_CASE("events come out of the queue in the order in which the kernel has them") {
@@ -120,19 +83,21 @@ TEST_CASE("a full queue leaves events in the kernel, which counts what it has no
 
 TEST_CASE("the kernel's tables are lent as long as the lender lives") {
 	FakeCollector collector;
-	collector.table[{1, 1}].pid = server;
+	collector.states[{1, 1}].pid = server;
 	collector.lost.at(1) = 5;
 	std::function<session::LiveNumbers()> read;
 	const std::function<void(std::function<session::LiveNumbers()>)> lend = [&](std::function<session::LiveNumbers()> given) {
 		read = std::move(given);
 	};
+	session::Clock clock;
+	clock.monotonic = [] { return 7 * s; };
 	{
-		session::LiveNumbersLender lender(lend, collector, [&] { return collector.losses(); });
+		session::LiveNumbersLender lender(lend, collector, clock, [&] { return collector.losses(); });
 		REQUIRE(read);
 		const session::LiveNumbers now = read();
 		CHECK(now.loops.size() == 1);
 		CHECK(now.lost.at(1) == 5);
-		CHECK(now.now_ns != 0);
+		CHECK(now.now_ns == 7 * s);
 	}
 	CHECK_FALSE(read);
 }
@@ -141,7 +106,7 @@ TEST_CASE("the status line shows what happened between two moments") {
 	FakeSession fake;
 	session::StatusMeter meter;
 	const LoopKey key = fake.appears(server, server);
-	LoopState &state = fake.collector.table.at(key);
+	LoopState &state = fake.collector.states.at(key);
 	state.iterations = 100;
 	state.busy_ns = 1 * s;
 	output::Status status = meter.read(fake.parts, 0);

@@ -31,7 +31,7 @@ TEST_CASE("an event of a loop that nobody knows is dropped") {
 	FakeSession fake;
 	const LoopKey key = fake.appears(server, server);
 	const LoopKey other{key.slot, key.generation + 1};
-	fake.collector.table[other] = fake.collector.table.at(key);
+	fake.collector.states[other] = fake.collector.states.at(key);
 	fake.ended(other, 1, 5 * s);
 	CHECK(fake.stalls().empty());
 }

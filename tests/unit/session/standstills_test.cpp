@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loops that sleep while somebody waits, and what fills up in their processes. The customers are real: unix sockets of this
-// program, which the made-up /proc says are the server's. The kernel has no times of those, so all of them are the fake
-// clock's.
-#include <sys/socket.h>
-#include <sys/un.h>
+// Loops that sleep while somebody waits, and what fills up in their processes.
 #include <unistd.h>
 
-#include <array>
-#include <cstring>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "base/unique_fd.h"
 #include "catch.h"
 #include "fakes/fake_session.h"
+#include "fakes/unix_service.h"
 #include "session/gauges.h"
 
 using namespace loopsnoop;
@@ -25,39 +19,18 @@ namespace {
 constexpr std::uint64_t stuck_after = 10 * s;
 
 struct Server : FakeSession {
-	UniqueFd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
 	LoopKey key = appears(server, server);
+	UnixService service{*this};
 
-	explicit Server(std::uint64_t stuck_after_ns = stuck_after) : FakeSession(patient_for(stuck_after_ns)) {
-		REQUIRE(::bind(listener.get(), address(), sizeof address_) == 0);
-		REQUIRE(::listen(listener.get(), 16) == 0);
-		// That the server is in our network namespace is all that is compared.
-		tree.link("thread-self/ns/net", "net:[1]");
-		tree.link(std::to_string(server) + "/ns/net", "net:[1]");
-		has(listener, 5);
-		goes_idle(key);
-	}
+	explicit Server(std::uint64_t stuck_after_ns = stuck_after) : FakeSession(patient_for(stuck_after_ns)) { goes_idle(key); }
 
 	static Settings patient_for(std::uint64_t stuck_after_ns) {
 		Settings settings = options();
 		settings.stuck_after_ns = stuck_after_ns;
 		return settings;
 	}
-	void has(const UniqueFd &socket, int fd) const {
-		const auto link = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(socket.get()));
-		tree.link(std::to_string(server) + "/fd/" + std::to_string(fd), link.string());
-	}
-	UniqueFd customer() {
-		UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-		REQUIRE(::connect(fd.get(), address(), sizeof address_) == 0);
-		return fd;
-	}
-	UniqueFd accept(int fd) const {
-		UniqueFd connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-		REQUIRE(connection.valid());
-		has(connection, fd);
-		return connection;
-	}
+	UniqueFd customer() { return service.customer(); }
+	[[nodiscard]] UniqueFd accept(int fd) const { return service.accept(fd); }
 	void pass(unsigned seconds) {
 		for (; seconds > 0; seconds--) {
 			now += s;
@@ -65,24 +38,7 @@ struct Server : FakeSession {
 		}
 	}
 	[[nodiscard]] std::vector<Standstill> standstills() const { return all<Standstill>(); }
-
-private:
-	const sockaddr *address() {
-		const std::string path = tree.path("socket");
-		REQUIRE(path.size() < sizeof address_.sun_path);
-		address_.sun_family = AF_UNIX;
-		std::memcpy(static_cast<char *>(address_.sun_path), path.data(), path.size());
-		return reinterpret_cast<const sockaddr *>(&address_); // NOLINT(cppcoreguidelines-pro-type-reinterpret-cast)
-	}
-	sockaddr_un address_{};
 };
-
-void ask(const UniqueFd &customer) { REQUIRE(::send(customer.get(), "GET /", 5, 0) == 5); }
-
-void read_all(const UniqueFd &connection) {
-	std::array<char, 64> bytes{};
-	REQUIRE(::recv(connection.get(), bytes.data(), bytes.size(), 0) > 0);
-}
 
 TaskLoop tasks_of(std::size_t count, int line) {
 	TaskLoop loop;
@@ -132,7 +88,7 @@ TEST_CASE("a loop that sleeps is reported once a customer has waited --stuck-aft
 TEST_CASE("a standstill ends once its customers are served, and another one is a new one") {
 	Server fake;
 	const UniqueFd customer = fake.customer();
-	ask(customer);
+	UnixService::ask(customer);
 	const UniqueFd connection = fake.accept(6);
 	fake.pass(12);
 	REQUIRE(fake.standstills().size() == 1);
@@ -141,7 +97,7 @@ TEST_CASE("a standstill ends once its customers are served, and another one is a
 	CHECK(fake.standstills()[0].clients.unanswered == 1);
 	CHECK(fake.standstills()[0].clients.unread == 1);
 
-	read_all(connection);
+	UnixService::read_all(connection);
 	fake.pass(4);
 	REQUIRE(fake.standstills().size() == 2);
 	const Standstill last = fake.standstills()[1];
@@ -153,7 +109,7 @@ TEST_CASE("a standstill ends once its customers are served, and another one is a
 	fake.pass(60);
 	CHECK(fake.standstills().size() == 2);
 
-	ask(customer);
+	UnixService::ask(customer);
 	fake.pass(16);
 	REQUIRE(fake.standstills().size() == 3);
 	CHECK(fake.standstills()[2].id != last.id);
@@ -186,6 +142,25 @@ TEST_CASE("a standstill ends with its process, and with the session") {
 	}
 	CHECK_FALSE(fake.standstills()[1].ongoing);
 	CHECK(fake.standstills()[1].id == fake.standstills()[0].id);
+}
+
+TEST_CASE("a standstill began when its oldest customer came, who may have been served since") {
+	Server fake;
+	const UniqueFd first = fake.customer();
+	fake.pass(5);
+	const UniqueFd second = fake.customer();
+	fake.pass(8);
+	REQUIRE(fake.standstills().size() == 1);
+	UniqueFd served = fake.accept(6);
+	fake.pass(30);
+	const auto standstills = fake.standstills();
+	REQUIRE(standstills.size() >= 2);
+	for (const Standstill &one : standstills) {
+		CHECK(one.id == standstills[0].id);
+		CHECK(one.start_ns == standstills[0].start_ns);
+		CHECK(one.started_at == rfc3339_utc(one.start_ns)); // on the fake clocks one is the other
+	}
+	CHECK(standstills.back().clients.not_accepted == 1);
 }
 
 TEST_CASE("an idle loop for which nobody waits is healthy") {

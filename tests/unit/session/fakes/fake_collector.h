@@ -14,12 +14,14 @@
 
 // A kernel side of literals: what a test puts into its tables is what the session sees, and what the session asked for is kept to
 // be checked. `drain` may run in a second thread as long as the test does not touch `queue` meanwhile.
-class FakeCollector : public loopsnoop::collector::Collector {
+class FakeCollector : public loopsnoop::collector::Collector,
+                      public loopsnoop::collector::FollowedProcesses,
+                      public loopsnoop::collector::LoopTable {
 public:
 	using Thread = std::pair<std::uint32_t, std::uint32_t>; // pid, tid
 
 	// What there is.
-	std::map<loopsnoop::LoopKey, loopsnoop::LoopState> table;
+	std::map<loopsnoop::LoopKey, loopsnoop::LoopState> states;
 	std::map<loopsnoop::LoopKey, loopsnoop::RawWait> waits;
 	std::map<std::uint32_t, std::vector<loopsnoop::ThreadSnapshot>> threads;
 	std::map<std::uint32_t, loopsnoop::ProcessActivity> activities;
@@ -30,7 +32,7 @@ public:
 	std::uint64_t period_ns = 1'000'000;
 
 	// What was asked for.
-	std::vector<loopsnoop::collector::FollowRequest> followed;
+	std::vector<loopsnoop::collector::FollowRequest> requests;
 	std::set<loopsnoop::LoopKey> ignored;
 	std::set<loopsnoop::LoopKey> sampled;
 	std::set<std::uint32_t> pools;
@@ -42,12 +44,15 @@ public:
 	unsigned snapshots_taken = 0;
 
 	[[nodiscard]] const std::vector<std::string> &missing() const override { return not_attached; }
+	loopsnoop::collector::FollowedProcesses &followed() override { return *this; }
+	[[nodiscard]] loopsnoop::collector::LoopTable &table() override { return *this; }
+	[[nodiscard]] const loopsnoop::collector::LoopTable &table() const override { return *this; }
 	loopsnoop::Result<void> follow(const loopsnoop::collector::FollowRequest &request) override {
-		followed.push_back(request);
+		requests.push_back(request);
 		return {};
 	}
-	void follow_all(const std::vector<loopsnoop::collector::FollowRequest> &requests) override {
-		followed.insert(followed.end(), requests.begin(), requests.end());
+	void follow_all(const std::vector<loopsnoop::collector::FollowRequest> &all) override {
+		requests.insert(requests.end(), all.begin(), all.end());
 	}
 	[[nodiscard]] std::vector<loopsnoop::UnfollowedThread> census() override { return unfollowed; }
 	void is_pool(std::uint32_t pid) override { pools.insert(pid); }
@@ -60,7 +65,7 @@ public:
 	[[nodiscard]] int poll_fd() const override { return readable_.get(); }
 	[[nodiscard]] std::vector<loopsnoop::LoopState> loops() const override {
 		std::vector<loopsnoop::LoopState> all;
-		for (const auto &[key, state] : table) {
+		for (const auto &[key, state] : states) {
 			all.push_back(state);
 		}
 		return all;
@@ -72,8 +77,8 @@ public:
 		return busy;
 	}
 	[[nodiscard]] std::optional<loopsnoop::LoopState> loop(loopsnoop::LoopKey key) const override {
-		const auto entry = table.find(key);
-		return entry != table.end() ? std::optional(entry->second) : std::nullopt;
+		const auto entry = states.find(key);
+		return entry != states.end() ? std::optional(entry->second) : std::nullopt;
 	}
 	[[nodiscard]] std::optional<loopsnoop::RawWait> current_wait(loopsnoop::LoopKey key) const override {
 		const auto entry = waits.find(key);
