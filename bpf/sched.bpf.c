@@ -116,7 +116,8 @@ static __noinline int name_task(struct ls_waker *name, struct task_struct *task)
 	return 0;
 }
 
-/* A wait for a CPU that is worth asking who had it, and what that one must have run of it: kernel threads come and go in between. */
+/* A wait for a CPU that is worth asking who had it, and what that one must have run of it: kernel threads come and go in between.
+ */
 #define LS_RUNNER_WAIT_NS 2000000ULL
 #define LS_RUNNER_NS 1000000ULL
 
@@ -132,8 +133,8 @@ static __always_inline u64 waited_for_cpu(struct ls_loop *loop, u64 now)
 	return now > ready ? now - ready : 0;
 }
 
-/* `prev` ran on the CPU that the loop's thread has now. Since when is in the clock of the run queues, as is the time at which that
- * thread began to wait for it (kernel/sched/stats.h). */
+/* `prev` ran on the CPU that the loop's thread has now. Since when is in the clock of the run queues, as is the time at which
+ * that thread began to wait for it (kernel/sched/stats.h). */
 static __noinline int note_runner(struct task_struct *task, struct task_struct *prev, struct ls_loop *loop, u64 waited)
 {
 	u64 queued, arrived, ran;

@@ -50,8 +50,8 @@ static __always_inline bool runs_user_code(struct task_struct *task)
 	return BPF_CORE_READ(task, mm) && !(BPF_CORE_READ(task, flags) & (PF_IO_WORKER | PF_USER_WORKER | PF_KTHREAD));
 }
 
-/* In the clock of the run queues: since when the task has waited for a CPU, and since when it has had the one it runs on; 0: it does
- * not, or the kernel does not keep it. */
+/* In the clock of the run queues: since when the task has waited for a CPU, and since when it has had the one it runs on; 0: it
+ * does not, or the kernel does not keep it. */
 static __always_inline u64 queued_since(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->sched_info))

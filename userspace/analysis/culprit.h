@@ -11,8 +11,8 @@ namespace loopsnoop::analysis {
 // The wait that explains most of the stall: the longest one of the stall's cause, or the longest at all. nullptr: none.
 [[nodiscard]] const Wait *main_wait(const Stall &stall);
 
-// The wait for a lock that the loop's thread is in, where that is part of a deadlock: whatever the stall was before, this is what it
-// never gets out of. nullptr: it is in none.
+// The wait for a lock that the loop's thread is in, where that is part of a deadlock: whatever the stall was before, this is what
+// it never gets out of. nullptr: it is in none.
 [[nodiscard]] const Wait *deadlocked_wait(const Stall &stall);
 
 // The application's innermost line of a stack. Native frames count only in stacks without interpreter frames.

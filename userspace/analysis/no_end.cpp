@@ -36,30 +36,24 @@ bool is_idle_worker(const std::vector<SourceFrame> &frames) {
 	return false;
 }
 
-// Threads that do a runtime's chores and never run the application's code: HotSpot's (src/hotspot/share/runtime, gc/shared), V8's and
-// Node's (src/node_platform.cc, src/inspector_agent.cc), by what is in their stacks, and one of Java's library by its name.
+// Threads that do a runtime's chores and never run the application's code: HotSpot's (src/hotspot/share/runtime, gc/shared), V8's
+// and Node's (src/node_platform.cc, src/inspector_agent.cc), by what is in their stacks, and one of Java's library by its name.
 bool does_chores(const ThreadView &thread) {
 	static constexpr std::array<std::string_view, 13> chores{
-	    "WatcherThread::run",
-	    "VMThread::run",
-	    "MonitorDeflationThread::",
-	    "ServiceThread::",
-	    "NMethodSweeper::",
-	    "CompileBroker::compiler_thread_loop",
-	    "ConcurrentGCThread::run",
-	    "GangWorker::",
-	    "WorkerThread::run()",
-	    "node::WorkerThreadsTaskRunner::",
-	    "v8::platform::",
-	    "node::inspector::(anonymous namespace)::StartIoThreadMain",
+	    "WatcherThread::run",       "VMThread::run",
+	    "MonitorDeflationThread::", "ServiceThread::",
+	    "NMethodSweeper::",         "CompileBroker::compiler_thread_loop",
+	    "ConcurrentGCThread::run",  "GangWorker::",
+	    "WorkerThread::run()",      "node::WorkerThreadsTaskRunner::",
+	    "v8::platform::",           "node::inspector::(anonymous namespace)::StartIoThreadMain",
 	    "os::signal_wait",
 	};
 	return thread.thread == "Common-Cleaner" ||
 	       (thread.stack && std::ranges::any_of(thread.stack->native, [](const NativeFrame &frame) {
-		       return frame.function && std::ranges::any_of(chores, [&](std::string_view one) {
-			              return std::string_view(*frame.function).starts_with(one);
-		              });
-	       }));
+		        return frame.function && std::ranges::any_of(chores, [&](std::string_view one) {
+			               return std::string_view(*frame.function).starts_with(one);
+		               });
+	        }));
 }
 
 // Nobody outside the process writes to it.

@@ -147,14 +147,18 @@ std::vector<Check> examine_runtime(const process::ProcFs &proc, std::uint32_t pi
 	case RuntimeKind::native: break;
 	}
 	if (runtime.language == go_language) {
-		return {Check{"runtime", Health::warn,
+		return {Check{"runtime",
+		              Health::warn,
 		              "Go: its threads are no loops; those in calls that block are reported, goroutines that wait are not seen",
 		              "for those: GOTRACEBACK=all and SIGQUIT, or net/http/pprof's /debug/pprof/goroutine?debug=2",
 		              {}}};
 	}
 	if (!runtime.language.empty()) {
-		return {Check{"runtime", Health::warn,
-		              runtime.language + ": loop, causes, resources and holders are reported, its own lines cannot be read", {}, {}}};
+		return {Check{"runtime",
+		              Health::warn,
+		              runtime.language + ": loop, causes, resources and holders are reported, its own lines cannot be read",
+		              {},
+		              {}}};
 	}
 	return {Check{"runtime", Health::ok, "native code (no CPython or Node found in it)", {}, {}}};
 }

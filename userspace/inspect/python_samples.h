@@ -12,12 +12,12 @@ namespace loopsnoop::inspect {
 // What a loop's interpreter was at when its memory was read in the course of one iteration.
 struct PythonSample {
 	std::uint64_t time_ns = 0;
-	bool runs = false;                             // the loop's thread was not asleep
-	bool asked = true;                             // the task was asked for; otherwise it is taken to be the one before
-	std::optional<StallTask> task;                 // whose step it was; unset: none's, or that could not be read
+	bool runs = false;             // the loop's thread was not asleep
+	bool asked = true;             // the task was asked for; otherwise it is taken to be the one before
+	std::optional<StallTask> task; // whose step it was; unset: none's, or that could not be read
 	// That wait for their turn, first come first, by the addresses of their handles; unset: not asked, or not known.
 	std::optional<std::vector<std::uint64_t>> queued_callbacks;
-	bool collecting = false;                       // the garbage collector was at work
+	bool collecting = false; // the garbage collector was at work
 	std::optional<std::uint64_t> generation;
 };
 

@@ -91,7 +91,6 @@ bool is_interpreter_module(std::string_view name) {
 	       name == "deno";
 }
 
-
 // Runtimes, wherever they lie: containers and self-built interpreters keep them outside the system's directories.
 bool is_runtime_module(std::string_view name) {
 	static constexpr std::array<std::string_view, 10> libraries{

@@ -25,8 +25,9 @@ namespace loopsnoop {
 // Of the interpreter itself: the python3 or node executable, libpython, libnode.
 [[nodiscard]] bool is_interpreter_frame(const NativeFrame &frame);
 
-// What programs are written in that such a program or library runs, by its file's name, where their own frames are not read: "Perl"
-// of perl5.36.0, "Java" of libjvm.so. Its functions (Perl_pp_flock, rb_vm_exec) are nobody's code. Empty: of any other file.
+// What programs are written in that such a program or library runs, by its file's name, where their own frames are not read:
+// "Perl" of perl5.36.0, "Java" of libjvm.so. Its functions (Perl_pp_flock, rb_vm_exec) are nobody's code. Empty: of any other
+// file.
 [[nodiscard]] std::string_view language_of_module(std::string_view name);
 // Of the first frame that is of such a one; empty: of none.
 [[nodiscard]] std::string_view language_not_read(const std::vector<NativeFrame> &frames);

@@ -30,8 +30,8 @@ struct Waker {
 struct Runner {
 	std::uint32_t pid = 0;
 	std::uint32_t tid = 0;
-	std::string comm;   // process name
-	std::string thread; // thread name
+	std::string comm;         // process name
+	std::string thread;       // thread name
 	std::uint64_t ran_ns = 0; // while the loop waited for it
 	std::string name = {};    // as of a Peer
 };
@@ -96,7 +96,7 @@ struct ThreadView {
 	std::optional<bool> holds_gil;
 	std::optional<Stack> stack;
 	std::uint64_t frames_left_out = 0; // of `stack`, the outermost: the names of all threads together took too much memory
-	bool moved = false; // it slept when it was looked at and has run since: what is told of it may be of several moments
+	bool moved = false;   // it slept when it was looked at and has run since: what is told of it may be of several moments
 	bool endless = false; // its system call was given no time-out, so that only what it waits for ends it; not part of any record
 };
 
@@ -228,12 +228,13 @@ struct Stall {
 	std::optional<PeerSnapshot> peer;          // of the wait that explains it; stalls that were ever ongoing
 	std::vector<PeerSnapshot> beyond;          // what that one waits for in turn, and so on
 	std::optional<NoEnd> no_end;               // of a stall that goes on: nothing that is there can end it
-	std::optional<KilledWorker> killed_worker; // of a multiprocessing.Pool whose result is waited for; stalls that were ever ongoing
-	std::optional<CgroupLimit> limit;          // of the cgroup that held it back
-	std::optional<Runner> runner;              // where it waited for a CPU for a good part of its time; unset: not known
-	std::optional<StallTask> task;             // that ran; unset: none did, or it is not known. Read while the stall went on
-	std::optional<std::uint64_t> callbacks;    // that it came to, at least; unset: one was most of it, or it is not known
-	std::optional<GcPart> gc;                  // unset: none was seen
+	std::optional<KilledWorker>
+	    killed_worker;                      // of a multiprocessing.Pool whose result is waited for; stalls that were ever ongoing
+	std::optional<CgroupLimit> limit;       // of the cgroup that held it back
+	std::optional<Runner> runner;           // where it waited for a CPU for a good part of its time; unset: not known
+	std::optional<StallTask> task;          // that ran; unset: none did, or it is not known. Read while the stall went on
+	std::optional<std::uint64_t> callbacks; // that it came to, at least; unset: one was most of it, or it is not known
+	std::optional<GcPart> gc;               // unset: none was seen
 	std::optional<std::vector<ThreadView>> threads;
 	std::optional<std::vector<std::uint32_t>> deadlock;
 	std::optional<Clients> clients;  // who waits for the process meanwhile; stalls that were ever ongoing, where somebody does

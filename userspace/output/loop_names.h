@@ -28,8 +28,8 @@ public:
 	// What people call a process that has a loop.
 	[[nodiscard]] std::optional<std::string> of_process(std::uint32_t pid) const;
 
-	// Of a Stall or a Standstill: "shop (pid 812) ", of one process's loops "thread worker-1 (tid 820) "; empty where there is one
-	// loop. A thread that is called as its process goes by its number.
+	// Of a Stall or a Standstill: "shop (pid 812) ", of one process's loops "thread worker-1 (tid 820) "; empty where there is
+	// one loop. A thread that is called as its process goes by its number.
 	template <typename Of> [[nodiscard]] std::string whose(const Of &of) const {
 		if (loops_.size() < 2 && !whole_host_) {
 			return {};

@@ -212,8 +212,7 @@ std::string Tally::line_table(std::uint64_t loop_ns, const std::string &of_what,
 		const LineTotals &line = lines[i];
 		const std::string place = line.line.file.empty() ? printable(line.line.function, shown_path_bytes)
 		                                                 : shorten(summary::format_frame(line.line), max_place);
-		rows.push_back({place.empty() ? "(place not known)" : place,
-		                std::string(name_of(line.cause)),
+		rows.push_back({place.empty() ? "(place not known)" : place, std::string(name_of(line.cause)),
 		                line.on.empty() ? "-" : shorten(printable(line.on, shown_path_bytes), max_place),
 		                summary::thousands(line.stalls), format_duration(line.ns), format_duration(line.longest_ns),
 		                summary::percent(line.ns, loop_ns)});

@@ -140,7 +140,10 @@ std::string format_lock(const FutexResource &lock) {
 	if (lock.type && lock.lock != LockKind::gil && lock.lock != LockKind::pthread_mutex) {
 		const bool is_name = lock.type->starts_with("logging.");
 		const bool is_only = lock.type->starts_with("import lock") || lock.type->starts_with("result of ");
-		return (is_name ? "" : is_only ? "the " : "a ") + *lock.type +
+		return (is_name   ? ""
+		        : is_only ? "the "
+		                  : "a ") +
+		       *lock.type +
 		       (lock.full ? fmt::format(" that is full ({} of {})", thousands(lock.full->items), thousands(lock.full->max)) : "");
 	}
 	switch (lock.lock) {

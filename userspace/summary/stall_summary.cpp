@@ -209,7 +209,8 @@ std::string what(const Stall &stall) {
 	}
 	std::string text = format_wait(*wait);
 	if (stall.killed_worker) {
-		text += fmt::format(", whose worker (pid {}) was killed by {}", stall.killed_worker->pid, printable(stall.killed_worker->signal));
+		text += fmt::format(", whose worker (pid {}) was killed by {}", stall.killed_worker->pid,
+		                    printable(stall.killed_worker->signal));
 	}
 	if (stall.pool) {
 		text = format_pool_wait(stall);

@@ -55,7 +55,7 @@ int main(int argc, char *argv[]) {
 	inspect::Programs programs(proc);
 	inspect::Children children(proc);
 	inspect::Resolver resolver(proc, programs, children);
-	inspect::Inspector inspector((*started)->followed(), proc, programs, resolver, stack_bytes);
+	inspect::Inspector inspector(**started, proc, programs, resolver, stack_bytes);
 	auto snapshots = inspector.snapshot(pid);
 	const auto main =
 	    std::find_if(snapshots.begin(), snapshots.end(), [&](const ThreadSnapshot &snapshot) { return snapshot.tid == pid; });

@@ -20,7 +20,11 @@ class Peers {
 public:
 	explicit Peers(Directory &d) : directory(d) {}
 	void drop(int id);
-	std::size_t count() { std::lock_guard<std::mutex> hold(mutex); return known.size(); }
+	std::size_t count() {
+		std::lock_guard<std::mutex> hold(mutex);
+		return known.size();
+	}
+
 private:
 	std::mutex mutex;
 	Directory &directory;
@@ -29,12 +33,16 @@ private:
 
 class Directory {
 public:
-	void forget(int id) { std::lock_guard<std::mutex> hold(mutex); names.erase(id); }
+	void forget(int id) {
+		std::lock_guard<std::mutex> hold(mutex);
+		names.erase(id);
+	}
 	void announce(Peers &peers) {
 		std::lock_guard<std::mutex> hold(mutex);
 		std::this_thread::sleep_for(std::chrono::milliseconds(300));
 		last = peers.count();
 	}
+
 private:
 	std::mutex mutex;
 	std::map<int, std::string> names{{1, "a"}};

@@ -239,7 +239,8 @@ TEST_CASE("an import lock has an owner, a condition has none") {
 		CHECK(view_lock(raw, stack, scene).type == "threading.Condition"); // an event, or a barrier
 	}
 	SECTION("a full queue, if it is so while the thread waits for it") {
-		stack.python = {{"Condition.wait", "/usr/lib/python3.11/threading.py", 320}, {"Queue.put", "/usr/lib/python3.11/queue.py", 140}};
+		stack.python = {{"Condition.wait", "/usr/lib/python3.11/threading.py", 320},
+		                {"Queue.put", "/usr/lib/python3.11/queue.py", 140}};
 		scene.full_queue = [] { return std::optional(QueueFill{100, 100}); };
 		REQUIRE(view_lock(raw, stack, scene).full);
 		CHECK(view_lock(raw, stack, scene).full->max == 100);

@@ -127,10 +127,10 @@ TEST_CASE("interpreters' own functions are nobody's own code") {
 }
 
 TEST_CASE("languages whose own lines are not read are known by the program or library that runs them") {
-	for (const auto &[module, language] : {std::pair("perl", "Perl"), std::pair("perl5.36.0", "Perl"), std::pair("php-fpm8.2", "PHP"),
-	                                       std::pair("libruby-3.1.so.3.1", "Ruby"), std::pair("liblua5.4.so.0", "Lua"),
-	                                       std::pair("libjvm.so", "Java"), std::pair("bun", "Bun"), std::pair("redis-server", ""),
-	                                       std::pair("libluafs.so", ""), std::pair("rsyslogd", "")}) {
+	for (const auto &[module, language] :
+	     {std::pair("perl", "Perl"), std::pair("perl5.36.0", "Perl"), std::pair("php-fpm8.2", "PHP"),
+	      std::pair("libruby-3.1.so.3.1", "Ruby"), std::pair("liblua5.4.so.0", "Lua"), std::pair("libjvm.so", "Java"),
+	      std::pair("bun", "Bun"), std::pair("redis-server", ""), std::pair("libluafs.so", ""), std::pair("rsyslogd", "")}) {
 		INFO(module);
 		CHECK(language_of_module(module) == language);
 	}

@@ -192,7 +192,8 @@ TEST_CASE("who had the CPU that a loop waited for") {
 }
 
 TEST_CASE("a full queue, and whether anybody takes from it") {
-	Wait one = wait(Cause::futex, "futex", 0, 2'000'000'000, {frame("put", "/usr/lib/python3.11/queue.py", 140), application(57)});
+	Wait one =
+	    wait(Cause::futex, "futex", 0, 2'000'000'000, {frame("put", "/usr/lib/python3.11/queue.py", 140), application(57)});
 	one.ongoing = true;
 	FutexResource lock{0x7f10, LockKind::python_lock, std::nullopt, "queue.Queue"};
 	lock.full = QueueFill{100, 100};
@@ -205,8 +206,9 @@ TEST_CASE("a full queue, and whether anybody takes from it") {
 	other.cause = Cause::poll;
 	stall.threads = {other};
 	judge_and_summarize(stall);
-	CHECK(stall.summary == "blocked 2.00 s (still): waiting for a queue.Queue that is full (100 of 100) in handler (/srv/app/main.py:57); no "
-	                       "thread takes from it");
+	CHECK(stall.summary ==
+	      "blocked 2.00 s (still): waiting for a queue.Queue that is full (100 of 100) in handler (/srv/app/main.py:57); no "
+	      "thread takes from it");
 	stall.threads->front().syscall = "recvfrom"; // it may be about an item of the queue
 	judge_and_summarize(stall);
 	CHECK(stall.summary.find("takes from it") == std::string::npos);

@@ -28,8 +28,8 @@ struct ImportLock {
 // or that could not be read.
 [[nodiscard]] std::optional<std::uint64_t> joined_thread(const Interpreter::View &python, std::uint64_t thread_state);
 
-// Of the queue that a thread waits for in queue.Queue.put(), or that of a class derived from it. nullopt: it is not there (any more),
-// the queue is not full (any more), or it could not be read.
+// Of the queue that a thread waits for in queue.Queue.put(), or that of a class derived from it. nullopt: it is not there (any
+// more), the queue is not full (any more), or it could not be read.
 [[nodiscard]] std::optional<QueueFill> full_queue(const Interpreter::View &python, std::uint64_t thread_state);
 
 } // namespace loopsnoop::runtimes::cpython

@@ -30,8 +30,9 @@ struct LoopState {
 };
 [[nodiscard]] LoopState read_loop_state(ObjectReader &reader, const PageCache &cache, Futures &futures, std::uint64_t loop);
 
-// The callbacks that are queued now, by the addresses of their handles, cancelled ones included, the first `most`: of the iteration
-// that runs, those that it has not come to yet, and behind them what is added for the next one. nullopt: could not be read.
+// The callbacks that are queued now, by the addresses of their handles, cancelled ones included, the first `most`: of the
+// iteration that runs, those that it has not come to yet, and behind them what is added for the next one. nullopt: could not be
+// read.
 [[nodiscard]] std::optional<std::vector<std::uint64_t>> queued_callbacks(ObjectReader &reader, std::uint64_t loop);
 
 // What a loop written in Python calls when a descriptor is ready: the code objects of what add_reader() and add_writer() were
