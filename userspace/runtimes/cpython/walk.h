@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -36,8 +37,9 @@ struct PlacedFrame {
 	bool operator==(const PlacedFrame &) const = default;
 };
 
-// Innermost first, 128 at most: the same walk as the kernel side does with the same layout.
+// Innermost first, 128 at most (or another number): the same walk as the kernel side does with the same layout.
+inline constexpr std::size_t usual_frames = 128;
 [[nodiscard]] std::vector<PlacedFrame> walk_frames(const process::Memory &memory, const PythonLayout &layout,
-                                                   std::uint64_t thread_state);
+                                                   std::uint64_t thread_state, std::size_t max_frames = usual_frames);
 
 } // namespace loopsnoop::runtimes::cpython
