@@ -12,8 +12,9 @@ from harness import pythons, snoop, standing
 CUSTOMERS = 4
 S = 1_000_000_000
 STUCK_AFTER_S = 2
-MODES = ["lock", "future", "executor", "semaphore", "queue", "task", "deadlock", "lost_wakeup", "not_accepted", "spin"]
-INTERPRETERS = [("bookworm", None), ("bookworm", "uvloop"), ("bullseye", None), ("trixie", None), ("sid", None), ("sid", "3.15")]
+MODES = ["lock", "future", "executor", "full_executor", "semaphore", "queue", "task", "deadlock", "lost_wakeup", "not_accepted", "spin"]
+UVLOOP = [(suite, "uvloop") for suite in ("bookworm", "bullseye", "trixie", "sid")]  # there is none for 3.15
+INTERPRETERS = [("bookworm", None), ("bullseye", None), ("trixie", None), ("sid", None), ("sid", "3.15"), *UVLOOP]
 
 
 def same_line(frame, truth):
@@ -59,8 +60,16 @@ def check(mode, target, found, uvloop):
         assert {upstream["remote"] for upstream in found["upstream"]} == {remote}
         assert len(found["upstream"]) == truth["holders"]
         assert remote in found["summary"], found["summary"]
+        (holding,) = [group for group in found["tasks"] if group["culprit"] and same_line(group["culprit"], truth["holder"])]
+        assert holding["waits_for"]["resource"]["remote"] == remote, holding["waits_for"]
     if mode == "executor":
         assert first["waits_for"].get("tid") or first["waits_for"].get("queued"), first["waits_for"]
+    if mode == "full_executor":
+        pool = first["waits_for"]["executor"]
+        assert (pool["size"], pool["busy"], pool["queued"]) == (3, 3, CUSTOMERS - 3)
+        (place,) = pool["places"]
+        assert place["count"] == 3 and same_line(place["culprit"], truth["worker"]), place
+        assert "all 3 workers of the executor are in recvfrom() on 127.0.0.1:" in found["summary"], found["summary"]
 
 
 @pytest.mark.parametrize("suite, which", INTERPRETERS, ids=lambda value: value or "")

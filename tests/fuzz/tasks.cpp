@@ -11,8 +11,11 @@
 #include "runtimes/cpython/asyncio/loop_state.h"
 #include "runtimes/cpython/asyncio/registry.h"
 #include "runtimes/cpython/asyncio/task.h"
+#include "runtimes/cpython/asyncio/uvloop.h"
 #include "runtimes/cpython/asyncio/waits.h"
+#include "runtimes/cpython/asyncio/workers.h"
 #include "runtimes/cpython/garbage.h"
+#include "runtimes/cpython/gevent/current.h"
 #include "runtimes/cpython/gevent/greenlets.h"
 #include "runtimes/cpython/trio/tasks.h"
 
@@ -30,14 +33,20 @@ void read_waits(const process::Memory &memory, const Offsets &offsets, const std
 	ObjectReader reader(cache, offsets);
 	asyncio::Futures futures(reader, layout);
 	const asyncio::LoopState loop = asyncio::read_loop_state(reader, cache, futures, runtime);
-	const std::array workers{asyncio::Worker{1, "worker", {runtime}}};
-	asyncio::WaitReader waits(reader, futures);
+	CodeCache codes(offsets, 0);
+	const std::array threads{ThreadState{runtime, runtime, runtime, 1}};
+	asyncio::Workers workers(
+	    std::vector{asyncio::Worker{threads.front(), 1, "worker", {runtime}, runtime, {{"call", "jobs.py", 1}}}});
+	workers.read(reader, cache, codes, threads);
+	(void)workers.executor(reader, runtime);
+	(void)workers.queued_in(reader, runtime + 256);
+	asyncio::WaitReader waits(reader, futures, workers);
 	asyncio::RawTask raw;
 	raw.address = runtime;
 	raw.waiter = runtime + 256;
 	raw.chain = read_chain(reader, runtime);
 	(void)asyncio::with_objects(reader, raw.chain);
-	(void)waits.read(raw, std::vector<SourceFrame>(raw.chain.links.size()), loop, 0, workers);
+	(void)waits.read(raw, std::vector<SourceFrame>(raw.chain.links.size()), loop, 0);
 	const ChainLink link{runtime, runtime, {}, runtime, {made_up.begin(), made_up.end()}, 2};
 	raw.chain = {AwaitChain::State::suspended, {link, link}, runtime + 256};
 	(void)asyncio::library_objects(reader, raw.chain, std::array<SourceFrame, 2>{});
@@ -49,7 +58,7 @@ void read_waits(const process::Memory &memory, const Offsets &offsets, const std
 		const std::array frames{SourceFrame{"main", "/srv/shop/api.py", 1}, inner};
 		Task task;
 		task.id = raw.address;
-		task.waits_for = waits.read(raw, frames, loop, 0, workers);
+		task.waits_for = waits.read(raw, frames, loop, 0);
 		if (task.waits_for) {
 			(void)asyncio::stands_for(reader, runtime + 256, *task.waits_for);
 		}
@@ -97,10 +106,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
 		(void)futures.head(object);
 		(void)asyncio::coroutine_name(reader, object);
 		(void)trio::is_trio_task(reader, object);
+		(void)trio::deadline_of(reader, object);
+		(void)asyncio::uvloop_descriptor(reader, object);
+		(void)gevent::name_of_greenlet(reader, object);
+		(void)gevent::task_greenlet(reader, gevent::current_greenlet(reader, object));
 	}
 	CodeCache codes(offsets, 0);
 	const std::array threads{ThreadState{runtime, runtime, 1, 1}};
-	(void)trio::read_runners(reader, cache, codes, threads, overtaken);
+	trio::KnownRunners runners{{runtime, runtime + 256}};
+	(void)trio::read_runners(reader, cache, codes, threads, runners, overtaken);
+	(void)trio::running_task(reader, cache, codes, threads.front());
+	(void)gevent::find_greenlet_state(reader, {runtime, runtime, runtime, 1});
+	(void)gevent::running_greenlet(reader, cache, codes, runtime, threads.front());
 	read_waits(memory, offsets, layout);
 	(void)asyncio::queued_callbacks(reader, runtime);
 	(void)asyncio::codes_called_for(reader, runtime, 3);

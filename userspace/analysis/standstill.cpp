@@ -141,6 +141,9 @@ std::optional<StandstillVerdict> no_answer(const LoopSituation &situation, const
 	if (!nobody_answered) {
 		return std::nullopt;
 	}
+	if (situation.tasks == nullptr && situation.tasks_before != nullptr) {
+		return std::nullopt; // it has tasks, which could not be read at this moment: they say more, a moment later
+	}
 	// By the sockets alone.
 	const bool upstream_silent = std::ranges::any_of(
 	    connections.silent, [&](const SilentUpstream &upstream) { return upstream.waited_ns >= limits.stuck_after_ns; });

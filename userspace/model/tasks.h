@@ -68,6 +68,21 @@ struct TaskHolder {
 
 inline constexpr std::size_t max_holders = 16; // kept of one wait
 
+// Threads of an executor that stand at the same place.
+struct WorkersAt {
+	std::uint64_t count = 0;
+	std::optional<SourceFrame> culprit; // the innermost frame of the application's own code, or else of all
+	std::vector<std::uint32_t> tids;    // 16 at most
+};
+
+// A pool of threads (concurrent.futures.ThreadPoolExecutor) and what those of its threads do that make a call.
+struct Executor {
+	std::uint64_t size = 0; // threads that it may have
+	std::uint64_t busy = 0;
+	std::uint64_t queued = 0;      // calls that no thread has begun
+	std::vector<WorkersAt> places; // most first, 4 at most
+};
+
 struct WaitsFor {
 	LOOPSNOOP_SPECIAL_MEMBERS(WaitsFor);
 
@@ -80,7 +95,9 @@ struct WaitsFor {
 	std::optional<Resource> resource;       // of a socket, or of a child process
 	std::optional<std::uint32_t> tid;       // the worker that runs an executor's call
 	std::string thread;                     // its name
+	std::optional<Stack> thread_stack;      // what it does: the frames of that call alone
 	bool queued = false;                    // no worker has begun the executor's call
+	std::optional<Executor> executor;       // that has to make it; unset: it could not be told
 	std::vector<TaskId> tasks;              // kinds task and tasks; those that have ended are left out
 	std::vector<TaskHolder> holders;        // max_holders at most
 };

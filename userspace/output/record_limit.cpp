@@ -99,7 +99,8 @@ template <typename F, typename Texts> void texts_of_frame(F &frame, Texts &text)
 	}
 }
 
-template <typename G, typename Resources, typename Texts> void visit_group(G &group, Resources &resource, Texts &text) {
+template <typename G, typename Stacks, typename Resources, typename Texts>
+void visit_group(G &group, Stacks &stack, Resources &resource, Texts &text) {
 	texts_of_frames(group.stack, text);
 	texts_of_frame(group.culprit, text);
 	for (auto &name : group.names) {
@@ -111,6 +112,14 @@ template <typename G, typename Resources, typename Texts> void visit_group(G &gr
 		for (auto &holder : group.waits_for->holders) {
 			text(holder.name);
 			texts_of_frame(holder.culprit, text);
+		}
+		if (group.waits_for->thread_stack) {
+			stack(*group.waits_for->thread_stack);
+		}
+		if (group.waits_for->executor) {
+			for (auto &at : group.waits_for->executor->places) {
+				texts_of_frame(at.culprit, text);
+			}
 		}
 		if (group.waits_for->resource) {
 			resource(*group.waits_for->resource);
@@ -159,7 +168,7 @@ void visit(R &record, Stacks stack, Resources resource, Texts text) {
 		text(record.summary);
 	} else if constexpr (std::is_same_v<std::remove_const_t<R>, Standstill>) {
 		for (auto &group : record.tasks) {
-			visit_group(group, resource, text);
+			visit_group(group, stack, resource, text);
 		}
 		texts_of_frame(record.culprit, text);
 		text(record.summary);
@@ -209,7 +218,9 @@ template <typename R> std::size_t json_size(const R &record) {
 	} else if constexpr (std::is_same_v<R, Standstill>) {
 		for (const TaskGroup &group : record.tasks) {
 			const std::size_t holders = group.waits_for ? group.waits_for->holders.size() : 0;
-			bytes += of_a_part + (group.stack.size() + holders + group.names.size()) * of_a_frame;
+			const bool executor = group.waits_for && group.waits_for->executor;
+			bytes +=
+			    of_a_part + (executor ? 2 * of_a_part : 0) + (group.stack.size() + holders + group.names.size()) * of_a_frame;
 		}
 	}
 	return bytes + count_threads(record) * of_a_part;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <string_view>
 
 #include "base/duration.h"
@@ -26,7 +27,7 @@ std::string more_line(std::size_t shown, std::size_t all, const StallStyle &styl
 	return shown < all ? style.palette.faint(fmt::format("    … {} more (-v shows all)", all - shown)) + '\n' : std::string();
 }
 
-std::string group_lines(const TaskGroup &group, const StallStyle &style) {
+std::string group_lines(const TaskGroup &group, std::span<const ThreadView> threads, const StallStyle &style) {
 	std::string line = fmt::format("    {}", summary::plural(group.count, "task"));
 	if (group.culprit) {
 		line += " in " + summary::format_frame(*group.culprit);
@@ -40,6 +41,10 @@ std::string group_lines(const TaskGroup &group, const StallStyle &style) {
 			line += *what.ends_in_ns > 0
 			            ? fmt::format(", at most {} more", format_duration(static_cast<std::uint64_t>(*what.ends_in_ns)))
 			            : ", its time-out is over";
+		}
+		if (const std::string workers = what.executor ? summary::format_executor(*what.executor, threads) : "";
+		    !workers.empty()) {
+			line += "; " + printable(workers, shown_path_bytes * 2);
 		}
 		for (const TaskHolder &holder : what.holders) {
 			line += fmt::format(", probably held by {}", printable(holder.name));
@@ -76,7 +81,8 @@ std::string task_section(const Standstill &standstill, const StallStyle &style) 
 	std::string out = "  tasks of this loop\n";
 	const std::size_t shown = style.everything ? standstill.tasks.size() : std::min(standstill.tasks.size(), max_groups);
 	for (std::size_t i = 0; i < shown; i++) {
-		out += group_lines(standstill.tasks.at(i), style);
+		const auto threads = standstill.threads ? std::span(*standstill.threads) : std::span<const ThreadView>();
+		out += group_lines(standstill.tasks.at(i), threads, style);
 	}
 	return out + more_line(shown, standstill.tasks.size(), style);
 }

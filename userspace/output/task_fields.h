@@ -15,6 +15,19 @@ template <typename Visitor, Is<TaskHolder> T> void fields(Visitor &v, T &holder)
 	v.constant("how", "inferred");
 }
 
+template <typename Visitor, Is<WorkersAt> T> void fields(Visitor &v, T &at) {
+	v.field("count", at.count);
+	v.field("culprit", at.culprit);
+	v.field("tids", at.tids);
+}
+
+template <typename Visitor, Is<Executor> T> void fields(Visitor &v, T &executor) {
+	v.field("size", executor.size);
+	v.field("busy", executor.busy);
+	v.field("queued", executor.queued);
+	v.field("places", executor.places);
+}
+
 template <typename Visitor, Is<WaitsFor> T> void fields(Visitor &v, T &what) {
 	v.field("kind", what.kind);
 	v.optional_hexadecimal("address", what.address);
@@ -24,7 +37,9 @@ template <typename Visitor, Is<WaitsFor> T> void fields(Visitor &v, T &what) {
 	v.optional("resource", what.resource);
 	v.optional("tid", what.tid);
 	v.optional("thread", what.thread);
+	v.optional("thread_stack", what.thread_stack);
 	v.optional("queued", what.queued);
+	v.optional("executor", what.executor);
 	v.optional_hexadecimal("tasks", what.tasks);
 	v.optional("holders", what.holders);
 }

@@ -65,8 +65,14 @@ private:
 			const bool shared = wait.kind >= WaitsForKind::lock && wait.kind <= WaitsForKind::pool;
 			key += fmt::format("{}|{}|{:x}|{}", name_of(wait.kind), wait.type, shared ? wait.address : 0, wait.queued);
 		}
-		for (const SourceFrame &frame : task.stack) {
-			key += fmt::format("|{} {}:{}", frame.function, frame.file, frame.line.value_or(0));
+		const auto add_frames = [&](const std::vector<SourceFrame> &frames) {
+			for (const SourceFrame &frame : frames) {
+				key += fmt::format("|{} {}:{}", frame.function, frame.file, frame.line.value_or(0));
+			}
+		};
+		add_frames(task.stack);
+		if (task.waits_for && task.waits_for->thread_stack) {
+			add_frames(task.waits_for->thread_stack->python);
 		}
 		for (const Task *child : depth < max_depth ? children(task) : Group()) {
 			key += "{" + likeness(*child, depth + 1) + "}";
@@ -129,6 +135,10 @@ private:
 		Stack stack;
 		stack.python = first.stack;
 		out += stack_lines(stack, StackStyle{style_.palette, style_.everything, indent});
+		if (first.waits_for && first.waits_for->thread_stack && first.waits_for->tid) {
+			out += indent + "  " + style_.palette.faint(worker_words(*first.waits_for, group.size())) + '\n';
+			out += stack_lines(*first.waits_for->thread_stack, StackStyle{style_.palette, style_.everything, indent + "  "});
+		}
 		// Where several tasks are one, so are those they await.
 		Group all;
 		std::set<TaskId> once;
@@ -140,6 +150,10 @@ private:
 			}
 		}
 		return out + siblings(all, depth + 1);
+	}
+	static std::string worker_words(const WaitsFor &what, std::size_t tasks) {
+		return fmt::format("thread {} {} makes {}:", *what.tid, printable(what.thread),
+		                   tasks > 1 ? "one of the calls" : "the call");
 	}
 	static std::string state_words(const Task &task) {
 		if (task.changed) {

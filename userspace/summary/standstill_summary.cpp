@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -113,6 +114,10 @@ std::string format_group(const Standstill &standstill, const TaskGroup &group) {
 	}
 	if (group.waits_for) {
 		text += format_silence(standstill, *group.waits_for) + format_holders(standstill, *group.waits_for);
+		const auto &executor = group.waits_for->executor;
+		const auto threads = standstill.threads ? std::span(*standstill.threads) : std::span<const ThreadView>();
+		const std::string workers = executor ? format_executor(*executor, threads, is_over(standstill)) : std::string();
+		text += workers.empty() ? workers : "; " + workers;
 	}
 	return text;
 }
@@ -299,8 +304,12 @@ std::optional<std::string> advice_for(const Standstill &standstill) {
 	case WaitsForKind::lock:
 	case WaitsForKind::semaphore:
 		return "hold it in `async with`, and put a time-out (asyncio.timeout) around what is awaited inside";
-	case WaitsForKind::executor:
-		return "all worker threads are taken: put time-outs on what they do, or give slow calls an executor of their own";
+	case WaitsForKind::executor: {
+		const WaitsFor &what = *standstill.tasks.front().waits_for;
+		const bool free = what.executor && what.executor->busy < what.executor->size && !what.queued;
+		return free ? "put a time-out on what the worker thread does: nothing can end a call in a thread from outside"
+		            : "all worker threads are taken: put time-outs on what they do, or give slow calls an executor of their own";
+	}
 	case WaitsForKind::socket: return "put a time-out (asyncio.timeout, or the client's own) around the request";
 	case WaitsForKind::future:
 		return "somebody must set the future, also when it fails: set_exception, and a time-out around the await";

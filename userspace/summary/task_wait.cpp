@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string_view>
 #include <variant>
 
@@ -90,7 +91,39 @@ std::string format_end(const WaitsFor &what) {
 	return ", for another " + time + (what.kind == WaitsForKind::sleep ? "" : " at most");
 }
 
+// What all these threads do, "recvfrom() on 10.1.2.3:443"; empty: not the same, or not known. A lock says nothing of the work.
+std::string common_call(const WorkersAt &at, std::span<const ThreadView> threads) {
+	std::set<std::string> calls;
+	std::set<std::string> targets;
+	for (const std::uint32_t tid : at.tids) {
+		const auto thread = std::ranges::find(threads, tid, &ThreadView::tid);
+		const bool known = thread != threads.end() && thread->syscall && thread->syscall != "futex";
+		calls.insert(known ? *thread->syscall + "()" : std::string());
+		targets.insert(known && thread->resource ? format_target(*thread->resource) : std::string());
+	}
+	if (calls.size() != 1 || calls.begin()->empty()) {
+		return {};
+	}
+	return *calls.begin() + (targets.size() == 1 && !targets.begin()->empty() ? " on " + *targets.begin() : "");
+}
+
 } // namespace
+
+std::string format_executor(const Executor &executor, std::span<const ThreadView> threads, bool over) {
+	if (executor.busy < executor.size || executor.places.empty()) {
+		return {};
+	}
+	const bool one = executor.size == 1;
+	const WorkersAt &first = executor.places.front();
+	std::string text = one ? fmt::format("the one worker of the executor {}", over ? "was" : "is")
+	                       : fmt::format("all {} workers of the executor {}", executor.size, over ? "were" : "are");
+	if (first.count != executor.busy) {
+		text += fmt::format(" busy, {} of them", first.count);
+	}
+	const std::string call = common_call(first, threads);
+	const std::string place = first.culprit ? format_source(*first.culprit) : std::string("code that is not known");
+	return text + " in " + (call.empty() ? place : call + " at " + place);
+}
 
 std::string format_waits_for(const WaitsFor &what) {
 	const auto *socket = what.resource ? std::get_if<SocketResource>(&what.resource->is) : nullptr;
@@ -111,6 +144,9 @@ std::string format_task_wait(const WaitsFor &what) {
 		text += ", as " + plural(*what.waiters - 1, "other") + (*what.waiters > 2 ? " do" : " does");
 	}
 	text += format_end(what);
+	if (const std::string workers = what.executor ? format_executor(*what.executor, {}) : std::string(); !workers.empty()) {
+		text += "; " + printable(workers, shown_path_bytes * 2);
+	}
 	for (std::size_t i = 0; i < std::min(what.holders.size(), max_task_holders); ++i) {
 		const TaskHolder &holder = what.holders[i];
 		text += (i == 0 ? "; probably held by " : ", ") + printable(holder.name) +

@@ -38,9 +38,10 @@ def python_of(suite):
     return python
 
 
-def command_of(suite, script, program=None):
-    """The interpreter of a suite ("bookworm" is this machine's; `program` "3.15": not its usual one), and where it sees this target."""
-    if suite == "bookworm":
+def command_of(suite, script, program=None, own_root=False):
+    """The interpreter of a suite ("bookworm" is this machine's, unless it is to be one in a root of its own; `program` "3.15": not its
+    usual one), and where it sees this target."""
+    if suite == "bookworm" and not own_root:
         return [places.SYSTEM_PYTHON], places.PYTHON_TARGETS / script
     python = python_of(suite)
     command = [*python.command[:-1], f"/usr/bin/python{program}"] if program else python.command

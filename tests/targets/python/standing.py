@@ -3,6 +3,7 @@
 the line that it stands at, what for. `GET /health` is answered in any mode."""
 
 import asyncio
+import concurrent.futures
 import inspect
 import json
 import os
@@ -116,6 +117,23 @@ async def executor():
         await asyncio.get_running_loop().run_in_executor(None, event.wait)
 
     await serve(work, kind="no_answer", at=line_of(work, "run_in_executor"), waits="executor")
+    await forever()
+
+
+@mode
+async def full_executor():
+    """All of an executor's are in recv() from a server that says nothing."""
+    pool, silent = concurrent.futures.ThreadPoolExecutor(3, thread_name_prefix="fetch"), silent_peer()
+
+    def fetch():
+        with socket.create_connection(("127.0.0.1", silent)) as connection:
+            connection.recv(100)
+
+    async def work(*_):
+        await asyncio.get_running_loop().run_in_executor(pool, fetch)
+
+    at, worker = line_of(work, "run_in_executor"), line_of(fetch, "recv(")
+    await serve(work, kind="no_answer", at=at, worker=worker, waits="executor")
     await forever()
 
 

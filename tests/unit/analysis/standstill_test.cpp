@@ -53,6 +53,16 @@ TEST_CASE("standstill: a greenlet that sleeps below a server's code serves a cus
 	CHECK(judge_with(customers({client(60)}), alone));
 }
 
+TEST_CASE("standstill: tasks that cannot be read at this moment are read again before sockets alone count") {
+	const TaskLoop before = loop_of({task(1, WaitsForKind::sleep)});
+	LoopSituation situation;
+	situation.now_ns = now;
+	situation.connections = customers({client(60), client(60)});
+	CHECK(judge(situation, limits));
+	situation.tasks_before = &before;
+	CHECK_FALSE(judge(situation, limits));
+}
+
 TEST_CASE("standstill: an outgoing connection alone is an upstream") {
 	auto connections = customers({});
 	connections.silent.push_back({"10.0.0.1:5000", "10.0.0.2:80", std::nullopt, 600 * second, false});

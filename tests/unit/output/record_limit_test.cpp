@@ -65,6 +65,10 @@ TEST_CASE("a standstill's line is at most 1 MiB, too") {
 	group.stack = deep(100, std::string(1000, 'x')).python;
 	group.waits_for.emplace();
 	group.waits_for->holders = std::vector<TaskHolder>(max_holders, {1, std::string(4000, '\xff'), SourceFrame{"a", "b", 1}});
+	group.waits_for->thread_stack = Stack();
+	group.waits_for->thread_stack->python = deep(100, std::string(1000, 'y')).python;
+	const WorkersAt workers{5, SourceFrame{std::string(4000, '\x02'), "b", 1}, std::vector<std::uint32_t>(16, 4'000'000)};
+	group.waits_for->executor = Executor{5, 5, 0, std::vector<WorkersAt>(4, workers)};
 	standstill.tasks = std::vector<TaskGroup>(32, group);
 	const auto record = output::limited(standstill);
 	REQUIRE(record);

@@ -130,6 +130,39 @@ TEST_CASE("a record of tasks is read back as it was") {
 	CHECK(tasks_text(std::get<TaskSnapshot>(**read), {}) == tasks_text(snapshot, {}));
 }
 
+TEST_CASE("what a worker thread does stands below the task that waits for it") {
+	TaskSnapshot snapshot = shop();
+	auto &tasks = snapshot.loops.front().tasks;
+	tasks.clear();
+	for (const TaskId id : {0x10, 0x20, 0x30}) {
+		Task &task = tasks.emplace_back(task_at(id, "call-" + std::to_string(id / 16), 90));
+		task.waits_for.emplace();
+		task.waits_for->kind = WaitsForKind::executor;
+		task.waits_for->tid = 4720 + static_cast<std::uint32_t>(id);
+		task.waits_for->thread = "fetch_0";
+		task.waits_for->thread_stack.emplace().python = {{"fetch", "/srv/shop/jobs.py", id == 0x30 ? 13 : 12}};
+		const WorkersAt workers{3, SourceFrame{"fetch", "/srv/shop/jobs.py", 12}, {4736, 4752}};
+		task.waits_for->executor = Executor{3, 3, 2, {workers}};
+	}
+	const std::string text = tasks_text(snapshot, {});
+	INFO(text);
+	CHECK(text.find("  2 tasks (call-1, call-2) article: waits for a call that thread 4736 fetch_0 makes; all 3 workers of the "
+	                "executor are in fetch (/srv/shop/jobs.py:12)\n") != std::string::npos);
+	CHECK(text.find("\n    thread 4736 fetch_0 makes one of the calls:\n") != std::string::npos);
+	CHECK(text.find("\n    thread 4768 fetch_0 makes the call:\n") != std::string::npos);
+	CHECK(count(text, "/srv/shop/jobs.py:13") == 1);
+	const std::string line = output::to_json_line(snapshot);
+	const auto read = output::parse_json_line(line);
+	REQUIRE(read);
+	REQUIRE(*read);
+	CHECK(tasks_text(std::get<TaskSnapshot>(**read), {}) == text);
+	const auto wait = nlohmann::json::parse(line)["loops"][0]["tasks"][0]["waits_for"];
+	CHECK(wait["thread_stack"]["python"][0]["line"] == 12);
+	CHECK(wait["executor"]["size"] == 3);
+	CHECK(wait["executor"]["queued"] == 2);
+	CHECK(wait["executor"]["places"][0]["tids"] == nlohmann::json({4736, 4752}));
+}
+
 TEST_CASE("snapshots that are not whole say so") {
 	TaskSnapshot snapshot = shop();
 	snapshot.overtaken = true;

@@ -14,13 +14,16 @@
 #include "runtimes/cpython/interpreter.h"
 #include "runtimes/cpython/locate.h"
 #include "target.h"
+#include "task_snapshots.h"
 #include "task_text.h"
 
 using namespace loopsnoop;
 using runtimes::cpython::Interpreter;
 using runtimes::cpython::asyncio::TaskReader;
+using test::find_task;
 using test::pythons;
 using test::Scripts;
+using test::snapshot_of;
 using test::Target;
 using test::text_of;
 
@@ -38,27 +41,6 @@ std::vector<std::string> split(const std::string &text, char by) {
 		parts.push_back(part);
 	}
 	return parts;
-}
-
-TaskSnapshot snapshot_of(std::uint32_t pid) {
-	const process::ProcFs proc;
-	auto interpreter = Interpreter::find(proc, pid);
-	REQUIRE(interpreter);
-	TaskReader reader(proc, pid);
-	TaskSnapshot snapshot;
-	reader.read(*interpreter, snapshot);
-	return snapshot;
-}
-
-const Task *find_task(const TaskSnapshot &snapshot, const std::string &name) {
-	for (const TaskLoop &loop : snapshot.loops) {
-		for (const Task &task : loop.tasks) {
-			if (task.name == name) {
-				return &task;
-			}
-		}
-	}
-	return nullptr;
 }
 
 std::string name_by_id(const TaskSnapshot &snapshot, TaskId id) {
@@ -145,7 +127,7 @@ void check_all(const std::string &python_name, const std::string &variant) {
 			++checked;
 		} else if (parts.size() == 2 && parts[0] == "count") {
 			count = std::stoul(parts[1]);
-		} else if (parts.size() == 2 && parts[0] == "fd" && !uvloop) {
+		} else if (parts.size() == 2 && parts[0] == "fd") {
 			const Task *reader = find_task(snapshot, "socket");
 			REQUIRE((reader != nullptr && reader->waits_for && reader->waits_for->resource));
 			const auto *socket = std::get_if<SocketResource>(&reader->waits_for->resource->is);
@@ -159,7 +141,21 @@ void check_all(const std::string &python_name, const std::string &variant) {
 	CHECK(*executor->waits_for->tid != target.pid());
 	CHECK(executor->waits_for->thread == "worker_0");
 	CHECK_FALSE(executor->waits_for->queued);
-	CHECK(find_task(snapshot, "queued")->waits_for->queued);
+	REQUIRE(executor->waits_for->thread_stack);
+	const auto &frames = executor->waits_for->thread_stack->python;
+	CHECK(std::ranges::any_of(frames, [](const SourceFrame &frame) { return frame.function == "nap"; }));
+	CHECK(frames.back().function == "nap");
+	const Task *queued = find_task(snapshot, "queued");
+	CHECK(queued->waits_for->queued);
+	for (const Task *task : {executor, queued}) {
+		INFO(task->name);
+		REQUIRE(task->waits_for->executor);
+		const Executor &pool = *task->waits_for->executor;
+		CHECK((pool.size == 1 && pool.busy == 1 && pool.queued == 1));
+		REQUIRE(pool.places.size() == 1);
+		CHECK((pool.places.front().culprit && pool.places.front().culprit->function == "nap"));
+		CHECK(pool.places.front().tids == std::vector{*executor->waits_for->tid});
+	}
 	const auto other = std::ranges::find_if(snapshot.loops, [](const TaskLoop &loop) { return loop.tasks.size() == 1; });
 	REQUIRE(other != snapshot.loops.end());
 	CHECK(other->tasks.front().name == "lonely");
@@ -202,49 +198,5 @@ TEST_CASE("eager asyncio tasks") {
 TEST_CASE("asyncio tasks of uvloop") {
 	for (const char *python : {"bullseye", "bookworm", "trixie", "sid"}) {
 		check_all(python, "uvloop");
-	}
-}
-
-TEST_CASE("tasks of Trio") {
-	struct Wanted {
-		const char *name, *kind;
-		int line;
-	};
-	const std::vector<Wanted> wanted{{"holder", "event", 11},  {"lock", "lock", 15},    {"event", "event", 20},
-	                                 {"sleep", "sleep", 24},   {"child", "sleep", 24},  {"receive", "queue_get", 28},
-	                                 {"socket", "socket", 32}, {"nursery", "tasks", 36}};
-	for (const char *name : {"bullseye", "bookworm", "trixie", "sid"}) {
-		const auto python = test::python_of(name);
-		if (!python) {
-			continue;
-		}
-		const Scripts folder(python->root);
-		Target target({python->program, "-B", folder.inside("tasks_trio.py")}, {python->root, false});
-		const auto lines = target.lines_until("ready");
-		REQUIRE(lines);
-		const TaskSnapshot snapshot = snapshot_of(target.pid());
-		INFO(name << text_of(snapshot));
-		CHECK_FALSE(snapshot.overtaken);
-		REQUIRE(snapshot.loops.size() == 1);
-		CHECK(snapshot.loops.front().framework == "trio");
-		CHECK(snapshot.loops.front().tid == target.pid());
-		CHECK(snapshot.loops.front().ready == 0U);
-		for (const Wanted &one : wanted) {
-			INFO(one.name);
-			const Task *task = find_task(snapshot, one.name);
-			REQUIRE(task);
-			REQUIRE(task->waits_for);
-			CHECK(name_of(task->waits_for->kind) == std::string_view(one.kind));
-			REQUIRE(task->culprit);
-			// The line that a block ends on is its `with` since 3.10.
-			CHECK((task->culprit->line == one.line || (task->name == "nursery" && task->culprit->line == one.line + 1)));
-		}
-		const Task *lock = find_task(snapshot, "lock");
-		REQUIRE(lock->waits_for->holders.size() == 1);
-		CHECK(lock->waits_for->holders.front().name == "holder");
-		CHECK(find_task(snapshot, "nursery")->waits_for->tasks == std::vector{find_task(snapshot, "child")->id});
-		const auto *socket = std::get_if<SocketResource>(&find_task(snapshot, "socket")->waits_for->resource->is);
-		REQUIRE(socket);
-		CHECK(socket->fd == std::stoi(lines->front()));
 	}
 }

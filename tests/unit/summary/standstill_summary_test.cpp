@@ -83,6 +83,48 @@ TEST_CASE("summary: several holders, by the place where most of them stand") {
 	      ", probably held by 16 tasks or more in export (/srv/shop/jobs.py:88)");
 }
 
+TEST_CASE("summary: all workers of an executor are taken") {
+	auto standstill = of_kind(StandstillKind::no_answer);
+	WaitsFor call = waits(WaitsForKind::executor, "an executor");
+	const SourceFrame fetch{"fetch", "/srv/shop/jobs.py", 12};
+	call.executor = Executor{5, 5, 3, {{5, fetch, {21, 22}}}};
+	const auto said = [&] {
+		standstill.tasks = {group(8, {"article", "/srv/shop/api.py", 47}, call)};
+		const std::string text = summarize(standstill);
+		const std::size_t at = text.find("; ", text.find("api.py:47"));
+		return at == std::string::npos ? std::string() : text.substr(at);
+	};
+	CHECK(said() == "; all 5 workers of the executor are in fetch (/srv/shop/jobs.py:12)");
+	ThreadView thread;
+	thread.tid = 21;
+	thread.syscall = "recvfrom";
+	SocketResource socket;
+	socket.protocol = "tcp";
+	socket.remote = "10.1.2.3:443";
+	thread.resource = Resource(socket);
+	ThreadView other = thread;
+	other.tid = 22;
+	standstill.threads = {thread, other};
+	CHECK(said() == "; all 5 workers of the executor are in recvfrom() on 10.1.2.3:443 at fetch (/srv/shop/jobs.py:12)");
+	other.resource.reset();
+	standstill.threads = {thread, other};
+	CHECK(said() == "; all 5 workers of the executor are in recvfrom() at fetch (/srv/shop/jobs.py:12)");
+	other.syscall = "futex";
+	standstill.threads = {thread, other};
+	CHECK(said() == "; all 5 workers of the executor are in fetch (/srv/shop/jobs.py:12)");
+	standstill.threads = {thread}; // the other is not known
+	CHECK(said() == "; all 5 workers of the executor are in fetch (/srv/shop/jobs.py:12)");
+	call.executor->places.front().count = 3;
+	CHECK(said() == "; all 5 workers of the executor are busy, 3 of them in fetch (/srv/shop/jobs.py:12)");
+	CHECK(advice_for(standstill)->starts_with("all worker threads are taken"));
+	call.executor->busy = 4;
+	CHECK(said().empty());
+	CHECK(advice_for(standstill)->starts_with("put a time-out on what the worker thread does"));
+	call.executor = Executor{1, 1, 0, {{1, fetch, {}}}};
+	standstill.ongoing = false;
+	CHECK(said() == "; the one worker of the executor was in fetch (/srv/shop/jobs.py:12)");
+}
+
 TEST_CASE("summary: nothing but sockets is known") {
 	auto standstill = of_kind(StandstillKind::no_answer);
 	CHECK(summarize(standstill) ==

@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::size_t max_interpreters = 256;
 constexpr std::size_t max_threads = 16'384;
-constexpr std::size_t max_frames = 128;
-constexpr std::size_t max_steps = 256; // frames of the C stack, which are skipped, included
+constexpr std::size_t steps_per_frame = 2; // frames of the C stack, which are skipped, included
 
 std::uint64_t pointer_at(const process::Memory &memory, std::uint64_t address) {
 	return memory.read_value<std::uint64_t>(address).value_or(0);
@@ -82,14 +81,15 @@ std::uint64_t current_frame(const process::Memory &memory, const PythonLayout &l
 	return pointer;
 }
 
-std::vector<PlacedFrame> walk_frames(const process::Memory &memory, const PythonLayout &layout, std::uint64_t thread_state) {
+std::vector<PlacedFrame> walk_frames(const process::Memory &memory, const PythonLayout &layout, std::uint64_t thread_state,
+                                     std::size_t max_frames) {
 	std::vector<PlacedFrame> frames;
 	const std::size_t wanted = std::max({std::size_t{layout.frame_back} + 8, std::size_t{layout.frame_code} + 8,
 	                                     std::size_t{layout.frame_instruction} + (layout.instruction_is_index ? 4 : 8),
 	                                     std::size_t{layout.has_owner ? layout.frame_owner : 0U} + 1});
 	std::uint64_t frame = current_frame(memory, layout, thread_state);
 	Block block;
-	for (std::size_t step = 0; step < max_steps && frames.size() < max_frames && frame != 0; ++step) {
+	for (std::size_t step = 0; step < steps_per_frame * max_frames && frames.size() < max_frames && frame != 0; ++step) {
 		if (!block.load(memory, frame, wanted)) {
 			break;
 		}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -36,9 +37,10 @@ struct PlacedFrame {
 	bool operator==(const PlacedFrame &) const = default;
 };
 
-// Innermost first, 128 at most: the same walk as the kernel side does with the same layout.
+// Innermost first, 128 at most (or another number): the same walk as the kernel side does with the same layout.
+inline constexpr std::size_t usual_frames = 128;
 [[nodiscard]] std::vector<PlacedFrame> walk_frames(const process::Memory &memory, const PythonLayout &layout,
-                                                   std::uint64_t thread_state);
+                                                   std::uint64_t thread_state, std::size_t max_frames = usual_frames);
 
 // The object that is the frame's first local: `self` of a method. Anything, where the thread has gone on.
 [[nodiscard]] std::uint64_t first_argument(const process::Memory &memory, const Offsets &offsets, const PlacedFrame &frame);

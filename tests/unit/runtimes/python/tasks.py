@@ -93,7 +93,7 @@ async def waiter(tasks):
 
 
 async def in_thread(event):
-    await asyncio.get_running_loop().run_in_executor(POOL, event.wait)  # at: executor
+    await asyncio.get_running_loop().run_in_executor(POOL, nap, event)  # at: executor
 
 
 async def queued(event):

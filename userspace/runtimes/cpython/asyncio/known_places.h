@@ -22,6 +22,7 @@ enum class Through : std::uint8_t {
 	descriptor,  // its second argument is a number
 	process,     // its first argument's `_pid` or `pid` is a process
 	inner,       // its first argument is the task or future waited for
+	cells,       // it shares cells with the function that a worker thread runs
 	nothing,
 };
 
@@ -108,7 +109,7 @@ inline constexpr std::array known_places = std::to_array<KnownPlace>({
     {"/trio/_timeouts.py", "sleep_forever", "", Kind::sleep, "trio.sleep_forever", Through::nothing, {}},
     {"/trio/_core/_io_epoll.py", "_epoll_wait", "", Kind::socket, "", Through::descriptor, {}},
     {"/trio/_core/_run.py", "_nested_child_finished", "", Kind::tasks, "trio.Nursery", Through::group, {}},
-    {"/trio/_threads.py", "to_thread_run_sync", "", Kind::executor, "trio's worker threads", Through::nothing, {}},
+    {"/trio/_threads.py", "to_thread_run_sync", "", Kind::executor, "trio's worker threads", Through::cells, {}},
     {"/trio/_subprocess.py", "wait", "Process", Kind::process, "", Through::process, {}},
     // gevent 1.3 to 25: what is compiled (events, locks, queues) has no frame of its own
     {"/gevent/hub.py", "sleep", "", Kind::sleep, "gevent.sleep", Through::nothing, {}},

@@ -14,6 +14,7 @@
 #include "runtimes/cpython/asyncio/registry.h"
 #include "runtimes/cpython/asyncio/task.h"
 #include "runtimes/cpython/asyncio/waits.h"
+#include "runtimes/cpython/asyncio/workers.h"
 #include "runtimes/cpython/gevent/greenlets.h"
 #include "runtimes/cpython/page_cache.h"
 #include "runtimes/cpython/trio/tasks.h"
@@ -24,14 +25,14 @@ namespace {
 
 constexpr std::size_t max_loops = 256;
 constexpr std::size_t max_callbacks = 16;
-constexpr std::size_t max_worker_words = 32;
 
 // One read of everything, from the lists to the values.
 class Reading {
 public:
-	Reading(Interpreter &python, const std::optional<DebugSection> &debug, TaskSnapshot &into, std::size_t max_waits)
-	    : python_(python), view_(python.view()), debug_(debug), into_(into), waits_left_(max_waits), cache_(view_.memory),
-	      reader_(cache_, view_.offsets) {}
+	Reading(Interpreter &python, const std::optional<DebugSection> &debug, trio::KnownRunners &runners, TaskSnapshot &into,
+	        std::size_t max_waits)
+	    : python_(python), view_(python.view()), debug_(debug), runners_(runners), into_(into), waits_left_(max_waits),
+	      cache_(view_.memory), reader_(cache_, view_.offsets) {}
 
 	void read(Greenlets greenlets);
 
@@ -46,17 +47,19 @@ private:
 	void read_trio();
 	[[nodiscard]] Task trio_task(const RawTask &raw, const trio::Runner &runner);
 	void read_gevent();
+	[[nodiscard]] Task running_greenlet(const RawTask &raw, const ThreadState &thread);
 	[[nodiscard]] Task suspended_task(const RawTask &raw);
 
 	Interpreter &python_;
 	Interpreter::View view_;
 	const std::optional<DebugSection> &debug_;
+	trio::KnownRunners &runners_;
 	TaskSnapshot &into_;
 	std::size_t waits_left_;
 	PageCache cache_;
 	ObjectReader reader_;
 	std::optional<FutureLayout> layout_;
-	std::vector<Worker> workers_;
+	Workers workers_;
 	std::map<std::uint64_t, LoopState> states_;
 };
 
@@ -78,36 +81,11 @@ Registry Reading::list() {
 	return registry;
 }
 
-// Threads that make a call of an executor: concurrent.futures' (Lib/concurrent/futures/thread.py, _WorkItem.run) and anyio's
-// (WorkerThread.run in its _backends/_asyncio.py).
 void Reading::read_workers() {
-	for (const ThreadState &thread : walk_threads(cache_, view_.offsets, view_.runtime)) {
-		Worker worker;
-		for (const PlacedFrame &placed : walk_frames(cache_, view_.offsets.frames, thread.address)) {
-			const SourceFrame frame = view_.codes.resolve(cache_, placed.frame);
-			const std::string_view name = std::string_view(frame.function).substr(frame.function.rfind('.') + 1);
-			const bool of_pool = frame.file.ends_with("/concurrent/futures/thread.py");
-			if (name != "run" || (!of_pool && !frame.file.ends_with("/anyio/_backends/_asyncio.py"))) {
-				continue;
-			}
-			std::vector<std::uint64_t> words(max_worker_words);
-			const std::size_t got =
-			    cache_.read_some(placed.address + view_.offsets.frame.locals, std::as_writable_bytes(std::span(words)));
-			words.resize(got / sizeof(std::uint64_t));
-			for (std::uint64_t &word : words) {
-				word &= view_.offsets.frames.pointer_mask;
-			}
-			if (of_pool && !words.empty()) {
-				words = {reader_.attribute(words.front(), "future").value_or(0)};
-			}
-			worker.words.insert(worker.words.end(), words.begin(), words.end());
-		}
-		if (worker.words.empty()) {
-			continue;
-		}
-		worker.tid = python_.tid_of(thread).value_or(0);
-		worker.thread = python_.named_frames(thread.address).name.value_or("");
-		workers_.push_back(std::move(worker));
+	workers_.read(reader_, cache_, view_.codes, walk_threads(cache_, view_.offsets, view_.runtime));
+	for (Worker &worker : workers_.all()) {
+		worker.tid = python_.tid_of(worker.state).value_or(0);
+		worker.thread = python_.named_frames(worker.state.address).name.value_or("");
 	}
 }
 
@@ -153,8 +131,8 @@ Task Reading::task_of(const RawTask &raw, const std::vector<RunningLoop> &runnin
 		if (waits_left_ > 0) {
 			waits_left_--;
 			Futures futures(reader_, layout_);
-			WaitReader waits(reader_, futures);
-			task.waits_for = waits.read(raw, frames, states_[raw.loop], monotonic_ns(), workers_);
+			WaitReader waits(reader_, futures, workers_);
+			task.waits_for = waits.read(raw, frames, states_[raw.loop], monotonic_ns());
 		}
 		if (task.waits_for && task.waits_for->kind == WaitsForKind::ready) {
 			task.state = TaskState::ready;
@@ -215,7 +193,7 @@ Task Reading::suspended_task(const RawTask &raw) {
 	task.changed = raw.changed;
 	const auto frames = frames_of(raw.chain);
 	Futures futures(reader_, layout_);
-	task.waits_for = WaitReader(reader_, futures).by_place(raw, frames);
+	task.waits_for = WaitReader(reader_, futures, workers_).by_place(raw, frames);
 	task.stack.assign(frames.rbegin(), frames.rend());
 	if (const SourceFrame *culprit = innermost_application_frame(task.stack)) {
 		task.culprit = *culprit;
@@ -227,6 +205,10 @@ Task Reading::trio_task(const RawTask &raw, const trio::Runner &runner) {
 	const bool is_ready = std::ranges::find(runner.ready_tasks, raw.address) != runner.ready_tasks.end();
 	if (raw.chain.state != AwaitChain::State::running) {
 		Task task = suspended_task(raw);
+		const auto deadline = runner.clock_offset ? trio::deadline_of(reader_, raw.address) : std::nullopt;
+		if (task.waits_for && deadline) {
+			task.waits_for->ends_in_ns = ends_in(*deadline - *runner.clock_offset, monotonic_ns());
+		}
 		if (is_ready) {
 			task.state = TaskState::ready;
 			task.waits_for.emplace();
@@ -249,7 +231,7 @@ Task Reading::trio_task(const RawTask &raw, const trio::Runner &runner) {
 
 void Reading::read_trio() {
 	const auto threads = walk_threads(cache_, view_.offsets, view_.runtime);
-	for (const trio::Runner &runner : trio::read_runners(reader_, cache_, view_.codes, threads, into_.overtaken)) {
+	for (const trio::Runner &runner : trio::read_runners(reader_, cache_, view_.codes, threads, runners_, into_.overtaken)) {
 		TaskLoop loop;
 		loop.framework = "trio";
 		loop.address = runner.runner;
@@ -267,10 +249,27 @@ void Reading::read_trio() {
 			}
 		}
 		Futures futures(reader_, layout_);
-		WaitReader waits(reader_, futures);
+		WaitReader waits(reader_, futures, workers_);
 		join_tasks(reader_, waits, loop, runner.tasks);
 		into_.loops.push_back(std::move(loop));
 	}
+}
+
+// Its frames are those of the thread, which begin anew with each greenlet.
+Task Reading::running_greenlet(const RawTask &raw, const ThreadState &thread) {
+	Task task;
+	task.id = raw.address;
+	task.name = raw.name;
+	task.coroutine = raw.coroutine;
+	task.state = TaskState::running;
+	for (const PlacedFrame &placed : walk_frames(cache_, view_.offsets.frames, thread.address)) {
+		task.stack.push_back(view_.codes.resolve(cache_, placed.frame));
+	}
+	std::erase_if(task.stack, is_init_cleanup);
+	if (const SourceFrame *culprit = innermost_application_frame(task.stack)) {
+		task.culprit = *culprit;
+	}
+	return task;
 }
 
 void Reading::read_gevent() {
@@ -283,6 +282,10 @@ void Reading::read_gevent() {
 		loop.tid = hub.thread ? python_.tid_of(*hub.thread).value_or(0) : 0;
 		for (const RawTask &raw : hub.tasks) {
 			loop.tasks.push_back(suspended_task(raw));
+		}
+		if (hub.running && hub.thread) {
+			loop.running = hub.running->address;
+			loop.tasks.push_back(running_greenlet(*hub.running, *hub.thread));
 		}
 		into_.loops.push_back(std::move(loop));
 	}
@@ -328,7 +331,7 @@ void Reading::read(Greenlets greenlets) {
 			}
 		}
 		Futures futures(reader_, layout_);
-		WaitReader waits(reader_, futures);
+		WaitReader waits(reader_, futures, workers_);
 		join_tasks(reader_, waits, loop, raw);
 		into_.loops.push_back(std::move(loop));
 	}
@@ -354,7 +357,7 @@ void TaskReader::find_lists(Interpreter &python) {
 
 void TaskReader::read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets, std::size_t max_waits) {
 	find_lists(python);
-	Reading(python, debug_, into, max_waits).read(greenlets);
+	Reading(python, debug_, trio_runners_, into, max_waits).read(greenlets);
 }
 
 } // namespace loopsnoop::runtimes::cpython::asyncio

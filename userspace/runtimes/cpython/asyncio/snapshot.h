@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "process/procfs.h"
 #include "runtimes/cpython/asyncio/layout.h"
 #include "runtimes/cpython/interpreter.h"
+#include "runtimes/cpython/trio/tasks.h"
 #include "runtimes/mapped_file.h"
 
 namespace loopsnoop::runtimes::cpython::asyncio {
@@ -30,7 +32,7 @@ public:
 	void read(Interpreter &python, TaskSnapshot &into, Greenlets greenlets = Greenlets::no,
 	          std::size_t max_waits = ~std::size_t{0});
 
-	// What the loop of a thread is at, at this moment.
+	// What the loop of a thread is at, at this moment: a loop of asyncio, Trio or gevent.
 	struct Running {
 		TaskId id = 0;
 		std::string name;
@@ -48,12 +50,21 @@ public:
 
 private:
 	void find_lists(Interpreter &python);
+	[[nodiscard]] std::optional<Step> step_of_asyncio(Interpreter::View &view, const ThreadState &thread);
+	[[nodiscard]] static std::optional<Running> task_of_trio(Interpreter::View &view, const ThreadState &thread);
+	[[nodiscard]] std::optional<Running> task_of_gevent(Interpreter::View &view, const ThreadState &thread);
 
 	process::ProcFs proc_;
 	std::uint32_t pid_;
 	std::optional<DebugSection> debug_;
 	std::vector<std::uint64_t> current_tasks_; // asyncio.tasks._current_tasks, where it was found
 	FilesWithout without_debug_;
+	trio::KnownRunners trio_runners_;
+	struct GreenletState {
+		std::uint64_t address = 0; // see gevent/current.h
+		std::uint64_t next_try_ns = 0;
+	};
+	std::map<std::uint64_t, GreenletState> greenlet_states_; // by PyThreadState
 };
 
 } // namespace loopsnoop::runtimes::cpython::asyncio

@@ -7,18 +7,12 @@
 #include "model/application.h"
 #include "runtimes/cpython/asyncio/known_places.h"
 #include "runtimes/cpython/asyncio/registry.h"
+#include "runtimes/cpython/asyncio/uvloop.h"
 #include "runtimes/cpython/trio/tasks.h"
 
 namespace loopsnoop::runtimes::cpython::asyncio {
 
 namespace {
-
-std::int64_t ends_in(double when, std::uint64_t now_ns) {
-	constexpr double second = 1e9;
-	constexpr double far = 9e18;
-	const double left = when * second - static_cast<double>(now_ns);
-	return std::isfinite(left) ? static_cast<std::int64_t>(std::clamp(left, -far, far)) : 0;
-}
 
 // A local of a function that a nested function uses, too, is a cell.
 std::uint64_t local(ObjectReader &reader, const ChainLink &link, std::size_t index) {
@@ -38,6 +32,13 @@ bool replaces(const KnownPlace &place, const std::optional<WaitsFor> &known) {
 }
 
 } // namespace
+
+std::int64_t ends_in(double when, std::uint64_t now_ns) {
+	constexpr double second = 1e9;
+	constexpr double far = 9e18;
+	const double left = when * second - static_cast<double>(now_ns);
+	return std::isfinite(left) ? static_cast<std::int64_t>(std::clamp(left, -far, far)) : 0;
+}
 
 std::vector<TaskId> WaitReader::tasks_among(std::uint64_t container) {
 	std::vector<TaskId> found;
@@ -59,9 +60,11 @@ std::uint64_t WaitReader::either(std::uint64_t object, std::string_view name, st
 void WaitReader::set_socket(WaitsFor &wait, std::uint64_t transport) {
 	// Lib/asyncio/selector_events.py; a transport of TLS has that of its socket in _ssl_protocol._transport or _transport.
 	for (int depth = 0; depth < 3 && transport != 0; ++depth) {
-		if (const auto fd = reader_.integer(reader_.attribute(transport, "_sock_fd").value_or(0))) {
+		const auto number = reader_.integer(reader_.attribute(transport, "_sock_fd").value_or(0));
+		const auto fd = number ? std::optional(static_cast<int>(*number)) : uvloop_descriptor(reader_, transport);
+		if (fd) {
 			SocketResource socket;
-			socket.fd = static_cast<int>(*fd);
+			socket.fd = fd;
 			wait.resource = Resource(std::move(socket));
 			return;
 		}
@@ -151,6 +154,15 @@ std::optional<WaitsFor> WaitReader::by_frames(const RawTask &task, std::span<con
 			}
 			wait.tasks = {self};
 			break;
+		case Through::cells:
+			for (const std::uint64_t word : link.words) {
+				const Worker *worker = reader_.type_name(word) == "cell" ? workers_.making(word) : nullptr;
+				if (worker != nullptr) {
+					add_worker(*worker, wait);
+					break;
+				}
+			}
+			break;
 		case Through::nothing: wait.address = inner_address; break;
 		}
 		found = std::move(wait);
@@ -190,13 +202,19 @@ WaitsFor WaitReader::by_future(std::uint64_t waiter) {
 	return wait;
 }
 
+void WaitReader::add_worker(const Worker &worker, WaitsFor &wait) {
+	wait.kind = WaitsForKind::executor;
+	wait.tid = worker.tid != 0 ? std::optional(worker.tid) : std::nullopt;
+	wait.thread = worker.thread;
+	if (!worker.stack.empty()) {
+		wait.thread_stack.emplace().python = worker.stack;
+	}
+	wait.executor = workers_.executor(reader_, worker.executor);
+}
+
 // Lib/asyncio/futures.py, _chain_future: the first callback of the future that a task awaits has the executor's in a cell.
-void WaitReader::executor_call(std::uint64_t waiter, std::span<const Worker> workers, WaitsFor &wait) {
-	const auto on_it = [&](std::uint64_t call) {
-		return std::ranges::find_if(
-		    workers, [&](const Worker &worker) { return std::ranges::find(worker.words, call) != worker.words.end(); });
-	};
-	auto worker = on_it(waiter); // anyio's
+void WaitReader::executor_call(std::uint64_t waiter, WaitsFor &wait) {
+	const Worker *worker = workers_.making(waiter); // anyio's
 	for (const std::uint64_t callback : futures_.callbacks(waiter)) {
 		if (reader_.callable_name(callback) != "_call_check_cancel") {
 			continue;
@@ -210,13 +228,14 @@ void WaitReader::executor_call(std::uint64_t waiter, std::span<const Worker> wor
 			wait.type = "an executor";
 			wait.address = cell;
 			wait.queued = reader_.text(*state, 16) == "PENDING";
-			worker = on_it(cell);
+			worker = workers_.making(cell);
+			if (wait.queued) {
+				wait.executor = workers_.executor(reader_, workers_.queued_in(reader_, cell));
+			}
 		}
 	}
-	if (worker != workers.end()) {
-		wait.kind = WaitsForKind::executor;
-		wait.tid = worker->tid;
-		wait.thread = worker->thread;
+	if (worker != nullptr) {
+		add_worker(*worker, wait);
 	}
 }
 
@@ -245,7 +264,7 @@ std::optional<std::int64_t> WaitReader::ends_by_frames(const RawTask &task, std:
 }
 
 std::optional<WaitsFor> WaitReader::read(const RawTask &task, std::span<const SourceFrame> frames, const LoopState &loop,
-                                         std::uint64_t now_ns, std::span<const Worker> workers) {
+                                         std::uint64_t now_ns) {
 	if (task.changed || task.chain.state == AwaitChain::State::running || task.chain.state == AwaitChain::State::unknown) {
 		return std::nullopt;
 	}
@@ -259,7 +278,7 @@ std::optional<WaitsFor> WaitReader::read(const RawTask &task, std::span<const So
 	auto known = by_frames(task, frames);
 	wait = known ? std::move(*known) : by_future(task.waiter);
 	if (wait.kind == WaitsForKind::future || wait.kind == WaitsForKind::executor) {
-		executor_call(task.waiter, workers, wait);
+		executor_call(task.waiter, wait);
 	}
 	const auto by_future = loop.ends_by_future.find(task.waiter);
 	const auto by_task = loop.ends_by_task.find(task.address);

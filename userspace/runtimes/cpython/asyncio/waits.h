@@ -11,23 +11,21 @@
 #include "model/tasks.h"
 #include "runtimes/cpython/asyncio/loop_state.h"
 #include "runtimes/cpython/asyncio/task.h"
+#include "runtimes/cpython/asyncio/workers.h"
 #include "runtimes/cpython/object_reader.h"
 
 namespace loopsnoop::runtimes::cpython::asyncio {
 
-// A thread of the process that makes an executor's call.
-struct Worker {
-	std::uint32_t tid = 0;
-	std::string thread;
-	std::vector<std::uint64_t> words; // what its frames hold: the future of the call is among it
-};
+// From now until then, a moment in seconds of CLOCK_MONOTONIC.
+[[nodiscard]] std::int64_t ends_in(double when, std::uint64_t now_ns);
 
 // What a task waits for, by where it stands: the innermost frames are those of asyncio, or of a library, and `self` is their
 // first local. Not guessed: where nothing is recognised it is a future of nobody known. `frames`: of the chain's links, in their
 // order.
 class WaitReader {
 public:
-	WaitReader(ObjectReader &reader, Futures &futures) : reader_(reader), futures_(futures) {}
+	WaitReader(ObjectReader &reader, Futures &futures, Workers &workers)
+	    : reader_(reader), futures_(futures), workers_(workers) {}
 
 	// The same of a framework whose tasks await no futures: `known` to wait for nothing that is due. nullopt: not recognised.
 	[[nodiscard]] std::optional<WaitsFor> by_place(const RawTask &task, std::span<const SourceFrame> frames) {
@@ -39,7 +37,7 @@ public:
 	                                                  const WaitsFor &inner);
 	// nullopt: it runs, or its chain is not known.
 	[[nodiscard]] std::optional<WaitsFor> read(const RawTask &task, std::span<const SourceFrame> frames, const LoopState &loop,
-	                                           std::uint64_t now_ns, std::span<const Worker> workers);
+	                                           std::uint64_t now_ns);
 
 private:
 	// `found`: what is known already to be waited for further in.
@@ -52,7 +50,8 @@ private:
 	// (asyncio's, async_timeout's, a scope of anyio's) or by what asyncio.wait_for() was given.
 	[[nodiscard]] std::optional<std::int64_t> ends_by_frames(const RawTask &task, std::span<const SourceFrame> frames,
 	                                                         std::uint64_t now_ns);
-	void executor_call(std::uint64_t waiter, std::span<const Worker> workers, WaitsFor &wait);
+	void executor_call(std::uint64_t waiter, WaitsFor &wait);
+	void add_worker(const Worker &worker, WaitsFor &wait);
 	void add_waiters(WaitsFor &wait);
 	[[nodiscard]] std::vector<TaskId> tasks_among(std::uint64_t container);
 	[[nodiscard]] std::uint64_t either(std::uint64_t object, std::string_view name,
@@ -61,6 +60,7 @@ private:
 
 	ObjectReader &reader_;
 	Futures &futures_;
+	Workers &workers_;
 };
 
 // The objects that a task is inside `async with` of, innermost frame first: what is to leave them lies on its frames' stacks.

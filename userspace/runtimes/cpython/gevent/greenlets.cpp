@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "model/application.h"
+#include "runtimes/cpython/gevent/current.h"
 
 namespace loopsnoop::runtimes::cpython::gevent {
 
@@ -17,22 +18,59 @@ namespace {
 constexpr std::size_t max_objects = 4'000'000;
 constexpr std::size_t max_greenlets = 65'536;
 constexpr std::size_t max_frames = 64;
+constexpr std::size_t max_running_frames = 2048;
 constexpr std::size_t max_words = 32; // of a frame's locals
 constexpr std::size_t max_parents = 64;
 constexpr std::uint64_t gc_head = 16;         // PyGC_Head, before each object
 constexpr std::uint64_t generation_size = 24; // struct gc_generation
 // Of the permanent generation, from the first: generation0, a pointer, lies between; 3.14.0 to 3.14.4 have none.
 constexpr std::array<std::uint64_t, 2> permanent_from_first{80, 72};
-constexpr std::uint64_t greenlet_impl = 32;   // PyGreenlet.pimpl, greenlet.h, since 1.1: behind weakreflist and dict
-constexpr std::uint64_t frame_of_object = 24; // PyFrameObject.f_frame, Include/internal/pycore_frame.h, since 3.11
-constexpr std::size_t impl_words = 32;
 
-// What is believed of a greenlet once all of it was read.
-struct Greenlet {
-	std::uint64_t object = 0;
-	std::uint64_t parent = 0;
-	std::uint64_t frame = 0; // the innermost, a PyFrameObject or _PyInterpreterFrame; 0: it runs, has ended or has not begun
-};
+bool is_imported_in(ObjectReader &reader, std::uint64_t interpreter) {
+	return reader.value(reader.word(interpreter + reader.offsets().interpreter_modules), "gevent.hub").has_value();
+}
+
+// `names`: of the links.
+AwaitChain chain_from(ObjectReader &reader, CodeCache &codes, std::uint64_t frame, std::vector<SourceFrame> &names) {
+	const PythonLayout &layout = reader.offsets().frames;
+	AwaitChain chain;
+	for (std::size_t i = 0; i < max_frames && frame != 0; i++) {
+		const bool of_c_stack =
+		    layout.has_owner &&
+		    reader.memory().read_value<std::uint8_t>(frame + layout.frame_owner).value_or(0xff) >= layout.owner_c_stack;
+		const std::uint64_t code = reader.word(frame + layout.frame_code) & layout.pointer_mask;
+		if (!of_c_stack) {
+			if (reader.type_name(code) != "code") {
+				break;
+			}
+			ChainLink link;
+			link.frame = frame;
+			link.at.code = code;
+			link.at.instruction = layout.instruction_is_index
+			                          ? reader.memory().read_value<std::uint32_t>(frame + layout.frame_instruction).value_or(0)
+			                          : reader.word(frame + layout.frame_instruction);
+			link.locals = std::min<std::uint32_t>(
+			    max_words, reader.memory().read_value<std::uint32_t>(code + reader.offsets().code_locals).value_or(0));
+			for (std::uint32_t word = 0; word < link.locals; word++) {
+				link.words.push_back(reader.word(frame + reader.offsets().frame.locals + word * sizeof(std::uint64_t)) &
+				                     layout.pointer_mask);
+			}
+			names.push_back(codes.resolve(reader.memory(), link.at));
+			chain.links.push_back(std::move(link));
+		}
+		frame = reader.word(frame + layout.frame_back);
+	}
+	std::ranges::reverse(chain.links); // outermost first
+	std::ranges::reverse(names);
+	chain.state = chain.links.empty() ? AwaitChain::State::unknown : AwaitChain::State::suspended;
+	return chain;
+}
+
+// What it was made of; gevent's own functions, and those of a server built on it, may stand above. `names`: outermost first.
+std::string function_of(const std::vector<SourceFrame> &names) {
+	const auto own = std::ranges::find_if(names, [](const SourceFrame &frame) { return is_application_frame(frame); });
+	return names.empty() ? std::string() : (own != names.end() ? *own : names.front()).function;
+}
 
 class Walk {
 public:
@@ -43,14 +81,12 @@ public:
 	Hubs read();
 
 private:
-	[[nodiscard]] bool is_imported(std::uint64_t interpreter);
 	void walk_list(std::uint64_t head);
 	void prefetch(std::uint64_t address);
-	[[nodiscard]] Greenlet greenlet_at(std::uint64_t object);
 	[[nodiscard]] std::uint64_t hub_of(std::uint64_t greenlet);
-	[[nodiscard]] AwaitChain chain_from(std::uint64_t frame, std::vector<SourceFrame> &names);
 	[[nodiscard]] asyncio::RawTask task_of(const Greenlet &greenlet, std::uint64_t hub);
 	void find_threads(std::vector<Hub> &hubs);
+	void find_running(std::vector<Hub> &hubs);
 
 	PageCache cache_;
 	ObjectReader reader_;
@@ -62,10 +98,6 @@ private:
 	std::unordered_map<std::uint64_t, Greenlet> greenlets_;
 	bool overtaken_ = false;
 };
-
-bool Walk::is_imported(std::uint64_t interpreter) {
-	return reader_.value(reader_.word(interpreter + reader_.offsets().interpreter.modules), "gevent.hub").has_value();
-}
 
 // Objects lie side by side in arenas: their neighbours are asked for at once.
 void Walk::prefetch(std::uint64_t address) {
@@ -104,26 +136,6 @@ void Walk::walk_list(std::uint64_t head) {
 	overtaken_ = overtaken_ || at != head;
 }
 
-Greenlet Walk::greenlet_at(std::uint64_t object) {
-	Greenlet greenlet{object, 0, 0};
-	const std::uint64_t impl = reader_.word(object + greenlet_impl);
-	for (std::size_t i = 1; i < impl_words && ObjectReader::may_be_object(impl); i++) {
-		const std::uint64_t word = reader_.word(impl + i * sizeof(std::uint64_t));
-		if (!ObjectReader::may_be_object(word) || word == object) {
-			continue;
-		}
-		if (greenlet.frame == 0 && reader_.type_name(word) == "frame") {
-			greenlet.frame = word;
-		} else if (reader_.is_a(word, "greenlet.greenlet")) {
-			greenlet.parent = word;
-		}
-	}
-	if (greenlet.frame != 0 && reader_.offsets().coroutine.form >= CoroutineForm::embedded_with_depth) {
-		greenlet.frame = reader_.word(greenlet.frame + frame_of_object);
-	}
-	return greenlet;
-}
-
 std::uint64_t Walk::hub_of(std::uint64_t greenlet) {
 	auto at = greenlets_.find(greenlet);
 	for (std::size_t i = 0; i < max_parents && at != greenlets_.end(); i++) {
@@ -139,56 +151,16 @@ std::uint64_t Walk::hub_of(std::uint64_t greenlet) {
 	return 0;
 }
 
-AwaitChain Walk::chain_from(std::uint64_t frame, std::vector<SourceFrame> &names) {
-	const PythonLayout &layout = reader_.offsets().frames;
-	AwaitChain chain;
-	for (std::size_t i = 0; i < max_frames && frame != 0; i++) {
-		const bool of_c_stack =
-		    layout.has_owner &&
-		    reader_.memory().read_value<std::uint8_t>(frame + layout.frame_owner).value_or(0xff) >= layout.owner_c_stack;
-		const std::uint64_t code = reader_.word(frame + layout.frame_code) & layout.pointer_mask;
-		if (!of_c_stack) {
-			if (reader_.type_name(code) != "code") {
-				break;
-			}
-			ChainLink link;
-			link.frame = frame;
-			link.at.code = code;
-			link.at.instruction = layout.instruction_is_index
-			                          ? reader_.memory().read_value<std::uint32_t>(frame + layout.frame_instruction).value_or(0)
-			                          : reader_.word(frame + layout.frame_instruction);
-			link.locals = std::min<std::uint32_t>(
-			    max_words, reader_.memory().read_value<std::uint32_t>(code + reader_.offsets().code.locals).value_or(0));
-			for (std::uint32_t word = 0; word < link.locals; word++) {
-				link.words.push_back(reader_.word(frame + reader_.offsets().frame.locals + word * sizeof(std::uint64_t)) &
-				                     layout.pointer_mask);
-			}
-			names.push_back(codes_.resolve(reader_.memory(), link.at));
-			chain.links.push_back(std::move(link));
-		}
-		frame = reader_.word(frame + layout.frame_back);
-	}
-	std::ranges::reverse(chain.links); // outermost first
-	std::ranges::reverse(names);
-	chain.state = chain.links.empty() ? AwaitChain::State::unknown : AwaitChain::State::suspended;
-	return chain;
-}
-
 asyncio::RawTask Walk::task_of(const Greenlet &greenlet, std::uint64_t hub) {
 	asyncio::RawTask task;
 	std::vector<SourceFrame> names;
 	task.address = greenlet.object;
 	task.loop = hub;
 	task.pending = true;
-	task.chain = chain_from(greenlet.frame, names);
+	task.chain = chain_from(reader_, codes_, greenlet.frame, names);
 	const bool is_main = greenlets_.at(hub).parent == greenlet.object;
-	if (!names.empty()) {
-		// What it was made of; gevent's own functions, and those of a server built on it, may stand above.
-		const auto own = std::ranges::find_if(names, [](const SourceFrame &frame) { return is_application_frame(frame); });
-		task.coroutine = (own != names.end() ? *own : names.front()).function;
-	}
-	const std::string_view type = reader_.type_name(greenlet.object);
-	task.name = is_main ? "main" : std::string(type.substr(type.rfind('.') + 1)); // of "gevent._gevent_cgreenlet.Greenlet"
+	task.coroutine = function_of(names);
+	task.name = is_main ? "main" : name_of_greenlet(reader_, greenlet.object);
 	// A greenlet that was resumed meanwhile has other frames by now.
 	const auto now = cache_.now().read_value<std::uint64_t>(greenlet.frame + reader_.offsets().frames.frame_code);
 	task.changed =
@@ -220,6 +192,27 @@ void Walk::find_threads(std::vector<Hub> &hubs) {
 	}
 }
 
+// Whichever runs in a thread tells of its hub as well.
+void Walk::find_running(std::vector<Hub> &hubs) {
+	for (const ThreadState &thread : walk_threads(cache_, reader_.offsets(), runtime_)) {
+		const bool known = std::ranges::all_of(hubs, [](const Hub &hub) { return hub.running.has_value(); });
+		const std::uint64_t state = known ? 0 : find_greenlet_state(reader_, thread);
+		auto task = state != 0 ? running_greenlet(reader_, cache_, codes_, state, thread) : std::nullopt;
+		if (!task) {
+			continue;
+		}
+		const std::uint64_t main = reader_.word(state);
+		const auto hub = std::ranges::find_if(hubs, [&](const Hub &one) {
+			return greenlets_.at(one.address).parent == main && (!one.thread || one.thread->address == thread.address);
+		});
+		if (hub != hubs.end()) {
+			hub->thread = thread;
+			task->loop = hub->address;
+			hub->running = std::move(task);
+		}
+	}
+}
+
 Hubs Walk::read() {
 	Hubs out;
 	const Offsets &offsets = reader_.offsets();
@@ -227,7 +220,7 @@ Hubs Walk::read() {
 		return out;
 	}
 	for (const std::uint64_t interpreter : walk_interpreters(cache_, offsets, runtime_)) {
-		if (!is_imported(interpreter)) {
+		if (!is_imported_in(reader_, interpreter)) {
 			continue;
 		}
 		const std::uint64_t first = interpreter + offsets.interpreter.gc_generations;
@@ -239,13 +232,13 @@ Hubs Walk::read() {
 		}
 	}
 	for (const std::uint64_t object : found_) {
-		greenlets_.try_emplace(object, greenlet_at(object));
+		greenlets_.try_emplace(object, read_greenlet(reader_, object));
 	}
 	std::unordered_map<std::uint64_t, std::size_t> places;
 	for (const auto &[object, greenlet] : greenlets_) {
 		if (reader_.is_a(object, "Hub")) {
 			places.emplace(object, out.hubs.size());
-			out.hubs.push_back({object, std::nullopt, {}});
+			out.hubs.push_back({object, std::nullopt, {}, std::nullopt});
 		}
 	}
 	for (const auto &[object, greenlet] : greenlets_) {
@@ -264,11 +257,45 @@ Hubs Walk::read() {
 		std::ranges::sort(hub.tasks, {}, &asyncio::RawTask::address);
 	}
 	find_threads(out.hubs);
+	find_running(out.hubs);
+	for (Hub &hub : out.hubs) { // what has a frame and runs now was switched to meanwhile
+		std::erase_if(hub.tasks,
+		              [&](const asyncio::RawTask &task) { return hub.running && task.address == hub.running->address; });
+	}
 	out.overtaken = overtaken_ || cache_.exhausted();
 	return out;
 }
 
 } // namespace
+
+bool is_imported(ObjectReader &reader, std::uint64_t runtime) {
+	const auto interpreters = walk_interpreters(reader.memory(), reader.offsets(), runtime);
+	return std::ranges::any_of(interpreters, [&](std::uint64_t interpreter) { return is_imported_in(reader, interpreter); });
+}
+
+std::optional<asyncio::RawTask> running_greenlet(ObjectReader &reader, const process::Memory &memory, CodeCache &codes,
+                                                 std::uint64_t state, const ThreadState &thread) {
+	asyncio::RawTask task;
+	const std::uint64_t current = current_greenlet(reader, state);
+	task.address = task_greenlet(reader, current);
+	if (task.address == 0) {
+		return std::nullopt;
+	}
+	task.pending = true;
+	const Greenlet greenlet = read_greenlet(reader, task.address);
+	task.name = greenlet.parent == 0 ? "main" : name_of_greenlet(reader, task.address);
+	std::vector<SourceFrame> names;
+	if (task.address != current) { // it waits for a greenlet of its own
+		(void)chain_from(reader, codes, greenlet.frame, names);
+	} else {
+		for (const PlacedFrame &placed : walk_frames(memory, reader.offsets().frames, thread.address, max_running_frames)) {
+			names.push_back(codes.resolve(memory, placed.frame));
+		}
+		std::ranges::reverse(names);
+	}
+	task.coroutine = function_of(names);
+	return task;
+}
 
 Hubs read_hubs(const process::Memory &memory, CodeCache &codes, const Offsets &offsets, std::uint64_t runtime) {
 	return Walk(memory, codes, offsets, runtime).read();
