@@ -57,6 +57,8 @@ public:
 	void ignore(LoopKey key, bool ignored) override;
 
 	void sample(LoopKey key, std::uint32_t tid) override;
+	[[nodiscard]] std::vector<std::uint32_t> sample_threads(const SamplingRequest &request,
+	                                                        const std::function<void(RawSample &&)> &sink) override;
 	[[nodiscard]] std::uint64_t sample_period_ns() const override {
 		return std::clamp(options_.threshold_ns / suspicious_share, min_sample_period_ns, max_sample_period_ns);
 	}

@@ -139,6 +139,28 @@ ls_slot_config *LoopTables::config_for(LoopKey key) {
 	return config;
 }
 
+void set_layout(ls_slot_config &config, const PythonLayout &layout) {
+	config.gil_begin = layout.gil_begin;
+	config.gil_end = layout.gil_end;
+	config.gil_locked = layout.gil_locked;
+	config.gil_last_holder = layout.gil_last_holder;
+	config.tstate_native_id = layout.tstate_native_id;
+	config.threads_head = layout.threads_head;
+	config.tstate_next = layout.tstate_next;
+	config.tstate_thread_id = layout.tstate_thread_id;
+	config.tstate_frame = layout.tstate_frame;
+	config.cframe_current_frame = layout.cframe_current_frame;
+	config.frame_back = layout.frame_back;
+	config.frame_code = layout.frame_code;
+	config.frame_instruction = layout.frame_instruction;
+	config.frame_owner = layout.frame_owner;
+	config.has_owner = layout.has_owner ? 1 : 0;
+	config.owner_c_stack = layout.owner_c_stack;
+	config.through_cframe = layout.through_cframe ? 1 : 0;
+	config.instruction_is_index = layout.instruction_is_index ? 1 : 0;
+	config.pointer_mask = layout.pointer_mask;
+}
+
 void LoopTables::set_python(LoopKey key, const PythonLayout &layout, std::uint64_t tstate) {
 	ls_slot_config *config = config_for(key);
 	if (config == nullptr) {
@@ -147,25 +169,7 @@ void LoopTables::set_python(LoopKey key, const PythonLayout &layout, std::uint64
 	// The generation goes last: the kernel takes nothing of it before.
 	__atomic_store_n(&config->generation, 0, __ATOMIC_RELEASE);
 	config->tstate = tstate;
-	config->gil_begin = layout.gil_begin;
-	config->gil_end = layout.gil_end;
-	config->gil_locked = layout.gil_locked;
-	config->gil_last_holder = layout.gil_last_holder;
-	config->tstate_native_id = layout.tstate_native_id;
-	config->threads_head = layout.threads_head;
-	config->tstate_next = layout.tstate_next;
-	config->tstate_thread_id = layout.tstate_thread_id;
-	config->tstate_frame = layout.tstate_frame;
-	config->cframe_current_frame = layout.cframe_current_frame;
-	config->frame_back = layout.frame_back;
-	config->frame_code = layout.frame_code;
-	config->frame_instruction = layout.frame_instruction;
-	config->frame_owner = layout.frame_owner;
-	config->has_owner = layout.has_owner ? 1 : 0;
-	config->owner_c_stack = layout.owner_c_stack;
-	config->through_cframe = layout.through_cframe ? 1 : 0;
-	config->instruction_is_index = layout.instruction_is_index ? 1 : 0;
-	config->pointer_mask = layout.pointer_mask;
+	set_layout(*config, layout);
 	config->python = 1;
 	__atomic_store_n(&config->generation, key.generation, __ATOMIC_RELEASE);
 }

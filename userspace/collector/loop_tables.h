@@ -14,6 +14,9 @@
 
 namespace loopsnoop::collector {
 
+// How the frames of an interpreter are walked, as the programs have it.
+void set_layout(ls_slot_config &config, const PythonLayout &layout);
+
 // What the programs keep of each loop, by slot, and what is set for them of it. For this room alone; threads as Collector says.
 // `iteration_start` from any thread. To be gone before the skeleton is.
 class LoopTables {
