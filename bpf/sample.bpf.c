@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* On-CPU stacks of iterations that are long because they compute: a per-thread cpu-clock event, silent until the iteration is
- * suspicious. */
+/* On-CPU stacks: of iterations that are long because they compute, by a per-thread cpu-clock event that is silent until the
+ * iteration is suspicious; and of any thread that computes, for a dump. */
 #include "lib/loop.bpf.h"
 
 #define SAMPLES_AT_ONCE 8
@@ -33,6 +33,26 @@ static __always_inline u32 sample_weight(u32 slot, const struct ls_loop *loop, u
 	return weight;
 }
 
+/* The thread that runs here, where it was interrupted. `tstate`: its PyThreadState, 0: none. */
+static __always_inline void take_sample(void *ctx, struct task_struct *task, struct ls_slot_config *config, u64 tstate,
+                                        u64 thread_pointer, struct ls_wait *sample)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	long bytes;
+
+	sample->cause = LS_CAUSE_cpu;
+	sample->flags = LS_WAIT_CAPTURED;
+	sample->syscall = (s32)syscall_of(regs);
+	read_register_file(regs, sample->regs.r);
+	if (config)
+		walk_python(config, tstate, thread_pointer, sample);
+	copy_stack(sample, thread_pointer);
+	/* Only the kernel's own frames when it was in the kernel: empty while it computes in user space. */
+	bytes = bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
+	sample->kernel_frames = bytes > 0 ? (u32)bytes / 8 : 0;
+	emit_capture(sample);
+}
+
 SEC("perf_event")
 int on_sample(void *ctx)
 {
@@ -44,7 +64,6 @@ int on_sample(void *ctx)
 	u32 cpu = bpf_get_smp_processor_id();
 	u32 weight;
 	u64 now;
-	long bytes;
 
 	if (!thread)
 		return 0;
@@ -67,19 +86,36 @@ int on_sample(void *ctx)
 	init_capture(sample, LS_RECORD_SAMPLE, thread->slot, loop, now, now);
 	sample->end_ns = now;
 	sample->count = weight;
-	sample->cause = LS_CAUSE_cpu;
-	sample->flags = LS_WAIT_CAPTURED;
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	take_sample(ctx, task, config, config ? config->tstate : 0, loop->thread_pointer, sample);
+	return 0;
+}
 
-	sample->syscall = (s32)syscall_of(regs);
-	read_register_file(regs, sample->regs.r);
-	if (config)
-		walk_python(config, config->tstate, loop->thread_pointer, sample);
-	copy_stack(sample, loop->thread_pointer);
-	/* Only the kernel's own frames when it was in the kernel: empty while it computes in user space. */
-	bytes = bpf_get_stack(ctx, sample->kernel, sizeof(sample->kernel), 0);
-	sample->kernel_frames = bytes > 0 ? (u32)bytes / 8 : 0;
-	emit_capture(sample);
+/* How the frames of the process are walked that is dumped. */
+struct ls_slot_config dumped_python = {};
+
+/* A thread that computes while its process is dumped: a loop's or not, in whatever iteration. */
+SEC("perf_event")
+int on_dump_sample(void *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 thread_pointer = LS_THREAD_POINTER(task);
+	u64 now = bpf_ktime_get_ns();
+	u32 cpu = bpf_get_smp_processor_id();
+	struct ls_wait *sample = bpf_map_lookup_elem(&scratch, &cpu);
+
+	if (!sample)
+		return 0;
+	sample->h.type = LS_RECORD_SAMPLE;
+	sample->h.slot = (u16)LS_NO_SLOT;
+	sample->h.generation = 0;
+	sample->h.time_ns = now;
+	sample->h.pid = process_of(task);
+	sample->h.tid = pid_of(task);
+	sample->iteration = 0;
+	clear_capture(sample, now);
+	sample->end_ns = now;
+	sample->count = 1;
+	take_sample(ctx, task, &dumped_python, find_thread_state(&dumped_python, thread_pointer), thread_pointer, sample);
 	return 0;
 }
 

@@ -62,7 +62,8 @@ struct ls_header {
 };
 
 /* LS_RECORD_WAIT, LS_RECORD_SAMPLE, LS_RECORD_WAKER: stack_bytes bytes of user stack follow, from the stack pointer upward. Of a
- * waker the header and start_ns are the wait's; the registers, frames and the stack are those of the thread in `waker`. */
+ * waker the header and start_ns are the wait's; the registers, frames and the stack are those of the thread in `waker`. A sample
+ * for a dump is of no loop: its slot is 0xffff. */
 struct ls_wait {
 	struct ls_header h;
 	__u64 iteration; /* number of the iteration it belongs to */

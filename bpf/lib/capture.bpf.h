@@ -169,11 +169,9 @@ static __noinline int copy_stack(struct ls_wait *wait, u64 thread_pointer)
 	return 0;
 }
 
-/* A capture of its own begins: whose it is and since when, and nothing that was left by the one before. */
-static __always_inline void init_capture(struct ls_wait *out, u16 type, s32 slot, struct ls_loop *loop, u64 start, u64 now)
+/* Nothing that was left by the capture before. */
+static __always_inline void clear_capture(struct ls_wait *out, u64 start)
 {
-	fill_header(&out->h, type, slot, loop, now);
-	out->iteration = loop->iteration;
 	out->start_ns = start;
 	out->end_ns = 0;
 	out->off_ns = out->run_delay_ns = 0;
@@ -191,6 +189,14 @@ static __always_inline void init_capture(struct ls_wait *out, u16 type, s32 slot
 	out->fds = out->fds_total = 0;
 	out->stack_bytes = 0;
 	out->path[0] = 0;
+}
+
+/* A capture of its own begins: whose it is and since when. */
+static __always_inline void init_capture(struct ls_wait *out, u16 type, s32 slot, struct ls_loop *loop, u64 start, u64 now)
+{
+	fill_header(&out->h, type, slot, loop, now);
+	out->iteration = loop->iteration;
+	clear_capture(out, start);
 }
 
 /* With as much of the stack as was copied. */

@@ -260,9 +260,11 @@ def test_status_page(watched):
     assert [attributes["href"] for tag, attributes in page.tags if tag == "a"] == ["/metrics"]
     assert "2 loops followed, none is stuck." in page.text
     assert {UVICORN, "redis-server", f"pid {watched.uvicorn_pid}", f"pid {watched.redis_pid}"} <= set(page.text)
-    # All 16 stalls, each with its cause and line, and nothing that the metrics do not say: whom it waits for, say.
+    # All 16 stalls, each with its cause and line, and nothing that the metrics do not say: whom a stall waits for, say.
     assert page.text.count("read_limit") == 8 and page.text.count("debugCommand") == 8
-    assert "waiting on a socket" in page.text and f":{watched.redis_port}" not in body
+    stalls, _, gauges = body.partition("What fills up")
+    assert "waiting on a socket" in page.text and f":{watched.redis_port}" not in stalls
+    assert {"connections in", "connections out", "MiB resident", "descriptors", "threads"} <= set(Tags(gauges).text)
 
 
 def test_a_hang_is_visible_one_scrape_later_and_the_alert_fires(watched):

@@ -4,13 +4,15 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import time
 
 import pytest
+import redis
 
-from harness import dump, places, snoop, target, waiting
+from harness import dump, places, servers, snoop, target, waiting
 
 
 @contextlib.contextmanager
@@ -83,13 +85,119 @@ def test_healthy_loop(folder):
     assert "(main thread)" in text and "asyncio" in text
 
 
+def functions(stack, part):
+    return [frame["function"] for frame in stack[part]]
+
+
 def test_running_thread():
     with child([places.native("spinner")], stdout=subprocess.DEVNULL) as spinning:
         waiting.until(lambda: waiting.state_of(spinning.pid) == "R", "it to run")
         record = dump.take(spinning.pid)
+        text = dump.text(spinning.pid)
     (thread,) = record["threads"]
     assert thread["state"] in ("running", "runnable")
-    assert thread["stack"] is None and thread["resource"] is None and thread["waited_ns"] is None
+    assert thread["sampled"] is True and thread["resource"] is None and thread["waited_ns"] is None
+    main = next(frame for frame in thread["stack"]["native"] if frame["function"] == "main")
+    assert main["file"].endswith("spinner.c") and "monotonic_ns() < start_ns" in pathlib.Path(main["file"]).read_text().splitlines()[main["line"] - 1]
+    assert "sampled while it computed" in text and "main " in text and "spinner.c:" in text
+
+
+def test_threads_that_compute(folder):
+    """Several at once, on fewer CPUs: each in the function that it is in."""
+    with target.Target([places.native("computes"), 5], folder) as computing:
+        computing.hear("ready")
+        main = computing.pid
+        waiting.until(lambda: len(os.listdir(f"/proc/{main}/task")) == 6, "the thread that said so to end")
+        tids = sorted(int(tid) for tid in os.listdir(f"/proc/{main}/task"))
+        record = dump.take(main)
+        assert waiting.state_of(main) == "R"
+    threads = {each["tid"]: each for each in record["threads"]}
+    assert sorted(threads) == tids
+    for kind, tid in enumerate(tids):
+        thread = threads[tid]
+        assert thread["sampled"] is True and "no_stack" not in thread
+        names = functions(thread["stack"], "native")
+        wanted = [{"sort_rows"}, {"hash_rows"}, {"sort_rows", "hash_rows"}][kind % 3]
+        assert names[0] in wanted and names[1] == "compute", (kind, names)
+
+
+def test_more_threads_compute_than_are_sampled(folder):
+    with target.Target(["nice", "-n", "5", places.native("computes"), 19], folder) as computing:
+        computing.hear("ready")
+        waiting.until(lambda: len(os.listdir(f"/proc/{computing.pid}/task")) == 20, "the thread that said so to end")
+        record = dump.take(computing.pid)
+        text = dump.text(computing.pid)
+    sampled = [each for each in record["threads"] if each.get("sampled")]
+    without = [each["no_stack"] for each in record["threads"] if not each["stack"]]
+    assert len(record["threads"]) == 20 and len(sampled) + len(without) == 20
+    # Twenty threads on a CPU or two: some of the sixteen may not have had their turn.
+    assert 1 <= len(sampled) <= 16 and set(without) <= {"too_many", "not_run"} and without.count("too_many") == 4
+    assert "no stack: more threads compute than are sampled" in text and "threads like this" in text
+
+
+def test_node_that_computes(folder):
+    script = places.ROOT / "tests/targets/node/spins.js"
+    with target.Target(["node", script], folder) as node:
+        node.hear("ready")
+        record = waiting.until(lambda: with_main(dump.take(node.pid), "javascript"), "its names")
+        text = dump.text(node.pid)
+    frame = record["stack"]["javascript"][0]
+    line = next(number for number, text in enumerate(script.read_text().splitlines(), 1) if "for (let i = 0" in text)
+    assert record["sampled"] is True
+    assert frame["function"].endswith("refresh") and frame["file"] == str(script) and frame["line"] in (line, line - 2), frame
+    assert "refresh" in text and "spins.js" in text
+
+
+def with_main(record, part):
+    """The main thread, if it has that part of a stack."""
+    main = next(each for each in record["threads"] if each["tid"] == record["pid"])
+    return main if main["stack"] and main["stack"].get(part) else None
+
+
+def test_redis_in_a_long_script(folder):
+    """A program of its distribution's, without debug information."""
+    with servers.redis(folder / "redis") as port:
+        pid = redis.Redis("127.0.0.1", port).info("server")["process_id"]
+        asking = subprocess.Popen(
+            ["redis-cli", "-p", str(port), "EVAL", "while true do end", "0"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            waiting.until(lambda: waiting.state_of(pid) == "R", "the script to run")
+            main = waiting.until(lambda: with_main(dump.take(pid), "native"), "its stack")
+        finally:
+            asking.kill()
+            asking.wait()
+    assert main["sampled"] is True
+    assert any(frame["module"] and "redis" in frame["module"] for frame in main["stack"]["native"]), main["stack"]
+    assert len(main["stack"]["native"]) > 3, main["stack"]
+
+
+SORTS = """
+import threading
+rows = [str(n) for n in range(300_000)]
+def sort():
+    while True:
+        sorted(rows, key=len)  # here
+threading.Thread(target=sort, daemon=True).start()
+print("ready", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_python_thread_that_computes(folder):
+    """Its frames of Python and those of the interpreter are of one moment."""
+    (folder / "sorts.py").write_text(SORTS)
+    with target.Target([places.SYSTEM_PYTHON, folder / "sorts.py"], folder) as python:
+        python.hear("ready")
+        record = dump.take(python.pid)
+        text = dump.text(python.pid)
+    (thread,) = [each for each in record["threads"] if each["tid"] != python.pid]
+    line = next(number for number, text in enumerate(SORTS.splitlines(), 1) if "# here" in text)
+    assert thread["sampled"] is True
+    innermost = thread["stack"]["python"][0]
+    assert (innermost["function"], innermost["file"], innermost["line"]) == ("sort", str(folder / "sorts.py"), line)
+    assert any(frame["module"] and "python3" in frame["module"] for frame in thread["stack"]["native"])
+    assert "sampled while it computed" in text and "native: " in text
 
 
 HOLDS_THE_GIL = """

@@ -3,7 +3,9 @@
 
 import contextlib
 import http.client
+import os
 import re
+import signal
 import socket
 import time
 
@@ -131,6 +133,9 @@ def test_a_standstill_in_prometheus(folder):
             (f"loopsnoop_tasks_waiting{{{line}}}", 2, 2),
             ('loopsnoop_connections{direction="in"}', 3, 3),
             ('loopsnoop_connections{direction="out"}', 1, 1),
+            ('loopsnoop_connections_by_remote{direction="in",remote="127.0.0.1"}', 3, 3),
+            (f'loopsnoop_connections_by_remote{{direction="out",remote="127.0.0.1:{standing.truth["peer"]}"}}', 1, 1),
+            ("loopsnoop_not_accepted_connections", 0, 0),
         ]:
 
             def seen(expression=expression, least=least, most=most):
@@ -141,12 +146,21 @@ def test_a_standstill_in_prometheus(folder):
         (alert,) = waiting.until(lambda: prometheus.alerts("LoopsnoopIdleButCustomersWait"), "the alert", every=0.1)
         page = ask(port, "/")[2]
         check_with_promtool(scrape(port))
+        # The peer that does not answer ends, and with it the wait for it.
+        (peer,) = waiting.proc(standing.pid, "children", standing.pid).split()
+        os.kill(int(peer), signal.SIGKILL)
+        over = waiting.until(lambda: "Standstills that are over" in (got := ask(port, "/")[2]) and got, "its end on the page", every=0.2)
+        waiting.until(lambda: total(values(scrape(port)), "loopsnoop_standstill_ongoing_seconds") == 0, "its end in the metrics", every=0.2)
+        assert total(values(scrape(port)), "loopsnoop_standstills_total", kind="no_answer") == 1
         snooping.stop()
     assert alert["state"] == "firing" and alert["labels"]["kind"] == "no_answer" and alert["labels"]["pid"] == str(standing.pid)
     assert "idle, but customers wait, for" in alert["annotations"]["summary"], alert
     assert f"standing.py:{standing.truth['at']['line']})" in alert["annotations"]["description"], alert
     assert "1 of 1 loop stands still" in page and "Standing still now" in page
     assert f"standing.py:{standing.truth['at']['line']}" in page
+    assert "3 customers wait, the oldest for" in page and "no_answer" in page
+    assert "What fills up" in page and f"1 to <bdi>127.0.0.1:{standing.truth['peer']}</bdi>" in page and "3 from <bdi>127.0.0.1</bdi>" in page
+    assert "Standing still now" not in over and "1 loop followed, none is stuck." in over and "3 customers waited" in over
 
 
 def test_series_of_an_ended_process_disappear(folder):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Targets in namespaces and root directories of their own: symbols, lines, paths and threads are found all the same."""
+"""Targets in namespaces and root directories of their own: symbols, lines, paths, threads and customers are found all the same."""
 
+import contextlib
 import pathlib
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import subprocess
 import pytest
 
 from harness import follow, places, snoop, target, waiting
+from harness.standing import Standing
 
 
 class Inside(target.Target):
@@ -124,3 +126,70 @@ def test_loopsnoop_in_a_pid_namespace(folder):
     assert stall["pid"] < 10 and stall["comm"] == "python3" and stall["cause"] == "sleep", stall
     assert stall["waits"][0]["syscall"] == "clock_nanosleep" and stall["duration_ns"] >= 900_000_000
     assert recording.stalls("ongoing")
+
+
+CUSTOMERS = """
+import socket, sys
+kept = [socket.create_connection(("127.0.0.1", int(sys.argv[1]))) for _ in range(int(sys.argv[2]))]
+for each in kept:
+    each.sendall(b"GET / HTTP/1.1\\r\\nHost: shop.example\\r\\nUser-Agent: test\\r\\n\\r\\n")
+print("asked", flush=True)
+sys.stdin.read()
+"""
+
+
+class Contained(Standing):
+    """In a network, pid and mount namespace of its own, as in a container; so are its customers."""
+
+    def __init__(self, folder, mode):
+        folder.mkdir()
+        inside = ["unshare", "-npmf", "--kill-child", "--mount-proc", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+        super().__init__(folder, mode, command=(*inside, places.SYSTEM_PYTHON))
+
+    def started(self):
+        super().started()
+        (self.pid,) = map(int, waiting.proc(self.process.pid, "children", self.process.pid).split())
+
+    @contextlib.contextmanager
+    def customers(self, count):
+        enter = ["nsenter", "-t", str(self.pid), "-n", places.SYSTEM_PYTHON, "-c", CUSTOMERS, str(self.port), str(count)]
+        customers = subprocess.Popen(enter, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            assert customers.stdout.readline() == "asked\n"
+            yield
+        finally:
+            customers.kill()
+            customers.communicate()
+
+
+@pytest.mark.parametrize("whole_host", [False, True], ids=["named", "all"])
+def test_customers_of_containers(whole_host, folder):
+    """Each has a loopback of its own, with ports that others have, too: each loop has its own customers."""
+    with contextlib.ExitStack() as stack:
+        (folder / "outside").mkdir()
+        outside = stack.enter_context(Standing(folder / "outside", "lock"))
+        stuck = stack.enter_context(Contained(folder / "stuck", "lock"))
+        queued = stack.enter_context(Contained(folder / "queued", "not_accepted"))
+        targets = (outside, stuck, queued)
+        named = ("-p", ",".join(str(each.pid) for each in targets))
+        snooping = stack.enter_context(snoop.Snoop(*(("--all",) if whole_host else named), "--stuck-after", "2s", folder=folder))
+        snooping.session()
+        for each in targets:
+            snooping.wait_for(lambda record, pid=each.pid: record["type"] == "loop" and record["pid"] == pid, f"loop of {each.pid}")
+        outside.ask(times=2)
+        stack.enter_context(stuck.customers(3))
+        stack.enter_context(queued.customers(4))
+        found = {}
+        for each in targets:
+            found[each] = snooping.wait_for(
+                lambda record, pid=each.pid: record["type"] == "standstill" and record["pid"] == pid, f"standstill of {each.pid}"
+            )
+        (peer,) = map(int, waiting.proc(stuck.pid, "children", stuck.pid).split())
+        snooping.stop()
+    kinds = [(each["kind"], each["clients"]["unanswered"], each["clients"]["not_accepted"]) for each in found.values()]
+    assert kinds == [("no_answer", 2, 0), ("no_answer", 3, 0), ("not_accepted", 0, 4)]
+    for each in (outside, stuck):
+        assert found[each]["culprit"]["line"] == each.truth["at"]["line"], found[each]["culprit"]
+        (upstream,) = found[each]["upstream"]
+        assert upstream["remote"] == f"127.0.0.1:{each.truth['peer']}"
+    assert found[stuck]["upstream"][0]["peer"]["pid"] == peer

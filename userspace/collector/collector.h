@@ -28,7 +28,7 @@ struct CollectorOptions {
 	std::set<std::string> without; // features forced off: "tracefs", "file-tracepoints", "cpu-samples"
 	bool discover = false;         // reports threads that poll like a loop and are not followed
 	bool process_history = false;  // what becomes of processes followed with their children: see `activity`
-	bool snapshots_only = false;   // nothing but `snapshot`: no hook is attached, and leaving takes no time
+	bool snapshots_only = false;   // `snapshot` and `sample_threads` alone: no hook is attached, and leaving takes no time
 	bool verbose = false;          // libbpf's messages and the verifier's log to stderr
 };
 
@@ -38,6 +38,16 @@ struct FollowRequest {
 	std::optional<std::uint32_t> forced_tid;
 	bool found = false;  // by discovery: only threads that poll are loops, and an exec() ends it
 	bool server = false; // of those found: a server by its name, so its main thread's time counts before it polls
+};
+
+// On-CPU stacks of threads of one process.
+struct SamplingRequest {
+	std::vector<std::uint32_t> tids;
+	std::optional<PythonLayout> python; // how its interpreter's frames are walked
+	std::uint64_t enough = 8;           // samples of a thread: then it is left alone
+	// It takes no longer than the first, or, while there are threads that have not run at all, than the second.
+	std::uint64_t usual_ns = 100'000'000;
+	std::uint64_t longest_ns = 300'000'000;
 };
 
 // The processes that are followed, and which of their threads are taken for loops.
@@ -133,6 +143,11 @@ public:
 	virtual void ignore(LoopKey key, bool ignored) = 0;
 	// Samples on-CPU stacks of this loop thread, as long as its iteration has gone on for a quarter of the threshold or more.
 	virtual void sample(LoopKey key, std::uint32_t tid) = 0;
+	// Samples threads of a followed process, each millisecond of their CPU time, whatever they do; their samples are of no loop.
+	// Waits until there are enough. Returns those that the kernel refused a perf event for; of one that does not run there is
+	// none. Only with CollectorOptions::snapshots_only, where nothing else drains.
+	[[nodiscard]] virtual std::vector<std::uint32_t> sample_threads(const SamplingRequest &request,
+	                                                                const std::function<void(RawSample &&)> &sink) = 0;
 
 	// What a process did that is (or was) followed with its children; nullopt: nothing of note, or `process_history` is off.
 	[[nodiscard]] virtual std::optional<ProcessActivity> activity(std::uint32_t pid) const = 0;

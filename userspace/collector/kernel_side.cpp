@@ -8,11 +8,13 @@
 #include <cerrno>
 
 #include "collector/decode.h"
+#include "collector/encode.h"
 #include "collector/kernel_version.h"
 #include "collector/knobs.h"
 #include "collector/libbpf_log.h"
 #include "collector/pid_level.h"
 #include "collector/syscall_shapes.h"
+#include "collector/thread_samples.h"
 
 namespace loopsnoop::collector {
 
@@ -72,10 +74,12 @@ Result<void> KernelSide::load() {
 	bpf_program__set_autoload(skeleton_->progs.on_rename_enter, hooked);
 	bpf_program__set_autoload(skeleton_->progs.on_accept_exit, hooked);
 	bpf_program__set_autoload(skeleton_->progs.on_signal, options_.process_history);
+	bpf_program__set_autoload(skeleton_->progs.on_dump_sample, false);
 	if (options_.snapshots_only) {
 		bpf_program *program = nullptr;
 		bpf_object__for_each_program(program, skeleton_->obj) {
-			bpf_program__set_autoload(program, program == skeleton_->progs.snapshot);
+			const bool needed = program == skeleton_->progs.snapshot || program == skeleton_->progs.on_dump_sample;
+			bpf_program__set_autoload(program, needed);
 		}
 	}
 	if (options_.verbose) {
@@ -124,6 +128,9 @@ Result<void> KernelSide::attach() {
 	if (auto attached = targets_.attach(*skeleton_, options_.discover); !attached) {
 		return attached.error();
 	}
+	if (options_.snapshots_only) {
+		return {};
+	}
 	if (options_.without.contains("cpu-samples")) {
 		attachments_.missing.emplace_back("stacks of iterations that compute: switched off by --without cpu-samples");
 		return {};
@@ -167,6 +174,17 @@ void KernelSide::sample(LoopKey key, std::uint32_t tid) {
 	if (samplers_) {
 		samplers_->add(key, tid);
 	}
+}
+
+std::vector<std::uint32_t> KernelSide::sample_threads(const SamplingRequest &request,
+                                                      const std::function<void(RawSample &&)> &sink) {
+	auto &python = skeleton_->bss->dumped_python;
+	python = {};
+	if (request.python) {
+		encode_python(*request.python, 0, python);
+	}
+	const auto drain_now = [this](const std::function<void(Event &&)> &into) { drain(std::chrono::milliseconds(0), into); };
+	return collector::sample_threads(request, skeleton_->progs.on_dump_sample, drain_now, sink);
 }
 
 std::optional<ProcessActivity> KernelSide::activity(std::uint32_t pid) const {

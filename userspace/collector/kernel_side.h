@@ -44,6 +44,8 @@ public:
 	void ignore(LoopKey key, bool ignored) override;
 
 	void sample(LoopKey key, std::uint32_t tid) override;
+	[[nodiscard]] std::vector<std::uint32_t> sample_threads(const SamplingRequest &request,
+	                                                        const std::function<void(RawSample &&)> &sink) override;
 	[[nodiscard]] std::uint64_t sample_period_ns() const override { return sample_period_of(options_); }
 
 	[[nodiscard]] std::optional<ProcessActivity> activity(std::uint32_t pid) const override;

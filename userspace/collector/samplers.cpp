@@ -4,8 +4,6 @@
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -22,21 +20,6 @@
 namespace loopsnoop::collector {
 
 namespace {
-
-// A software event of one thread (0: this one), on whatever CPU, that interrupts it at each `period` of it. Switched off.
-Result<UniqueFd> open_software_event(std::uint32_t tid, std::uint64_t event, std::uint64_t period) {
-	perf_event_attr attr{};
-	attr.type = PERF_TYPE_SOFTWARE;
-	attr.size = sizeof(attr);
-	attr.config = event;
-	attr.sample_period = period; // NOLINT(cppcoreguidelines-pro-type-union-access): the kernel's type
-	attr.disabled = 1;
-	const long fd = syscall(SYS_perf_event_open, &attr, static_cast<pid_t>(tid), -1, -1, PERF_FLAG_FD_CLOEXEC);
-	if (fd < 0) {
-		return errno_error("open a perf event");
-	}
-	return UniqueFd(static_cast<int>(fd));
-}
 
 // Only as long as it takes to find out whether the kernel has it.
 constexpr std::uint64_t some_period_ns = 5'000'000;
@@ -87,20 +70,13 @@ Result<void> Samplers::possible() {
 	return {};
 }
 
-Samplers::Event Samplers::attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, bpf_program *program) {
-	auto opened = open_software_event(tid, event, period);
-	if (!opened) {
-		refused_ += opened.error().code == ESRCH ? 0 : 1; // it has ended
+SoftwareEvent Samplers::attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, const bpf_program *program) {
+	auto attached = attach_software_event(tid, event, period, program);
+	if (!attached) {
+		refused_ += attached.error().code == ESRCH ? 0 : 1; // it has ended
 		return {};
 	}
-	Event attached;
-	attached.link.reset(bpf_program__attach_perf_event(program, opened->get())); // libbpf enables what it attaches to
-	if (attached.link != nullptr) {
-		attached.descriptor = opened->release();
-	} else {
-		refused_++;
-	}
-	return attached;
+	return std::move(*attached);
 }
 
 void Samplers::open(Sampler &sampler) {

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "collector/skeleton.h"
+#include "collector/software_event.h"
 #include "model/event.h"
 
 namespace loopsnoop::collector {
@@ -53,19 +54,15 @@ public:
 	[[nodiscard]] std::uint64_t refused() const { return refused_; }
 
 private:
-	struct Event {
-		Link link;
-		int descriptor = -1; // the link owns it
-	};
 	struct Sampler {
 		std::uint32_t tid = 0;
-		Event samples, faults;
+		SoftwareEvent samples, faults;
 		bool open = false;
 		bool running = false;
 		bool ignored = false;
 		std::uint64_t calm_since_ns = 0; // while it is open and not running
 	};
-	[[nodiscard]] Event attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, bpf_program *program);
+	[[nodiscard]] SoftwareEvent attach(std::uint32_t tid, std::uint64_t event, std::uint64_t period, const bpf_program *program);
 	void open(Sampler &sampler);
 	static void close(Sampler &sampler);
 	void run(Sampler &sampler);

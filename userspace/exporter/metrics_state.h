@@ -27,8 +27,9 @@ namespace loopsnoop::exporter {
 //
 // Series are bounded, because names come from the targets. A loop has at most `max_series_of_loop`: those without a choice, three
 // for each of `max_causes` causes (the rest counts as "other"), and `max_culprits_of_loop` lines (the rest counts under
-// function="other"). Over all loops there are at most `max_culprits` lines and `max_detailed_loops` loops with more than their
-// iterations and the age of their stall; how many there are beyond is a metric, too.
+// function="other"), and what StandstillMetrics has. Over all loops there are at most `max_culprits` lines, so many remotes as it
+// says, and `max_detailed_loops` loops with more than their iterations and the age of their stall; how many there are beyond is a
+// metric, too.
 class MetricsState {
 public:
 	static constexpr std::size_t max_series_of_loop = 60 + StandstillMetrics::max_series_of_loop;

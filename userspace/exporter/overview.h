@@ -10,6 +10,7 @@
 
 #include "base/pulse.h"
 #include "model/cause.h"
+#include "model/gauges.h"
 #include "model/loss.h"
 #include "model/standstill.h"
 
@@ -18,7 +19,8 @@ namespace loopsnoop::exporter {
 // A line of the application with what it did: function, file, line, cause. Label values already; empty: not known.
 using Culprit = std::tuple<std::string, std::string, std::string, Cause>;
 
-// What the status page says, as of one moment. It holds no more than the metrics' labels do: no stack, no address, no argument.
+// What the status page says, as of one moment. It holds no more than the metrics' labels do: no stack, no argument, and
+// of addresses only those of remotes.
 struct Overview {
 	struct Loop {
 		std::uint32_t pid = 0;
@@ -50,8 +52,18 @@ struct Overview {
 		std::string loop_place;
 		StandstillKind kind = StandstillKind::no_answer;
 		std::uint64_t for_ns = 0;
-		std::string since; // RFC 3339, UTC
-		Culprit where;     // its cause says nothing
+		std::string since;        // RFC 3339, UTC
+		Culprit where;            // its cause says nothing
+		std::string clients = {}; // "3 customers wait, the oldest for 12 s"; empty: nobody is known to
+	};
+	// What fills up in a process, of all its loops. Its strings are label values.
+	struct Filling {
+		std::uint32_t pid = 0;
+		std::uint32_t tid = 0; // of its first loop
+		std::string comm;
+		std::string loop_place;
+		ProcessGauges first; // when it was known first
+		ProcessGauges last;
 	};
 	struct PerCause {
 		std::uint64_t stalls = 0; // by the cause with most of their time
@@ -64,6 +76,8 @@ struct Overview {
 	std::uint64_t hang_after_ns = 0;            // and what a loop is that is stuck
 	std::vector<Loop> loops;                    // stuck ones first, longest first; then by pid
 	std::vector<Standing> standing;             // longest first
+	std::vector<Standing> stood;                // that are over, latest first; `for_ns` is how long they lasted
+	std::vector<Filling> filling;               // a process each, in the order of the loops
 	std::vector<Stall> recent;                  // that have ended, latest first
 	std::uint64_t recent_bound = 0;             // more than so many are not kept
 	std::array<PerCause, cause_count> causes{}; // of the loops above

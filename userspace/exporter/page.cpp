@@ -9,6 +9,7 @@
 
 #include "base/duration.h"
 #include "base/escape.h"
+#include "exporter/page_parts.h"
 #include "summary/number.h"
 #include "summary/standstill_summary.h"
 
@@ -28,56 +29,10 @@ div.wide { overflow-x: auto; } table { border-collapse: collapse; }
 th, td { text-align: left; padding: .25em 1.2em .25em 0; border-bottom: 1px solid var(--line); vertical-align: top; unicode-bidi: isolate; }
 th { font-weight: 600; color: var(--dim); white-space: nowrap; } .n { text-align: right; white-space: nowrap; }
 bdi, code { overflow-wrap: anywhere; } td:last-child:not(.n) { min-width: 14em; }
+div.cards { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 0 2.5em; } div.cards > div { max-width: 100%; }
+h3 { font-size: 1em; font-weight: normal; margin: .9em 0 .2em; } div.cards td:last-child:not(.n) { min-width: 0; max-width: 16em; }
+div.cards th, div.cards td { padding-right: .7em; }
 )css";
-
-std::string in_bdi(std::string_view text) { return fmt::format("<bdi>{}</bdi>", html_escaped(text)); }
-
-std::string process(std::string_view comm, std::uint32_t pid, std::uint32_t tid, std::string_view where = {}) {
-	const std::string thread = tid == pid ? "" : fmt::format(", thread {}", tid);
-	const std::string in = where.empty() ? "" : ", in " + in_bdi(where);
-	return fmt::format("{} <span class=dim>pid {}{}{}</span>", in_bdi(comm), pid, thread, in);
-}
-
-std::string place(const Culprit &culprit) {
-	const auto &[function, file, line, cause] = culprit;
-	if (function.empty() && file.empty()) {
-		return "<span class=dim>not known</span>";
-	}
-	const std::string where = line.empty() ? file : file + ":" + line;
-	return fmt::format("{} <code class=dim><bdi>{}</bdi></code>", in_bdi(function), html_escaped(where));
-}
-
-std::string cause_cell(const Culprit &culprit) {
-	const Cause cause = std::get<Cause>(culprit);
-	return fmt::format("{} <span class=dim>{}</span>", name_of(cause), html_escaped(words_of(cause)));
-}
-
-// A table of cells that are HTML already. A heading that begins with "#" is of a column of numbers.
-std::string table(const std::vector<std::string_view> &headings, const std::vector<std::vector<std::string>> &rows) {
-	std::string out = "<div class=wide><table><tr>";
-	const auto is_number = [&](std::size_t column) { return headings.at(column).starts_with('#'); };
-	for (std::size_t i = 0; i < headings.size(); i++) {
-		out += fmt::format("<th{}>{}", is_number(i) ? " class=n" : "", headings.at(i).substr(is_number(i) ? 1 : 0));
-	}
-	for (const auto &row : rows) {
-		out += "\n<tr>";
-		for (std::size_t i = 0; i < row.size(); i++) {
-			out += fmt::format("<td{}>{}", is_number(i) ? " class=n" : "", row.at(i));
-		}
-	}
-	return out + "\n</table></div>\n";
-}
-
-// "2026-11-24T05:09:28.000123Z" as "05:09:28.000", with the day when it is not that of `now`.
-std::string time_cell(const std::string &at, const std::string &now) {
-	constexpr std::size_t day = 10;
-	constexpr std::size_t to_ms = 12;
-	if (at.size() < day + 1 + to_ms) {
-		return "<span class=dim>not known</span>";
-	}
-	const std::string date = at.substr(0, day) == now.substr(0, day) ? "" : at.substr(0, day) + " ";
-	return html_escaped(date + at.substr(day + 1, to_ms));
-}
 
 std::string stuck_section(const Overview &now) {
 	std::vector<std::vector<std::string>> rows;
@@ -87,10 +42,19 @@ std::string stuck_section(const Overview &now) {
 		}
 		const std::string inspected_later = "<span class=dim>not inspected yet</span>";
 		rows.push_back({fmt::format("<span class=bad>{}</span>", format_duration(loop.stuck_ns)),
-		                time_cell(loop.stuck_since, now.now), process(loop.comm, loop.pid, loop.tid, loop.place),
-		                loop.stuck ? cause_cell(*loop.stuck) : inspected_later, loop.stuck ? place(*loop.stuck) : ""});
+		                time_cell(loop.stuck_since, now.now), process_cell(loop.comm, loop.pid, loop.tid, loop.place),
+		                loop.stuck ? cause_cell(*loop.stuck) : inspected_later, loop.stuck ? place_cell(*loop.stuck) : ""});
 	}
-	return rows.empty() ? "" : "<h2>Stuck now</h2>\n" + table({"#for", "since, UTC", "process", "cause", "where"}, rows);
+	return rows.empty() ? "" : "<h2>Stuck now</h2>\n" + html_table({"#for", "since, UTC", "process", "cause", "where"}, rows);
+}
+
+std::vector<std::string> standing_cells(const Overview::Standing &one, bool over) {
+	const std::string age = format_duration(one.for_ns);
+	const std::string clients =
+	    one.clients.empty() ? "<span class=dim>nobody is known to wait</span>" : html_escaped(one.clients);
+	return {over ? age : fmt::format("<span class=bad>{}</span>", age), process_cell(one.comm, one.pid, one.tid, one.loop_place),
+	        fmt::format("{} <span class=dim>{}</span>", name_of(one.kind), summary::words_of(one.kind)),
+	        over && one.clients.empty() ? "" : clients, place_cell(one.where)};
 }
 
 std::string standing_section(const Overview &now) {
@@ -99,12 +63,25 @@ std::string standing_section(const Overview &now) {
 		if (rows.size() == max_loops_shown) {
 			break;
 		}
-		rows.push_back({fmt::format("<span class=bad>{}</span>", format_duration(one.for_ns)), time_cell(one.since, now.now),
-		                process(one.comm, one.pid, one.tid, one.loop_place),
-		                fmt::format("{} <span class=dim>{}</span>", name_of(one.kind), summary::words_of(one.kind)),
-		                place(one.where)});
+		rows.push_back(standing_cells(one, false));
+		rows.back().insert(rows.back().begin() + 1, time_cell(one.since, now.now));
 	}
-	return rows.empty() ? "" : "<h2>Standing still now</h2>\n" + table({"#for", "since, UTC", "process", "kind", "where"}, rows);
+	return rows.empty()
+	           ? ""
+	           : "<h2>Standing still now</h2>\n" +
+	                 html_table({"#for", "since, UTC", "process", "kind", "customers, when last counted", "where"}, rows);
+}
+
+std::string stood_section(const Overview &now) {
+	std::vector<std::vector<std::string>> rows;
+	for (const Overview::Standing &one : now.stood) {
+		rows.push_back(standing_cells(one, true));
+		rows.back().insert(rows.back().begin(), time_cell(one.since, now.now));
+	}
+	return rows.empty()
+	           ? ""
+	           : "<h2>Standstills that are over</h2>\n" +
+	                 html_table({"began, UTC", "#lasted", "process", "kind", "customers, when last counted", "where"}, rows);
 }
 
 std::string recent_section(const Overview &now) {
@@ -115,9 +92,9 @@ std::string recent_section(const Overview &now) {
 	std::vector<std::vector<std::string>> rows;
 	for (const Overview::Stall &stall : now.recent) {
 		rows.push_back({time_cell(stall.started_at, now.now), format_duration(stall.duration_ns),
-		                process(stall.comm, stall.pid, stall.tid), cause_cell(stall.culprit), place(stall.culprit)});
+		                process_cell(stall.comm, stall.pid, stall.tid), cause_cell(stall.culprit), place_cell(stall.culprit)});
 	}
-	out += table({"began, UTC", "#took", "process", "cause", "where"}, rows);
+	out += html_table({"began, UTC", "#took", "process", "cause", "where"}, rows);
 	if (now.recent.size() == now.recent_bound) {
 		out += fmt::format("<p class=dim>The latest {}; the metrics count all.</p>\n", now.recent_bound);
 	}
@@ -142,7 +119,7 @@ std::string causes_section(const Overview &now) {
 		                fmt::format("<span class=dim>{}</span>", cause_texts.at(cause).words), std::to_string(part.stalls),
 		                format_duration(part.ns)});
 	}
-	return "<h2>What the stalls of these loops were about</h2>\n" + table({"cause", "", "#stalls", "#time"}, rows);
+	return "<h2>What the stalls of these loops were about</h2>\n" + html_table({"cause", "", "#stalls", "#time"}, rows);
 }
 
 std::string loops_section(const Overview &now) {
@@ -158,11 +135,11 @@ std::string loops_section(const Overview &now) {
 		const std::uint64_t all = loop.busy_ns + loop.idle_ns;
 		const std::string busy =
 		    all == 0 ? "-" : fmt::format("{:.1f} %", 100 * static_cast<double>(loop.busy_ns) / static_cast<double>(all));
-		rows.push_back({process(loop.comm, loop.pid, loop.tid, loop.place),
+		rows.push_back({process_cell(loop.comm, loop.pid, loop.tid, loop.place),
 		                loop.stuck_ns != 0 ? "<span class=bad>stuck</span>" : "running", std::to_string(loop.iterations), busy,
 		                std::to_string(loop.stalls), loop.stalls == 0 ? "-" : format_duration(loop.stalled_ns)});
 	}
-	out += table({"process", "state", "#iterations", "#busy", "#stalls", "#in stalls"}, rows);
+	out += html_table({"process", "state", "#iterations", "#busy", "#stalls", "#in stalls"}, rows);
 	if (now.loops.size() > rows.size()) {
 		out += fmt::format("<p class=dim>And {} more.</p>\n", now.loops.size() - rows.size());
 	}
@@ -189,7 +166,7 @@ std::string lost_section(const Overview &now) {
 			                std::to_string(now.lost.at(i))});
 		}
 	}
-	return "<h2>Lost</h2>\n" + (rows.empty() ? "<p class=dim>Nothing.</p>\n" : table({"reason", "", "#count"}, rows));
+	return "<h2>Lost</h2>\n" + (rows.empty() ? "<p class=dim>Nothing.</p>\n" : html_table({"reason", "", "#count"}, rows));
 }
 
 } // namespace
@@ -224,8 +201,8 @@ std::string page(const Overview &now) {
 		out += fmt::format("<p class=\"state bad\">{} of {} stuck.</p>\n", summary::thousands(stuck),
 		                   summary::plural(now.loops.size(), "loop"));
 	}
-	out += own_section(now) + stuck_section(now) + standing_section(now) + recent_section(now) + causes_section(now) +
-	       loops_section(now) + lost_section(now);
+	out += own_section(now) + stuck_section(now) + standing_section(now) + stood_section(now) + recent_section(now) +
+	       causes_section(now) + loops_section(now) + gauges_section(now) + lost_section(now);
 	return out + "</body></html>\n";
 }
 

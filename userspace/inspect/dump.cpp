@@ -75,7 +75,7 @@ Result<Dump> dump(const DumpSettings &settings) {
 			break;
 		}
 	}
-	sample_running(programs, dump);
+	sample_running(collector, inspector, programs, resolver, dump);
 	return dump;
 }
 

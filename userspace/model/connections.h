@@ -36,9 +36,10 @@ struct ConnectionsSnapshot {
 	std::uint64_t unread = 0;           // accepted connections with bytes that were not read
 	std::uint64_t inbound = 0;          // accepted and established
 	std::uint64_t outbound = 0;
-	std::vector<RemoteCount> outbound_to; // most first, 16 at most
-	std::vector<SilentUpstream> silent;   // oldest first
-	std::vector<Listener> listening;      // with what waits to be accepted
+	std::vector<RemoteCount> inbound_from; // addresses without ports, most first, 16 at most
+	std::vector<RemoteCount> outbound_to;  // likewise, with ports
+	std::vector<SilentUpstream> silent;    // oldest first
+	std::vector<Listener> listening;       // with what waits to be accepted
 	std::optional<std::uint64_t>
 	    answered_ago_ns; // since a byte went to any customer; connections closed in the last minute count
 };

@@ -24,9 +24,11 @@ struct ProcessGauges {
 	std::uint64_t time_ns = 0;
 	std::optional<std::uint64_t> unanswered; // connections
 	std::optional<std::uint64_t> oldest_unanswered_ns;
+	std::optional<std::uint64_t> not_accepted; // connections
 	std::optional<std::uint64_t> inbound;
 	std::optional<std::uint64_t> outbound;
-	std::vector<RemoteCount> outbound_to; // most first
+	std::vector<RemoteCount> inbound_from; // addresses without ports, most first
+	std::vector<RemoteCount> outbound_to;  // likewise, with ports
 	std::optional<std::uint64_t> tasks;
 	std::vector<TaskPlace> places; // the five where most wait, most first
 	std::optional<std::uint64_t> resident_bytes;

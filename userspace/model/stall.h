@@ -82,6 +82,17 @@ struct GilStory {
 	std::vector<GilHolding> holders; // most samples first
 };
 
+// Why a thread that ran as it was looked at has no stack.
+enum class NoStack : std::uint8_t { too_many, refused, not_run };
+[[nodiscard]] constexpr std::string_view name_of(NoStack why) {
+	switch (why) {
+	case NoStack::too_many: return "too_many";
+	case NoStack::refused: return "refused";
+	case NoStack::not_run: break;
+	}
+	return "not_run";
+}
+
 struct ThreadView {
 	LOOPSNOOP_SPECIAL_MEMBERS(ThreadView);
 
@@ -96,7 +107,9 @@ struct ThreadView {
 	std::optional<bool> holds_gil;
 	std::optional<Stack> stack;
 	std::uint64_t frames_left_out = 0; // of `stack`, the outermost: the names of all threads together took too much memory
-	bool moved = false;   // it slept when it was looked at and has run since: what is told of it may be of several moments
+	bool sampled = false;              // `stack` was taken while it computed
+	std::optional<NoStack> no_stack;   // unset: it has one, or nothing is known
+	bool moved = false;   // it slept when it was inspected and has run since: what is reported of it may be of several moments
 	bool endless = false; // its system call was given no time-out, so that only what it waits for ends it; not part of any record
 };
 

@@ -25,6 +25,18 @@ namespace {
 
 constexpr std::size_t max_group_names = 4; // of a group of threads
 
+std::string_view words_of(const std::optional<NoStack> &why) {
+	if (!why) {
+		return "it was not asleep";
+	}
+	switch (*why) {
+	case NoStack::too_many: return "more threads compute than are sampled";
+	case NoStack::refused: return "the kernel refused to sample it; `loopsnoop doctor` says why";
+	case NoStack::not_run: break;
+	}
+	return "it was not asleep, and did not run while it was sampled";
+}
+
 enum class Rank : std::uint8_t { deadlocked, holds_up, main, active, waits_for_holder, rest, idle };
 
 // The thing itself, and not only its kind: two threads that each read from a socket of their own have nothing in common. Of
@@ -47,6 +59,8 @@ std::string likeness(const ThreadView &thread) {
 	std::string key =
 	    fmt::format("{}|{}|{}|", name_of(thread.state), thread.cause ? name_of(*thread.cause) : "", thread.syscall.value_or(""));
 	key += thread.moved ? "moved|" : "";
+	key += thread.no_stack ? name_of(*thread.no_stack) : "";
+	key += thread.holds_gil.value_or(false) ? "|gil" : "";
 	if (thread.resource) {
 		key += waited_for(thread);
 	}
@@ -93,7 +107,7 @@ std::string group_text(const ThreadGroup &group, const std::map<std::uint32_t, s
 	if (first.stack) {
 		out += stack_lines(*first.stack, StackStyle{style.palette, style.everything, "  "});
 	} else if (first.state == ThreadView::State::running || first.state == ThreadView::State::runnable) {
-		out += style.palette.faint("    no stack: it was not asleep") + '\n';
+		out += style.palette.faint(fmt::format("    no stack: {}", words_of(first.no_stack))) + '\n';
 	}
 	return out;
 }
@@ -132,7 +146,7 @@ std::vector<ThreadGroup> in_shown_order(const Dump &dump) {
 	std::map<std::string, std::size_t> alike; // place in `ranked`
 	for (const ThreadView &thread : dump.threads) {
 		const Rank rank = rank_of(thread);
-		if (rank == Rank::rest || rank == Rank::idle) {
+		if (rank == Rank::rest || rank == Rank::idle || (rank == Rank::active && !thread.stack)) {
 			const auto [entry, is_new] = alike.emplace(likeness(thread), ranked.size());
 			if (!is_new) {
 				ranked[entry->second].group.push_back(&thread);

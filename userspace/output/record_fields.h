@@ -235,6 +235,7 @@ template <typename Visitor, Is<ProcessGauges> T> void fields(Visitor &v, T &gaug
 	v.field("connections_in", gauges.inbound);
 	v.field("connections_out", gauges.outbound);
 	v.field("connections_to", gauges.outbound_to);
+	v.optional("connections_from", gauges.inbound_from);
 	v.field("tasks", gauges.tasks);
 	v.field("places", gauges.places);
 	v.field("resident_bytes", gauges.resident_bytes);

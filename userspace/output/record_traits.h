@@ -64,6 +64,7 @@ inline constexpr std::array all_values<Truncated>{Truncated::before_attach, Trun
 template <>
 inline constexpr std::array all_values<NoEnd>{NoEnd::only_thread, NoEnd::others_idle, NoEnd::timer, NoEnd::before_fork,
                                               NoEnd::each_other};
+template <> inline constexpr std::array all_values<NoStack>{NoStack::too_many, NoStack::refused, NoStack::not_run};
 template <>
 inline constexpr std::array all_values<StandstillKind>{StandstillKind::lost_wakeup, StandstillKind::task_deadlock,
                                                        StandstillKind::no_answer, StandstillKind::not_accepted,

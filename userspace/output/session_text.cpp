@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/duration.h"
 #include "base/escape.h"
@@ -93,18 +94,24 @@ std::string format_waited_for(const WaitedFor &one) {
 std::string format_growth(const GaugesChange &change) {
 	std::string text;
 	const auto add = [&](std::string_view what, const std::optional<std::uint64_t> &first,
-	                     const std::optional<std::uint64_t> &last) {
-		if (first && last && *last >= 2 * *first && *last > *first) {
-			text += fmt::format("{}{} {} → {}", text.empty() ? "" : ", ", what, summary::thousands(*first),
-			                    summary::thousands(*last));
+	                     const std::optional<std::uint64_t> &last, const std::vector<RemoteCount> &remotes = {},
+	                     std::string_view side = {}) {
+		if (!first || !last || *last < 2 * *first || *last <= *first) {
+			return;
+		}
+		text +=
+		    fmt::format("{}{} {} → {}", text.empty() ? "" : ", ", what, summary::thousands(*first), summary::thousands(*last));
+		if (!remotes.empty() && 2 * remotes.front().count >= *last) { // most of them
+			text +=
+			    fmt::format(" ({} {} {})", summary::thousands(remotes.front().count), side, printable(remotes.front().remote));
 		}
 	};
 	const auto mebibytes = [](const std::optional<std::uint64_t> &bytes) {
 		return bytes ? std::optional<std::uint64_t>(*bytes >> 20U) : std::nullopt;
 	};
 	add("tasks", change.first.tasks, change.last.tasks);
-	add("connections in", change.first.inbound, change.last.inbound);
-	add("connections out", change.first.outbound, change.last.outbound);
+	add("connections in", change.first.inbound, change.last.inbound, change.last.inbound_from, "from");
+	add("connections out", change.first.outbound, change.last.outbound, change.last.outbound_to, "to");
 	add("descriptors", change.first.descriptors, change.last.descriptors);
 	add("MiB resident", mebibytes(change.first.resident_bytes), mebibytes(change.last.resident_bytes));
 	text += " in " + format_duration(change.last.time_ns - std::min(change.last.time_ns, change.first.time_ns));

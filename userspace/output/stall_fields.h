@@ -88,6 +88,8 @@ template <typename Visitor, Is<ThreadView> T> void fields(Visitor &v, T &thread)
 	v.field("resource", thread.resource);
 	v.field("holds_gil", thread.holds_gil);
 	v.field("stack", thread.stack);
+	v.optional("sampled", thread.sampled);
+	v.optional("no_stack", thread.no_stack);
 	v.optional("moved", thread.moved);
 }
 

@@ -50,6 +50,24 @@ WaitingClient client_of(const TcpSocket &socket, const TcpTraffic &traffic) {
 	return client;
 }
 
+struct ByAddress {
+	bool operator()(const SocketAddress &a, const SocketAddress &b) const { return a.ip < b.ip; }
+};
+
+// Those with most connections; of as many the same ones each time.
+template <typename Counts, typename Text> std::vector<RemoteCount> busiest(const Counts &counts, Text text) {
+	std::vector<typename Counts::const_iterator> order;
+	for (auto entry = counts.begin(); entry != counts.end(); ++entry) {
+		order.push_back(entry);
+	}
+	std::ranges::stable_sort(order, std::greater(), [](const auto &entry) { return entry->second; });
+	std::vector<RemoteCount> out;
+	for (std::size_t i = 0; i < std::min(order.size(), max_remotes); i++) {
+		out.push_back({text(order[i]->first), order[i]->second});
+	}
+	return out;
+}
+
 // One pass over the sockets of a namespace.
 class Sorting {
 public:
@@ -100,11 +118,8 @@ public:
 		std::ranges::sort(result_.waiting, std::greater(), &WaitingClient::waited_ns);
 		std::ranges::sort(result_.silent, std::greater(), &SilentUpstream::waited_ns);
 		std::ranges::sort(result_.listening, {}, &Listener::address);
-		for (const auto &[remote, count] : outbound_to_) {
-			result_.outbound_to.push_back({remote, count});
-		}
-		std::ranges::stable_sort(result_.outbound_to, std::greater(), &RemoteCount::count);
-		result_.outbound_to.resize(std::min(result_.outbound_to.size(), max_remotes));
+		result_.inbound_from = busiest(inbound_from_, [](const SocketAddress &from) { return from.ip_text(); });
+		result_.outbound_to = busiest(outbound_to_, [](const std::string &to) { return to; });
 		memory_.seen = std::move(seen_);
 		memory_.connecting_since_ns = std::move(connecting_);
 		return std::move(result_);
@@ -139,6 +154,7 @@ private:
 		}
 		if (socket.state == state_established) {
 			result_.inbound++;
+			inbound_from_[SocketAddress{socket.remote.ip, 0}]++;
 			result_.unread += socket.unread > 0 ? 1 : 0;
 			// What it sends to itself wakes a loop, or is handed from one part to another; it waits for an answer of its own only
 			// where it has sent a request's worth of bytes and has never got one.
@@ -187,6 +203,7 @@ private:
 	std::set<std::uint16_t> own_ports_;
 	std::set<std::uint16_t> listening_anywhere_;
 	std::set<std::string> own_ends_; // of connections to itself, those that it made: "local remote"
+	std::map<SocketAddress, std::uint64_t, ByAddress> inbound_from_; // with port 0
 	std::map<std::string, std::uint64_t> outbound_to_;
 	std::unordered_map<std::uint64_t, ConnectionMemory::Seen> seen_;
 	std::unordered_map<std::uint64_t, std::uint64_t> connecting_;

@@ -83,8 +83,10 @@ void Gauges::take(const Seen &seen) {
 		const Clients clients = analysis::count_clients(*seen.connections);
 		now.unanswered = clients.unanswered;
 		now.oldest_unanswered_ns = clients.oldest_ns;
+		now.not_accepted = clients.not_accepted;
 		now.inbound = seen.connections->inbound;
 		now.outbound = seen.connections->outbound;
+		now.inbound_from = seen.connections->inbound_from;
 		now.outbound_to = seen.connections->outbound_to;
 	}
 	if (seen.tasks != nullptr) {

@@ -21,6 +21,9 @@ std::string format_state(const ThreadView &thread) {
 	if (thread.holds_gil.value_or(false)) {
 		text += ", holds the GIL";
 	}
+	if (thread.sampled) {
+		text += ", sampled while it computed";
+	}
 	return thread.moved ? fmt::format("{}, {}", text, ran_on) : text;
 }
 

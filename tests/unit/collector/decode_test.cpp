@@ -203,3 +203,26 @@ TEST_CASE("a waker's record is about its wait; its stack is of the waker's proce
 	CHECK(waker->stack.python == std::vector<PythonFrameRef>{{0x1000, 0x1010}});
 	CHECK_FALSE(decode_record(bytes_of(words, sizeof(wire) - 1)));
 }
+
+TEST_CASE("a sample for a dump is of a thread and of no loop") {
+	std::vector<std::uint64_t> words(sizeof(ls_wait) / 8 + 2);
+	ls_wait wire{};
+	wire.h.type = LS_RECORD_SAMPLE;
+	wire.h.slot = 0xffff;
+	wire.h.pid = 7;
+	wire.h.tid = 9;
+	wire.flags = LS_WAIT_CAPTURED;
+	wire.count = 1;
+	wire.regs.r[LS_REGISTER_SP] = 0x7000;
+	wire.stack_bytes = 16;
+	std::memcpy(words.data(), &wire, sizeof wire);
+	const auto event = decode_record(bytes_of(words, words.size() * 8));
+	REQUIRE(event);
+	const auto &sample = std::get<RawSample>(*event);
+	CHECK(sample.pid == 7);
+	CHECK(sample.tid == 9);
+	CHECK(sample.key.slot == 0xffff);
+	CHECK(sample.stack.have_registers);
+	CHECK(sample.stack.stack_address == 0x7000);
+	CHECK(sample.stack.stack_bytes.size() == 16);
+}

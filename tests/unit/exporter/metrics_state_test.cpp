@@ -212,7 +212,7 @@ TEST_CASE("culprits are bounded for each loop, each process and all together, th
 	CHECK(series("") >= MetricsState::max_culprits);
 }
 
-TEST_CASE("a loop has at most 79 series, whatever it does") {
+TEST_CASE("a loop has at most 92 series, whatever it does") {
 	MetricsState metrics("0.1.0", 100 * ms, s);
 	metrics.write(found(7));
 	LoopState state = blocked(7, Cause::socket, 8 * s);

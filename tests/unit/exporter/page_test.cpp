@@ -65,14 +65,27 @@ TEST_CASE("a loop that is idle while customers wait is no healthy one") {
 	                 StandstillKind::no_answer,
 	                 42 * s,
 	                 "2026-11-24T05:08:46.000123Z",
-	                 {"article", "/srv/shop/api.py", "47", Cause::other}}};
+	                 {"article", "/srv/shop/api.py", "47", Cause::other},
+	                 "3 customers wait, the oldest for 42.0 s"}};
 	const std::string text = exporter::page(now);
 	CHECK(has(text, "<title>1 standing still · loopsnoop</title>"));
 	CHECK(has(text, "1 of 2 loops stands still while somebody waits."));
 	CHECK(has(text, "<h2>Standing still now</h2>"));
 	CHECK(has(text, "no_answer <span class=dim>the loop is idle and customers wait</span>"));
 	CHECK(has(text, "/srv/shop/api.py:47"));
+	CHECK(has(text, "<td>3 customers wait, the oldest for 42.0 s<td>"));
 	CHECK_FALSE(has(text, "none is stuck"));
+	CHECK_FALSE(has(text, "Standstills that are over"));
+
+	now.stood = std::move(now.standing);
+	now.standing.clear();
+	now.stood.front().clients = "3 customers waited, the oldest for 42.0 s";
+	const std::string over = exporter::page(now);
+	CHECK(has(over, "2 loops followed, none is stuck."));
+	CHECK_FALSE(has(over, "Standing still now"));
+	CHECK(has(over, "<h2>Standstills that are over</h2>"));
+	CHECK(has(over, "<td>05:08:46.000<td class=n>42.0 s<td>"));
+	CHECK(has(over, "<td>3 customers waited, the oldest for 42.0 s<td>"));
 }
 
 TEST_CASE("the page says it when loopsnoop itself stood still") {
@@ -148,6 +161,60 @@ TEST_CASE("a host of many loops has a page of bounded length") {
 	CHECK(has(text, "500 of 1,000 loops stuck."));
 	CHECK(has(text, "And 800 more."));
 	CHECK(text.size() < 200'000);
+}
+
+namespace {
+
+Overview::Filling filling(std::uint32_t pid, const std::string &name) {
+	Overview::Filling one{pid, pid, name, name, {}, {}};
+	one.first.tasks = 11;
+	one.last.tasks = 1212;
+	one.last.places = {{{name, name, 47}, 1198}, {{name, name, {}}, 3}};
+	one.first.inbound = one.last.inbound = 3;
+	one.last.inbound_from = {{name, 2}};
+	one.first.outbound = 20;
+	one.last.outbound = 4;
+	one.last.outbound_to = {{name, 4}};
+	one.first.resident_bytes = std::uint64_t{100} << 20U;
+	one.last.resident_bytes = std::uint64_t{300} << 20U;
+	one.first.descriptors = one.last.descriptors = 30;
+	return one;
+}
+
+} // namespace
+
+TEST_CASE("what fills up in each process, and how it has grown") {
+	Overview now = quiet();
+	now.loops = {loop(7, "shop")};
+	CHECK_FALSE(has(exporter::page(now), "What fills up"));
+	now.filling = {filling(7, "shop")};
+	const std::string text = exporter::page(now);
+	CHECK(has(text, "<h3><bdi>shop</bdi> <span class=dim>pid 7, in <bdi>shop</bdi></span></h3>"));
+	CHECK(has(text, "<td>tasks<td class=n>1,212<td class=n>+1,201<td><div>1,198 in <bdi>shop</bdi> <code "
+	                "class=dim><bdi>shop:47</bdi></code></div><div>3 in"));
+	CHECK(has(text, "<td>connections in<td class=n>3<td class=n><td><div>2 from <bdi>shop</bdi></div>"));
+	CHECK(has(text, "<td>connections out<td class=n>4<td class=n>−16<td><div>4 to <bdi>shop</bdi></div>"));
+	CHECK(has(text, "<td>MiB resident<td class=n>300<td class=n>+200<td>"));
+	CHECK(has(text, "<td>threads<td class=n><span class=dim>not known</span><td class=n><td>"));
+	now.filling.front().last.tasks.reset();
+	CHECK_FALSE(has(exporter::page(now), "<td>tasks"));
+}
+
+TEST_CASE("gauges of very many processes with hostile names: text, and bounded") {
+	const std::string evil = "</bdi><script>alert('1')</script>\"&\xe2\x80\xae";
+	Overview now = quiet();
+	for (std::uint32_t pid = 1; pid <= 1000; pid++) {
+		now.filling.push_back(filling(pid, exporter::label_value(evil)));
+	}
+	now.stood = {{7, 7, evil, evil, StandstillKind::spin, s, "2026-11-24T05:08:46.000123Z", {evil, evil, "2", Cause::other}, ""}};
+	const std::string text = exporter::page(now);
+	CHECK_FALSE(has(text, "<script"));
+	CHECK_FALSE(has(text, "alert('1')"));
+	CHECK(has(text, "And 950 more processes."));
+	CHECK(text.size() < 200'000);
+	for (std::size_t at = text.find("\xe2\x80\xae"); at != std::string::npos; at = text.find("\xe2\x80\xae", at + 1)) {
+		CHECK(text.compare(text.find('<', at), 6, "</bdi>") == 0);
+	}
 }
 
 TEST_CASE("the page loads and runs nothing") {

@@ -84,6 +84,38 @@ TEST_CASE("a dump in words") {
 	          "    Queue.get  /usr/lib/python3.11/queue.py:171\n");
 }
 
+TEST_CASE("a stack that was sampled says so, and a thread without one why") {
+	Dump computes;
+	computes.pid = 1;
+	const auto add = [&](std::uint32_t tid) -> ThreadView & {
+		ThreadView &thread = computes.threads.emplace_back();
+		thread.tid = tid;
+		thread.thread = "t" + std::to_string(tid);
+		thread.state = ThreadView::State::running;
+		return thread;
+	};
+	ThreadView &sampled = add(1);
+	sampled.sampled = true;
+	sampled.stack = Stack{{}, {}, {{"sort", "/srv/app", 0x10, {}, {}}}, {}, false};
+	add(2).no_stack = NoStack::refused;
+	add(3).no_stack = NoStack::not_run;
+	add(4).no_stack = NoStack::too_many;
+	add(5).no_stack = NoStack::too_many;
+	const std::string text = dump_text(computes, {});
+	CHECK(text.find("1 t1 (main thread): running, sampled while it computed\n  > sort  /srv/app") != std::string::npos);
+	CHECK(text.find("no stack: the kernel refused to sample it") != std::string::npos);
+	CHECK(text.find("no stack: it was not asleep, and did not run while it was sampled") != std::string::npos);
+	CHECK(text.find("2 threads like this (4 t4, 5 t5): running\n    no stack: more threads compute than are sampled") !=
+	      std::string::npos);
+	const auto json = nlohmann::json::parse(to_json_line(computes));
+	CHECK(json["threads"][0]["sampled"] == true);
+	CHECK_FALSE(json["threads"][0].contains("no_stack"));
+	CHECK_FALSE(json["threads"][1].contains("sampled"));
+	CHECK(json["threads"][1]["no_stack"] == "refused");
+	CHECK(json["threads"][2]["no_stack"] == "not_run");
+	CHECK(json["threads"][3]["no_stack"] == "too_many");
+}
+
 TEST_CASE("verbose names every thread of a group; hostile names do no harm") {
 	Dump all = dump();
 	all.comm = "a\x1b[2J";

@@ -27,9 +27,12 @@ TEST_CASE("what was written is read back the same") {
 	Stall ended = database_stall(1, begin, 200 * ms);
 	ended.truncated = Truncated::target_exit;
 	ended.waits[0].stack_from = StackFrom::live;
-	for (const Record &record :
-	     std::vector<Record>{start, loop(), LoopFound{}, full_stall(), ended, Stall{}, ProcessExit{1, 2, 3, "SIGHUP"},
-	                         ProcessExit{1, 2, -1, {}}, ProcessExec{1, 2, "git"}, ProcessFork{1, 2, 3}, dump(), Dump{}, end}) {
+	Dump computing = dump();
+	computing.threads.front().sampled = true;
+	computing.threads.back().no_stack = NoStack::refused;
+	for (const Record &record : std::vector<Record>{
+	         start, loop(), LoopFound{}, full_stall(), ended, Stall{}, ProcessExit{1, 2, 3, "SIGHUP"}, ProcessExit{1, 2, -1, {}},
+	         ProcessExec{1, 2, "git"}, ProcessFork{1, 2, 3}, dump(), computing, Dump{}, end}) {
 		const std::string line = to_json_line(record);
 		INFO(line);
 		const Result<std::optional<Record>> read = parse_json_line(line);

@@ -224,6 +224,35 @@ TEST_CASE("upstreams that were asked last") {
 	CHECK(found.outbound_to.front().count == 2);
 }
 
+TEST_CASE("customers are counted by their address, whatever their ports") {
+	const auto from = [](std::string_view remote, std::uint64_t inode) {
+		auto socket = socket_at(state_established, "10.0.0.1:8000", remote, inode);
+		socket.traffic = answered(second);
+		return socket;
+	};
+	const auto found = sorted(
+	    {listener(), from("10.0.0.9:4001", 10), from("10.0.0.8:4001", 11), from("10.0.0.9:4002", 12), from("[fd00::7]:9", 0)});
+	CHECK(found.inbound == 3);
+	REQUIRE(found.inbound_from.size() == 2);
+	CHECK(found.inbound_from.front().remote == "10.0.0.9");
+	CHECK(found.inbound_from.front().count == 2);
+	CHECK(found.inbound_from.back().remote == "10.0.0.8");
+}
+
+TEST_CASE("of very many remotes those are kept that have most connections") {
+	std::vector<TcpSocket> sockets{listener()};
+	for (int i = 0; i < 100; i++) {
+		for (int each = 0; each <= i; each++) {
+			sockets.push_back(customer(10, answered(second)));
+			sockets.back().remote = *parse_address("10.0.7." + std::to_string(i) + ":" + std::to_string(1000 + each));
+		}
+	}
+	const auto found = sorted(sockets);
+	REQUIRE(found.inbound_from.size() == 16);
+	CHECK(found.inbound_from.front().remote == "10.0.7.99");
+	CHECK(found.inbound_from.back().remote == "10.0.7.84");
+}
+
 TEST_CASE("a connection to another port of this machine that somebody listens on is no upstream when it came from there") {
 	// The process took over a connection whose listening socket is its master's.
 	auto master = socket_at(state_listen, "0.0.0.0:8000", "0.0.0.0:0", 77);

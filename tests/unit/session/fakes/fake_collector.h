@@ -30,6 +30,8 @@ public:
 	std::vector<std::string> not_attached;
 	loopsnoop::LossCounts lost{};
 	std::uint64_t period_ns = 1'000'000;
+	std::vector<loopsnoop::RawSample> samples; // of whoever is sampled for a dump
+	std::vector<std::uint32_t> refused;
 
 	// What was asked for.
 	std::vector<loopsnoop::collector::FollowRequest> requests;
@@ -42,6 +44,7 @@ public:
 	std::map<Thread, int> corrected; // its loop's descriptor
 	std::set<Thread> forced;
 	unsigned snapshots_taken = 0;
+	std::vector<loopsnoop::collector::SamplingRequest> sampling;
 
 	[[nodiscard]] const std::vector<std::string> &missing() const override { return not_attached; }
 	loopsnoop::collector::FollowedProcesses &followed() override { return *this; }
@@ -102,6 +105,14 @@ public:
 	void correct_poll(std::uint32_t pid, std::uint32_t tid, int poll_fd) override { corrected[{pid, tid}] = poll_fd; }
 	void force_loop(std::uint32_t pid, std::uint32_t tid) override { forced.insert({pid, tid}); }
 	void sample(loopsnoop::LoopKey key, std::uint32_t /*tid*/) override { sampled.insert(key); }
+	[[nodiscard]] std::vector<std::uint32_t> sample_threads(const loopsnoop::collector::SamplingRequest &request,
+	                                                        const std::function<void(loopsnoop::RawSample &&)> &sink) override {
+		sampling.push_back(request);
+		for (loopsnoop::RawSample sample : samples) {
+			sink(std::move(sample));
+		}
+		return refused;
+	}
 	[[nodiscard]] std::optional<loopsnoop::ProcessActivity> activity(std::uint32_t pid) const override {
 		const auto entry = activities.find(pid);
 		return entry != activities.end() ? std::optional(entry->second) : std::nullopt;

@@ -39,7 +39,7 @@ std::vector<std::uint64_t> locals_of(const process::Memory &memory, const Offset
 	const std::uint64_t begin = placed.address + offsets.frame.locals;
 	std::uint64_t count = 0;
 	if (offsets.coroutine.form >= CoroutineForm::embedded_with_depth) {
-		count = memory.read_value<std::uint32_t>(placed.frame.code + offsets.code_locals).value_or(0);
+		count = memory.read_value<std::uint32_t>(placed.frame.code + offsets.code.locals).value_or(0);
 	} else { // they end where the frame's stack begins
 		const std::uint64_t end = memory.read_value<std::uint64_t>(placed.address + offsets.coroutine.stack).value_or(begin);
 		count = (end - std::min(begin, end)) / sizeof(std::uint64_t);

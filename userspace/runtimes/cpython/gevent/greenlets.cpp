@@ -27,7 +27,7 @@ constexpr std::uint64_t generation_size = 24; // struct gc_generation
 constexpr std::array<std::uint64_t, 2> permanent_from_first{80, 72};
 
 bool is_imported_in(ObjectReader &reader, std::uint64_t interpreter) {
-	return reader.value(reader.word(interpreter + reader.offsets().interpreter_modules), "gevent.hub").has_value();
+	return reader.value(reader.word(interpreter + reader.offsets().interpreter.modules), "gevent.hub").has_value();
 }
 
 // `names`: of the links.
@@ -50,7 +50,7 @@ AwaitChain chain_from(ObjectReader &reader, CodeCache &codes, std::uint64_t fram
 			                          ? reader.memory().read_value<std::uint32_t>(frame + layout.frame_instruction).value_or(0)
 			                          : reader.word(frame + layout.frame_instruction);
 			link.locals = std::min<std::uint32_t>(
-			    max_words, reader.memory().read_value<std::uint32_t>(code + reader.offsets().code_locals).value_or(0));
+			    max_words, reader.memory().read_value<std::uint32_t>(code + reader.offsets().code.locals).value_or(0));
 			for (std::uint32_t word = 0; word < link.locals; word++) {
 				link.words.push_back(reader.word(frame + reader.offsets().frame.locals + word * sizeof(std::uint64_t)) &
 				                     layout.pointer_mask);
