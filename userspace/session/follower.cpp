@@ -33,11 +33,11 @@ Follower::Requests Follower::take_up() {
 }
 
 void Follower::inspect(const Requests &found) {
-	// One that is gone may have ended after it was followed: then the kernel has said so.
-	if (std::ranges::any_of(found, [&](const auto &request) { return !parts_.context.proc.exists(request.pid); })) {
-		drain_();
-	}
 	for (const collector::FollowRequest &request : found) {
+		// One that is gone may have ended after it was followed: then the kernel has said so.
+		if (!parts_.context.proc.exists(request.pid)) {
+			drain_();
+		}
 		parts_.processes.forget_unseen(request.pid);
 		parts_.attach.inspect(request.pid);
 	}
