@@ -123,7 +123,7 @@ def test_a_standstill_in_prometheus(folder):
         snooping.session()
         standing.ask(times=3)
         snooping.wait_for(lambda record: record["type"] == "standstill", "standstill")
-        line = f'function=~".*token",line="{standing.truth["at"]["line"]}"'
+        line = f'function=~".*ask",line="{standing.truth["at"]["line"]}"'
         for expression, least, most in [
             ('loopsnoop_standstill_ongoing_seconds{kind="no_answer"}', 2, 60),
             ('loopsnoop_standstills_total{kind="no_answer"}', 1, 1),
